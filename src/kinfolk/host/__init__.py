@@ -1,0 +1,1 @@
+"""Where calls meet objects: takes requests and answers them, now or later. No sockets here."""

@@ -1,0 +1,104 @@
+"""The base of generated proxies, and the channel through which they call.
+
+A proxy knows which object it stands for and asks its channel to call it. Whether that is a socket
+or a host in this very process is not its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from multiprocessing.managers import BaseProxy
+from typing import Any, ClassVar, Final, NoReturn, Protocol
+
+from kinfolk.errors import NotSupported
+from kinfolk.wire.messages import Target
+from kinfolk.wire.table import ManagerType, Member, Members, SharedType
+
+__all__ = ["UNSET", "Channel", "Proxy"]
+
+
+class _Unset:
+    """An argument left out, whose default only the server knows."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+UNSET: Final[Any] = _Unset()
+
+
+class Channel(Protocol):
+    """What carries calls to the objects and their results back."""
+
+    @property
+    def offer(self) -> ManagerType:
+        """What the manager at the other end offers."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where the objects live, as a URL."""
+        ...
+
+    def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
+        """Call a member and return its result: a value, a proxy, or an iterator for a stream.
+
+        Arguments that are `UNSET` are left out. What the member raised is raised here.
+        """
+        ...
+
+    def drop(self, target: int) -> None:
+        """Note that a reference died. Called from `__del__`: does no I/O and takes no lock."""
+        ...
+
+
+class Proxy(BaseProxy):
+    """Stands for one object of a server; the generated classes add its members.
+
+    Two proxies of one object are equal. Names that start with an underscore belong to Kinfolk and
+    to `multiprocessing.managers.BaseProxy`; no member of a shared class can have one.
+    """
+
+    _shared: ClassVar[SharedType]
+
+    def __init__(self, channel: Channel, target: Target, members: Members) -> None:
+        # BaseProxy.__init__ would open a connection, and count a reference through it.
+        self._channel = channel
+        self._target = target
+        self._members = members
+
+    def _call(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
+        return self._channel.call(self._target, self._members[name], arguments or {})
+
+    def _callmethod(
+        self, methodname: str, args: tuple[Any, ...] = (), kwds: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call a member by name, as `multiprocessing.managers.BaseProxy` offers it."""
+        return getattr(self, methodname)(*args, **(kwds or {}))
+
+    def _getvalue(self) -> NoReturn:
+        raise NotSupported(f"{self!r} stands for an object that never leaves its server")
+
+    def __reduce__(self) -> NoReturn:
+        raise NotSupported(f"{self!r} cannot be pickled; open the manager in the other process")
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        self._getvalue()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._target!r} at {self._channel.address}>"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Proxy):
+            return NotImplemented
+        return self._target == other._target and self._channel is other._channel
+
+    def __hash__(self) -> int:
+        return hash((self._target, id(self._channel)))
+
+    def __del__(self) -> None:
+        target = getattr(self, "_target", None)
+        if type(target) is int:
+            self._channel.drop(target)

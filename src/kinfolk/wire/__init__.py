@@ -1,0 +1,1 @@
+"""Transport-free protocol: messages, frames, the handshake, and the codec of declared types."""

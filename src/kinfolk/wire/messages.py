@@ -1,0 +1,143 @@
+"""What the two ends say to each other after the handshake.
+
+A message is one MessagePack array: a number that says which message it is, then its fields in the
+order below. Arguments and results stand in it as MessagePack of their own, since their types are
+known only once the member is.
+
+    number  message    from    fields
+    ------  ---------  ------  ----------------------------------------------------------
+    1       Call       client  call, target, member, caller, arguments
+    2       Next       client  call, stream, count, caller
+    3       Release    client  targets
+    4       Withdraw   client  call
+    5       Stop       client  call
+    17      Result     server  call, value
+    18      Failed     server  call, failure
+    19      Declined   server  call
+    20      Streaming  server  call, stream
+    21      Items      server  call, items, more, failure
+
+`call` is chosen by the client and never used twice in a connection; replies come in any order.
+`Release` has no reply.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "ROOT",
+    "Call",
+    "Declined",
+    "Failed",
+    "Failure",
+    "Items",
+    "Next",
+    "Release",
+    "Reply",
+    "Request",
+    "Result",
+    "Stop",
+    "Streaming",
+    "Target",
+    "Withdraw",
+]
+
+Target: TypeAlias = str | int
+"""An object: the name of a singleton, or the number of any other."""
+
+ROOT: Final = ""
+"""The target of calls on the manager itself, whose members are its factories."""
+
+
+class Failure(msgspec.Struct, array_like=True, frozen=True):
+    """An exception on its way.
+
+    `args` and `state` are the exception's `args` and `__dict__` as values of type `Any`; None where
+    they cannot travel, and then the caller gets a `RemoteError`.
+    """
+
+    class_name: str
+    message: str
+    traceback: str
+    args: msgspec.Raw | None = None
+    state: msgspec.Raw | None = None
+
+
+class Call(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """Call a member. `caller` is a token of the calling thread or task, never reused."""
+
+    call: int
+    target: Target
+    member: str
+    caller: int
+    arguments: msgspec.Raw
+
+
+class Next(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """Ask a stream for up to `count` items."""
+
+    call: int
+    stream: int
+    count: int
+    caller: int
+
+
+class Release(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """References that died at the client, one entry for each; streams are closed the same way."""
+
+    targets: list[int]
+
+
+class Withdraw(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """Take back a call that waits; no effect on one that has been answered or is running."""
+
+    call: int
+
+
+class Stop(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """End the server. Answered before it ends."""
+
+    call: int
+
+
+class Result(msgspec.Struct, array_like=True, frozen=True, tag=17):
+    """The call returned."""
+
+    call: int
+    value: msgspec.Raw
+
+
+class Failed(msgspec.Struct, array_like=True, frozen=True, tag=18):
+    """The call raised, or was refused."""
+
+    call: int
+    failure: Failure
+
+
+class Declined(msgspec.Struct, array_like=True, frozen=True, tag=19):
+    """The operator returned `NotImplemented`."""
+
+    call: int
+
+
+class Streaming(msgspec.Struct, array_like=True, frozen=True, tag=20):
+    """The call returned an iterator, to be asked for items under this number."""
+
+    call: int
+    stream: int
+
+
+class Items(msgspec.Struct, array_like=True, frozen=True, tag=21):
+    """Items of a stream; `more` is False after the last, `failure` is what ended it if not that."""
+
+    call: int
+    items: msgspec.Raw
+    more: bool
+    failure: Failure | None = None
+
+
+Request: TypeAlias = Call | Next | Release | Withdraw | Stop
+Reply: TypeAlias = Result | Failed | Declined | Streaming | Items

@@ -1,0 +1,265 @@
+"""The wire table: what a generated module tells both ends of a connection.
+
+A generated proxy class is its own table. Its methods' annotations are the declared types, with
+proxies where the spec has shared classes, and they are evaluated in the generated module when a
+member is first used: what is never called costs nothing. Only what annotations cannot say is
+spelled out, in `SharedType`, `ManagerType` and `Table`. No sockets and no running objects here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
+from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
+
+import attrs
+
+from kinfolk.wire.arguments import Arguments, Parameter
+from kinfolk.wire.codec import Codec, Codecs
+
+__all__ = ["ManagerType", "Member", "Members", "SharedType", "Table", "shared_type"]
+
+DEFAULT_AHEAD: Final = 1
+
+
+@attrs.frozen
+class SharedType:
+    """What a proxy class says beside its annotations, as its `_shared`.
+
+    `name` is the module and qualified name of the shared class. `streams` are the members that
+    return iterators, and how many items travel with one request.
+    """
+
+    name: str
+    streams: Mapping[str, int] = attrs.field(factory=dict[str, int])
+
+
+@attrs.frozen(eq=False)
+class Table:
+    """Everything that the generated module of one spec knows.
+
+    `values` are the attrs classes that a value of type `Any`, or of a base of theirs, may turn out
+    to be; `errors` the exceptions that arrive as themselves; `uses` the tables of other generated
+    modules whose proxies this one mentions. `fingerprint` stands for all declared types.
+    """
+
+    spec: str
+    fingerprint: str
+    proxies: tuple[type, ...] = ()
+    values: tuple[type, ...] = ()
+    errors: tuple[type[BaseException], ...] = ()
+    uses: tuple[Table, ...] = ()
+
+    def closure(self) -> list[Table]:
+        """Return this table and all that it uses, each once, itself first."""
+        found: dict[int, Table] = {}
+        waiting = [self]
+        while waiting:
+            table = waiting.pop()
+            if found.setdefault(id(table), table) is table:
+                waiting.extend(t for t in table.uses if id(t) not in found)
+        return list(found.values())
+
+
+def shared_type(proxy_type: object) -> SharedType | None:
+    """Return the `SharedType` of a proxy class or of a parametrised one, None for all else."""
+    origin = get_origin(proxy_type) or proxy_type
+    mark = vars(origin).get("_shared") if isinstance(origin, type) else None
+    return mark if isinstance(mark, SharedType) else None
+
+
+# --- Members
+
+
+@attrs.frozen(eq=False)
+class Member:
+    """One callable thing of a class, compiled.
+
+    An attribute `limit` is two members: `limit` reads it, and `limit=` sets it from one argument
+    `value`. `result` is None for a stream, and `items` (of a list of them) for all else.
+    """
+
+    owner: str
+    name: str
+    arguments: Arguments
+    result: Codec | None
+    items: Codec | None = None
+    ahead: int = 0
+
+    @property
+    def label(self) -> str:
+        """The name in messages for people: `Frontier.push`."""
+        return f"{self.owner}.{self.name.removesuffix('=')}"
+
+
+class Members(dict[str, Member]):
+    """The members of one class, compiled as they are first asked for; KeyError for any other."""
+
+    def __init__(self, owner: str, sources: Mapping[str, _Source], codecs: Codecs) -> None:
+        super().__init__()
+        self.owner = owner
+        self._sources = sources
+        self._codecs = codecs
+
+    def __missing__(self, name: str) -> Member:
+        member = self._sources[name].compile(self.owner, name, self._codecs)
+        return self.setdefault(name, member)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All the names there are, compiled or not."""
+        return frozenset(self._sources)
+
+
+@attrs.frozen(eq=False)
+class _Source:
+    """A function of a generated class, and what the type variables in its annotations stand for."""
+
+    function: Callable[..., Any]
+    variables: Mapping[str, object]
+    ahead: int = 0
+
+    def compile(self, owner: str, name: str, codecs: Codecs) -> Member:
+        # A type variable of the method itself says nothing that could be checked.
+        free = {
+            key: Any
+            for key, value in self.function.__globals__.items()
+            if isinstance(value, TypeVar)
+        }
+        hints = get_type_hints(
+            self.function, localns={**free, **self.variables}, include_extras=True
+        )
+        parameters = list(inspect.signature(self.function).parameters.values())[1:]
+        arguments = codecs.arguments(
+            Parameter(p.name, p.kind, hints[p.name], required=p.default is p.empty)
+            for p in parameters
+        )
+        result = hints["return"]
+        if not self.ahead:
+            return Member(owner, name, arguments, codecs.codec(result))
+        items = codecs.codec(list[get_args(result)[0]])  # type: ignore[misc]
+        return Member(owner, name, arguments, None, items, self.ahead)
+
+
+def _sources(proxy_type: object) -> dict[str, _Source]:
+    """Find the members of a proxy class, those of its bases included."""
+    found: dict[str, _Source] = {}
+    for cls, variables in reversed(list(_bases(proxy_type, proxy_type))):
+        mark = cast("SharedType", vars(cls)["_shared"])
+        for name, function in _functions(cls):
+            found[name] = _Source(function, variables, mark.streams.get(name, 0))
+    return found
+
+
+def _bases(proxy_type: object, whole: object) -> Iterator[tuple[type, dict[str, object]]]:
+    """Yield a proxy class and its generated bases, each with the values of its type variables."""
+    origin = cast("Any", get_origin(proxy_type) or proxy_type)
+    parameters = getattr(origin, "__parameters__", ())
+    arguments = get_args(proxy_type) or (Any,) * len(parameters)
+    values = dict(zip(parameters, arguments, strict=True))
+    yield origin, {**{p.__name__: v for p, v in values.items()}, "Self": whole}
+    for base in getattr(origin, "__orig_bases__", origin.__bases__):
+        if shared_type(base) is not None:
+            free = getattr(base, "__parameters__", ()) if get_origin(base) else ()
+            yield from _bases(base[tuple(values[p] for p in free)] if free else base, whole)
+
+
+def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    for name, value in vars(cls).items():
+        if name.startswith("_") and not (name.startswith("__") and name.endswith("__")):
+            continue
+        if isinstance(value, FunctionType):
+            yield name, value
+        elif isinstance(value, property):
+            if isinstance(value.fget, FunctionType):
+                yield name, value.fget
+            if isinstance(value.fset, FunctionType):
+                yield f"{name}=", value.fset
+
+
+# --- Managers
+
+
+class ManagerType:
+    """What a generated manager class says of itself, as its `_offer`; compiled on first use.
+
+    Args:
+        spec: The module of the spec.
+        name: The name of the class that `@manager` decorates.
+        server: The name of the server's socket.
+        table: The table of the generated module.
+        singletons: The proxy type of each singleton, by name. Evaluated late.
+        factories: The functions of the manager class that make new objects, by name.
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        name: str,
+        server: str,
+        table: Table,
+        singletons: Callable[[], Mapping[str, object]],
+        factories: Callable[[], Mapping[str, Callable[..., Any]]],
+    ) -> None:
+        self.spec = spec
+        self.name = name
+        self.server = server
+        self.table = table
+        self._singletons = singletons
+        self._factories = factories
+        self._compiled: dict[object, Members] = {}
+        self._codecs: Codecs | None = None
+        self._proxies: dict[str, type] | None = None
+
+    @property
+    def codecs(self) -> Codecs:
+        """The compiler of this manager's types, with all classes that its tables know."""
+        if self._codecs is None:
+            tables = self.table.closure()
+            self._codecs = Codecs(
+                values=[value for table in tables for value in table.values],
+                errors=[error for table in tables for error in table.errors],
+            )
+        return self._codecs
+
+    @property
+    def proxies(self) -> Mapping[str, type]:
+        """Every proxy class that can arrive, by the name of its shared class."""
+        if self._proxies is None:
+            self._proxies = {
+                cast("Any", proxy)._shared.name: proxy
+                for table in self.table.closure()
+                for proxy in table.proxies
+            }
+        return self._proxies
+
+    @property
+    def singletons(self) -> Mapping[str, object]:
+        """The proxy type of each singleton, by name."""
+        return self._singletons()
+
+    @property
+    def root(self) -> Members:
+        """The members of the manager itself: its factories."""
+        found = self._compiled.get(None)
+        if found is None:
+            sources = {name: _Source(f, {}) for name, f in self._factories().items()}
+            found = self._compiled.setdefault(None, Members(self.name, sources, self.codecs))
+        return found
+
+    def members(self, proxy_type: object) -> Members:
+        """Return the members of a proxy class, or of a parametrised one such as `BoxProxy[int]`.
+
+        Raises:
+            TypeError: It is not a generated proxy class.
+        """
+        found = self._compiled.get(proxy_type)
+        if found is None:
+            mark = shared_type(proxy_type)
+            if mark is None:
+                raise TypeError(f"{proxy_type!r} is not a generated proxy class")
+            owner = mark.name.rpartition(".")[2]
+            members = Members(owner, _sources(proxy_type), self.codecs)
+            found = self._compiled.setdefault(proxy_type, members)
+        return found
