@@ -11,29 +11,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
-from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
 from kinfolk.wire.arguments import Arguments, Parameter
 from kinfolk.wire.codec import Codec, Codecs
+from kinfolk.wire.references import SharedType, shared_type
 
 __all__ = ["ManagerType", "Member", "Members", "SharedType", "Table", "shared_type"]
-
-DEFAULT_AHEAD: Final = 1
-
-
-@attrs.frozen
-class SharedType:
-    """What a proxy class says beside its annotations, as its `_shared`.
-
-    `name` is the module and qualified name of the shared class. `streams` are the members that
-    return iterators, and how many items travel with one request.
-    """
-
-    name: str
-    streams: Mapping[str, int] = attrs.field(factory=dict[str, int])
-
 
 @attrs.frozen(eq=False)
 class Table:
@@ -60,13 +46,6 @@ class Table:
             if found.setdefault(id(table), table) is table:
                 waiting.extend(t for t in table.uses if id(t) not in found)
         return list(found.values())
-
-
-def shared_type(proxy_type: object) -> SharedType | None:
-    """Return the `SharedType` of a proxy class or of a parametrised one, None for all else."""
-    origin = get_origin(proxy_type) or proxy_type
-    mark = vars(origin).get("_shared") if isinstance(origin, type) else None
-    return mark if isinstance(mark, SharedType) else None
 
 
 # --- Members
@@ -131,9 +110,12 @@ class _Source:
             self.function, localns={**free, **self.variables}, include_extras=True
         )
         parameters = list(inspect.signature(self.function).parameters.values())[1:]
-        arguments = codecs.arguments(
-            Parameter(p.name, p.kind, hints[p.name], required=p.default is p.empty)
-            for p in parameters
+        arguments = Arguments(
+            [
+                Parameter(p.name, p.kind, hints[p.name], required=p.default is p.empty)
+                for p in parameters
+            ],
+            codecs,
         )
         result = hints["return"]
         if not self.ahead:
