@@ -1,0 +1,208 @@
+"""Shows the login example at work, with real processes, and checks what it shows.
+
+A server and four crawlers are started as separate programs. The first crawler is killed while it
+holds the lock and has a living forked child. `main` returns 1 unless exactly one login was made,
+the lock of the killed crawler was freed, and mypy refused a wrong call.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import attrs
+
+PATIENCE = 10.0  # seconds until the demo gives up on an event
+PACKAGE = "kinfolk.examples.login"
+WRONG_CALL = f"""\
+from {PACKAGE}.client import ManagerClient
+
+client = ManagerClient()
+client.get_dict().set(1)
+"""
+REFUSAL = 'Missing positional argument "value" in call to "set" of "DictItemProxy"'
+
+
+def main() -> int:
+    """Run the demo; return the exit code."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kinfolk-demo-")))
+        stage = stack.enter_context(Stage.open(folder))
+        checker = _start_checker(folder)
+        logins, freed = _play(stage)
+        refused = _show_refusal(checker)
+    print()
+    verdicts = [
+        _verdict(len(logins) == 1, f"logins counted by the witness: {len(logins)}"),
+        _verdict(freed, "the killed crawler's lock was freed"),
+        _verdict(refused, "mypy refused the wrong call"),
+    ]
+    return 0 if all(verdicts) else 1
+
+
+def _play(stage: Stage) -> tuple[list[str], bool]:
+    """Let the crawlers run, kill one, and return who logged in and whether the lock was freed."""
+    stage.start("server", "-m", "kinfolk", "serve", f"{PACKAGE}.spec")
+    stage.wait("server", "serving")
+    witness = stage.start("witness", "-m", f"{PACKAGE}.witness", stage.site)
+    stage.wait("witness", "ready")
+
+    doomed = stage.start("ann", "-m", f"{PACKAGE}.crawler", "ann", stage.site, "--doomed")
+    orphan = int(stage.wait("ann", "forked").split()[-1])
+    others = [
+        stage.start(name, "-m", f"{PACKAGE}.crawler", name, stage.site)
+        for name in ("bob", "cem", "dee")
+    ]
+    for name in ("bob", "cem", "dee"):
+        stage.wait(name, "waits for the login lock")
+
+    stage.say(f"kill -9 {doomed.pid} (ann, who holds the lock); her child {orphan} lives on")
+    doomed.kill()
+    killed = time.monotonic()
+    try:
+        stage.wait("", "has the lock")
+        stage.say(f"the lock was free {(time.monotonic() - killed) * 1000:.0f} ms after the kill")
+        freed = all(crawler.wait(PATIENCE) == 0 for crawler in others) and _is_alive(orphan)
+    except (TimeoutError, subprocess.TimeoutExpired) as error:
+        stage.say(f"gave up: {error}")
+        freed = False
+    finally:
+        os.kill(orphan, signal.SIGKILL)
+    assert witness.stdin is not None
+    witness.stdin.close()
+    witness.wait(PATIENCE)
+    return stage.said_by("witness", after="ready"), freed
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _start_checker(folder: Path) -> subprocess.Popen[str]:
+    wrong = folder / "wrong.py"
+    wrong.write_text(WRONG_CALL)
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--cache-dir",
+            str(folder / "cache"),
+            wrong.name,
+        ],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _show_refusal(checker: subprocess.Popen[str]) -> bool:
+    output, _ = checker.communicate()
+    print(f"\nmypy on {WRONG_CALL.splitlines()[-1]}")
+    print(output, end="")
+    return checker.returncode == 1 and REFUSAL in output
+
+
+def _verdict(good: bool, text: str) -> bool:
+    print(f"{'ok ' if good else 'NOT'}  {text}")
+    return good
+
+
+@attrs.frozen
+class Stage:
+    """The processes of the demo, and what they say as they say it."""
+
+    folder: Path
+    stack: ExitStack
+    started: float = attrs.field(factory=time.monotonic)
+    lines: queue.Queue[tuple[str, str]] = attrs.field(factory=queue.Queue)
+    heard: list[tuple[str, str]] = attrs.field(factory=list)
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator[Stage]:
+        """Open a stage; what was started on it is ended with the block."""
+        with ExitStack() as stack:
+            yield cls(folder, stack)
+
+    @property
+    def site(self) -> str:
+        """The socket of the witness."""
+        return str(self.folder / "site.sock")
+
+    def start(self, who: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a Python program of its own, which shares nothing with this one but the socket."""
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "KINFOLK_DIR": str(self.folder / "sockets")},
+        )
+        self.stack.callback(_end, process)
+        threading.Thread(target=self._listen, args=(who, process), daemon=True).start()
+        return process
+
+    def _listen(self, who: str, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.lines.put((who, line.rstrip()))
+
+    def say(self, text: str) -> None:
+        """Print a line with the time since the beginning."""
+        print(f"{time.monotonic() - self.started:6.3f} s  {text}", flush=True)
+
+    def wait(self, who: str, event: str) -> str:
+        """Show what is said until `who` (anybody, if empty) says `event`, and return that line.
+
+        Raises:
+            TimeoutError: It is not said in time.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                speaker, line = self.lines.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                raise TimeoutError(f"{who or 'nobody'} did not say {event!r}") from None
+            self._show(speaker, line)
+            if event in line and who in {"", speaker}:
+                return line
+
+    def said_by(self, who: str, *, after: str) -> list[str]:
+        """Show what is left to show, and return what `who` said after a line."""
+        while True:
+            try:
+                self._show(*self.lines.get(timeout=0.2))
+            except queue.Empty:
+                break
+        said = [line for speaker, line in self.heard if speaker == who]
+        return [line for line in said[said.index(after) + 1 :] if line]
+
+    def _show(self, who: str, line: str) -> None:
+        self.heard.append((who, line))
+        self.say(line if line.startswith(who) else f"{who}: {line}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
