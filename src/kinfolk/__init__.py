@@ -16,6 +16,8 @@ from kinfolk.declare import (
     stream,
 )
 from kinfolk.errors import (
+    AddressError,
+    AlreadyRunning,
     ArgumentError,
     AuthenticationFailed,
     CallTimeout,
@@ -41,6 +43,8 @@ from kinfolk.errors import (
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "AddressError",
+    "AlreadyRunning",
     "ArgumentError",
     "AuthenticationFailed",
     "CallTimeout",

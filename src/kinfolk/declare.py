@@ -213,9 +213,7 @@ def manager(cls: C | None = None, /, *, name: str | None = None) -> C | Callable
 
     def mark(cls: C) -> C:
         entries = {
-            key: value
-            for key, value in vars(cls).items()
-            if isinstance(value, Singleton | Factory)
+            key: value for key, value in vars(cls).items() if isinstance(value, Singleton | Factory)
         }
         offer = Offer(name or f"{cls.__module__}.{cls.__qualname__}", MappingProxyType(entries))
         setattr(cls, _OFFER, offer)

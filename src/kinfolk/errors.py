@@ -13,6 +13,8 @@ from typing import Any, Literal
 import attrs
 
 __all__ = [
+    "AddressError",
+    "AlreadyRunning",
     "ArgumentError",
     "AuthenticationFailed",
     "CallTimeout",
@@ -89,6 +91,14 @@ class SpecMismatch(KinfolkError, TypeError):
 # --- Connections
 
 
+class AddressError(KinfolkError, ValueError):
+    """An address cannot be read, is too long, or lies where others could interfere."""
+
+
+class AlreadyRunning(KinfolkError, OSError):
+    """Another server has the address."""
+
+
 class NotRunning(KinfolkError, ConnectionRefusedError):
     """No server listens at the address."""
 
@@ -97,9 +107,7 @@ class HandshakeFailed(KinfolkError, ConnectionError):
     """The peer was reached, and one of the two ends refused the other."""
 
 
-class AuthenticationFailed(
-    HandshakeFailed, multiprocessing.AuthenticationError, PermissionError
-):
+class AuthenticationFailed(HandshakeFailed, multiprocessing.AuthenticationError, PermissionError):
     """The two ends do not hold the same key, or belong to different users."""
 
 

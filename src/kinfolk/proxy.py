@@ -8,23 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
-from typing import Any, ClassVar, Final, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from kinfolk.errors import NotSupported
+from kinfolk.wire.arguments import UNSET
 from kinfolk.wire.messages import Target
 from kinfolk.wire.table import ManagerType, Member, Members, SharedType
 
 __all__ = ["UNSET", "Channel", "Proxy"]
-
-
-class _Unset:
-    """An argument left out, whose default only the server knows."""
-
-    def __repr__(self) -> str:
-        return "..."
-
-
-UNSET: Final[Any] = _Unset()
 
 
 class Channel(Protocol):

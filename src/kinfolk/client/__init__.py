@@ -1,0 +1,5 @@
+"""The client: connections to a server, and the channel that shares them among threads."""
+
+from kinfolk.client.channel import SocketChannel
+
+__all__ = ["SocketChannel"]

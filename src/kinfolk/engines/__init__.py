@@ -1,0 +1,1 @@
+"""Engines: where the objects of a manager run. Each stands for itself."""

@@ -105,12 +105,16 @@ class Parameter:
 
 @attrs.frozen
 class TypeParameter:
-    """A type parameter of a class or method; `kind` is as in PEP 695."""
+    """A type parameter of a class or method; `kind` is as in PEP 695.
+
+    Its variance is `inferred` where it is declared in brackets, as in `class Box[T]`.
+    """
 
     name: str
     kind: Literal["TypeVar", "ParamSpec", "TypeVarTuple"] = "TypeVar"
     bound: Expression | None = None
     constraints: tuple[Expression, ...] = ()
+    variance: Literal["invariant", "covariant", "contravariant", "inferred"] = "invariant"
 
 
 @attrs.frozen
@@ -197,12 +201,13 @@ class Entry:
 
 @attrs.frozen
 class SpecManager:
-    """A class decorated with `@manager`."""
+    """A class decorated with `@manager`; `server` is the name it gives to the server's socket."""
 
     name: str
     entries: tuple[Entry, ...]
     location: Location
     doc: str | None = None
+    server: str | None = None
 
 
 @attrs.frozen
@@ -213,7 +218,8 @@ class Spec:
     then in the order of the source. `homes` says for every other shared class that is mentioned
     which generated module holds its proxy. `values` are the attrs classes that a value of type
     `Any`, or of one of their bases, may turn out to be; `errors` the exception classes that arrive
-    as themselves. Both are sorted.
+    as themselves. Both are sorted. `layouts` says in canonical text which fields the values have
+    that the declared types reach, for the fingerprint.
     """
 
     module: str
@@ -224,3 +230,4 @@ class Spec:
     values: tuple[Name, ...] = ()
     errors: tuple[Name, ...] = ()
     doc: str | None = None
+    layouts: tuple[str, ...] = ()

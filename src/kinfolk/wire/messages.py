@@ -28,6 +28,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 __all__ = [
+    "NOTHING",
     "ROOT",
     "Call",
     "Declined",
@@ -51,19 +52,23 @@ Target: TypeAlias = str | int
 ROOT: Final = ""
 """The target of calls on the manager itself, whose members are its factories."""
 
+NOTHING: Final = msgspec.Raw(b"\xc0")
+"""None, where a value of any type stands."""
+
 
 class Failure(msgspec.Struct, array_like=True, frozen=True):
     """An exception on its way.
 
-    `args` and `state` are the exception's `args` and `__dict__` as values of type `Any`; None where
-    they cannot travel, and then the caller gets a `RemoteError`.
+    `args` and `state` are the exception's `args` and `__dict__` as values of type `Any`; `NOTHING`
+    where they cannot travel, and then the caller gets a `RemoteError`.
     """
 
     class_name: str
     message: str
     traceback: str
-    args: msgspec.Raw | None = None
-    state: msgspec.Raw | None = None
+    # Not `Raw | None`: msgspec would take that for None alone.
+    args: msgspec.Raw = NOTHING
+    state: msgspec.Raw = NOTHING
 
 
 class Call(msgspec.Struct, array_like=True, frozen=True, tag=1):

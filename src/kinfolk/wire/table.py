@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import attrs
@@ -21,13 +21,15 @@ from kinfolk.wire.references import SharedType, shared_type
 
 __all__ = ["ManagerType", "Member", "Members", "SharedType", "Table", "shared_type"]
 
+
 @attrs.frozen(eq=False)
 class Table:
     """Everything that the generated module of one spec knows.
 
     `values` are the attrs classes that a value of type `Any`, or of a base of theirs, may turn out
-    to be; `errors` the exceptions that arrive as themselves; `uses` the tables of other generated
-    modules whose proxies this one mentions. `fingerprint` stands for all declared types.
+    to be; `errors` the exceptions that arrive as themselves; `uses` the other generated modules
+    whose proxies this one mentions, evaluated late since two may mention each other. `fingerprint`
+    stands for all declared types.
     """
 
     spec: str
@@ -35,7 +37,7 @@ class Table:
     proxies: tuple[type, ...] = ()
     values: tuple[type, ...] = ()
     errors: tuple[type[BaseException], ...] = ()
-    uses: tuple[Table, ...] = ()
+    uses: Callable[[], tuple[ModuleType, ...]] = tuple
 
     def closure(self) -> list[Table]:
         """Return this table and all that it uses, each once, itself first."""
@@ -44,7 +46,7 @@ class Table:
         while waiting:
             table = waiting.pop()
             if found.setdefault(id(table), table) is table:
-                waiting.extend(t for t in table.uses if id(t) not in found)
+                waiting.extend(vars(module)["_TABLE"] for module in table.uses())
         return list(found.values())
 
 
@@ -140,8 +142,10 @@ def _bases(proxy_type: object, whole: object) -> Iterator[tuple[type, dict[str, 
     parameters = getattr(origin, "__parameters__", ())
     arguments = get_args(proxy_type) or (Any,) * len(parameters)
     values = dict(zip(parameters, arguments, strict=True))
-    yield origin, {**{p.__name__: v for p, v in values.items()}, "Self": whole}
-    for base in getattr(origin, "__orig_bases__", origin.__bases__):
+    # `_Self` is what a generated module calls it where something else has the name.
+    yield origin, {**{p.__name__: v for p, v in values.items()}, "Self": whole, "_Self": whole}
+    # Its own only: a class without generic bases would show those of its base.
+    for base in vars(origin).get("__orig_bases__", origin.__bases__):
         if shared_type(base) is not None:
             free = getattr(base, "__parameters__", ()) if get_origin(base) else ()
             yield from _bases(base[tuple(values[p] for p in free)] if free else base, whole)

@@ -1,0 +1,262 @@
+"""One connection at the client: reaching the server, the handshake, then one call at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from kinfolk.addresses import Address, TcpAddress, UnixAddress, check_private, default_folder
+from kinfolk.errors import (
+    AddressError,
+    AuthenticationFailed,
+    CallTimeout,
+    ConnectionLost,
+    Executed,
+    HandshakeFailed,
+    KinfolkError,
+    NotRunning,
+    ProtocolError,
+    SpecMismatch,
+)
+from kinfolk.sockets import close_in_children, peer_credentials, tune
+from kinfolk.wire.frames import HEADER, FrameBuffer, decode_reply
+from kinfolk.wire.handshake import HANDSHAKE_LIMIT, ClientHandshake, Identity, Peer
+from kinfolk.wire.messages import Reply
+
+__all__ = ["Connection", "Destination"]
+
+_READ: Final = 64 * 2**10
+_RETRY: Final = 0.01
+
+
+@attrs.frozen
+class Destination:
+    """A server, and what it takes to be let in.
+
+    `remedy` is the command that starts one, for when none runs.
+    """
+
+    address: Address
+    identity: Identity
+    key: bytes | None
+    timeout: float
+    remedy: str
+
+
+class Connection:
+    """A connection that a server has welcomed; used by one thread at a time.
+
+    Args:
+        destination: Where to connect.
+        session: The token of the session to belong to; empty for a new one.
+
+    Raises:
+        NotRunning: No server listens there.
+        AuthenticationFailed: One end refuses the other's key or user.
+        SpecMismatch: The server was generated from another spec.
+        HandshakeFailed: What listens there is no server of ours, or ends in the middle.
+        CallTimeout: It took too long.
+    """
+
+    __slots__ = ("_buffer", "_limit", "_sock", "_where", "intact", "limit", "session")
+
+    def __init__(self, destination: Destination, session: bytes) -> None:
+        deadline = time.monotonic() + destination.timeout
+        self._where = destination.address
+        self._sock = _connect(destination, deadline)
+        try:
+            close_in_children(self._sock)
+            peer = _shake_hands(self._sock, destination, session, deadline)
+            self._sock.settimeout(None)
+        except BaseException:
+            self._sock.close()
+            raise
+        self.session = peer.session
+        self.limit = peer.limit
+        # False from the first byte of a request to the last of its reply: what is read from a
+        # connection that was left in between answers another call.
+        self.intact = True
+        self._limit = destination.identity.limit
+        self._buffer = FrameBuffer(self._limit)
+
+    def exchange(self, frames: bytes | bytearray, call: int) -> Reply:
+        """Send a request, and return the reply to it.
+
+        Args:
+            frames: The request, and what may go before it and has no reply.
+            call: The number of the request.
+
+        Raises:
+            ConnectionLost: The connection broke.
+            ProtocolError: The server answered something else.
+            LimitExceeded: The reply is too long.
+        """
+        self.intact = False
+        try:
+            self._sock.sendall(frames)
+        except OSError as error:
+            # The last bytes never left, and without them the server does nothing.
+            raise self._lost(error.strerror, executed="no") from None
+        try:
+            data = self._sock.recv(_READ)
+            # Nearly always the whole reply and nothing else.
+            if len(data) - HEADER == int.from_bytes(data[:HEADER], "big") <= self._limit:
+                message = memoryview(data)[HEADER:]
+            else:
+                message = self._receive(data)
+        except OSError as error:
+            raise self._lost(error.strerror, executed="unknown") from None
+        reply = decode_reply(message)
+        if reply.call != call or not self._buffer.empty:
+            raise ProtocolError(f"{self._where} answered a call that nobody made")
+        self.intact = True
+        return reply
+
+    def _receive(self, data: bytes) -> memoryview:
+        """Return the one message that begins with the data."""
+        messages: list[memoryview] = []
+        while not messages:
+            if not data:
+                raise self._lost("the server closed it", executed="unknown")
+            messages = self._buffer.receive(data)
+            while not messages and (space := self._buffer.space()) is not None:
+                count = self._sock.recv_into(space)
+                if not count:
+                    raise self._lost("the server closed it", executed="unknown")
+                messages = self._buffer.filled(count)
+            if not messages:
+                data = self._sock.recv(_READ)
+        if len(messages) > 1:
+            raise ProtocolError(f"{self._where} answered a call that nobody made")
+        return messages[0]
+
+    def _lost(self, why: str | None, executed: Executed) -> ConnectionLost:
+        return ConnectionLost(f"the connection to {self._where} was lost: {why}", executed)
+
+    @property
+    def alive(self) -> bool:
+        """Whether an idle connection is still of use: not closed, and nothing to be read."""
+        try:
+            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    def interrupt(self) -> None:
+        """End it from another thread: a call under way fails at once."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close it; closing twice has no effect."""
+        self._sock.close()
+
+    def __del__(self) -> None:
+        # A manager may be left without being closed, as its proxies may be the last to go.
+        if hasattr(self, "_sock"):
+            self._sock.close()
+
+
+# --- Reaching the server
+
+
+def _connect(destination: Destination, deadline: float) -> socket.socket:
+    address = destination.address
+    try:
+        if isinstance(address, TcpAddress):
+            sock = _connect_tcp(address, deadline)
+        else:
+            sock = _connect_unix(address, deadline)
+    except TimeoutError:
+        raise CallTimeout(
+            f"{address} did not accept a connection within {destination.timeout:g} s", executed="no"
+        ) from None
+    except socket.gaierror as error:
+        raise AddressError(f"{address} cannot be reached: {error.strerror}") from None
+    except OSError as error:
+        if isinstance(error, KinfolkError):
+            raise
+        raise NotRunning(
+            f"no server listens at {address} ({error.strerror}): start it with "
+            f"`{destination.remedy}`"
+        ) from None
+    tune(sock)
+    return sock
+
+
+def _connect_tcp(address: TcpAddress, deadline: float) -> socket.socket:
+    return socket.create_connection(address.raw, _left(deadline))
+
+
+def _connect_unix(address: UnixAddress, deadline: float) -> socket.socket:
+    folder = Path(address.path).parent
+    if folder == default_folder():
+        check_private(folder)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        while True:
+            sock.settimeout(_left(deadline))
+            try:
+                sock.connect(address.path)
+            except BlockingIOError:
+                # More clients came at once than the queue of the socket takes, and unlike TCP
+                # it does not wait by itself.
+                time.sleep(_RETRY)
+            else:
+                break
+        _check_user(sock, address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _check_user(sock: socket.socket, address: UnixAddress) -> None:
+    user = peer_credentials(sock).uid
+    if user != os.geteuid():
+        raise AuthenticationFailed(f"the server at {address} belongs to another user ({user})")
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _shake_hands(
+    sock: socket.socket, destination: Destination, session: bytes, deadline: float
+) -> Peer:
+    where = destination.address
+    handshake = ClientHandshake(
+        destination.identity,
+        pid=os.getpid(),
+        session=session,
+        key=destination.key,
+        vouched=isinstance(where, UnixAddress),
+    )
+    try:
+        outgoing = handshake.start()
+        while handshake.peer is None:
+            sock.settimeout(_left(deadline))
+            if outgoing:
+                sock.sendall(outgoing)
+            outgoing = handshake.receive(sock.recv(2 * HANDSHAKE_LIMIT))
+    except (HandshakeFailed, SpecMismatch) as error:
+        raise type(error)(f"{where}: {error}") from None
+    except TimeoutError:
+        raise CallTimeout(
+            f"{where} accepted a connection, and then said nothing for {destination.timeout:g} s",
+            executed="no",
+        ) from None
+    except OSError as error:
+        raise HandshakeFailed(f"{where}: {error.strerror} during the handshake") from None
+    return handshake.peer

@@ -1,0 +1,198 @@
+"""Shared classes as proxy classes: records of what is written, for the module and for its stub."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from kinfolk.codegen.expressions import NONE, plain, stream_result
+from kinfolk.codegen.layout import Class, Function, wrapped
+from kinfolk.codegen.names import Namespace, Scope, proxy_name
+from kinfolk.codegen.signatures import (
+    Default,
+    call_lines,
+    parameter_texts,
+    receiver,
+    runtime_default,
+    stub_default,
+)
+from kinfolk.codegen.variables import Variables
+from kinfolk.spec.model import (
+    Attribute,
+    Expression,
+    Member,
+    Method,
+    Name,
+    SharedClass,
+    SharedName,
+    Signature,
+)
+
+__all__ = ["Dialect", "proxy_class", "signature_function"]
+
+_IN_PLACE: Final = frozenset(
+    f"__i{name}__"
+    for name in (
+        *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow"),
+        *("lshift", "rshift", "and", "or", "xor"),
+    )
+)
+_SELF: Final[Expression] = (Name("typing", "Self"),)
+_OBJECT: Final[Expression] = (Name("builtins", "object"),)
+
+
+@attrs.frozen
+class Dialect:
+    """What differs between a module and its stub."""
+
+    namespace: Namespace
+    variables: Variables
+    default: Default
+    stub: bool
+
+    @classmethod
+    def of_module(cls, namespace: Namespace, variables: Variables) -> Dialect:
+        """Write a module: signatures, and bodies that call."""
+        return cls(namespace, variables, runtime_default, stub=False)
+
+    @classmethod
+    def of_stub(cls, namespace: Namespace, variables: Variables) -> Dialect:
+        """Write a stub: overloads, defaults as their author wrote them, and no bodies."""
+        return cls(namespace, variables, stub_default, stub=True)
+
+
+def proxy_class(shared: SharedClass, dialect: Dialect) -> Class:
+    """Return the proxy class of a shared class."""
+    hidden = {member.name for member in shared.members}
+    scope, brackets = dialect.variables.declare(
+        shared.type_parameters, dialect.namespace.scope(hidden)
+    )
+    functions: list[Function] = []
+    for member in shared.members:
+        functions += _member(member, scope, dialect)
+    return Class(
+        name=proxy_name(SharedName(shared.module, shared.name)),
+        bases=_bases(shared, scope, dialect),
+        functions=tuple(functions),
+        doc=shared.doc,
+        type_parameters=brackets,
+        fields=() if dialect.stub else _shared_type(shared, dialect.namespace),
+    )
+
+
+def _bases(shared: SharedClass, scope: Scope, dialect: Dialect) -> tuple[str, ...]:
+    # Bases are evaluated outside of the class, and while the module is being imported.
+    outside = dialect.namespace.scope(variables=scope.variables, early=True)
+    bases = [outside.text(base) for base in shared.bases]
+    bases = bases or [dialect.namespace.own("kinfolk.proxy:Proxy")]
+    if shared.type_parameters and not dialect.variables.inline:
+        names = [_generic(p.kind, scope.variables[p.name]) for p in shared.type_parameters]
+        bases.append(f"{outside.typing('Generic')}[{', '.join(names)}]")
+    return tuple(bases)
+
+
+def _generic(kind: str, local: str) -> str:
+    return "*" + local if kind == "TypeVarTuple" else local
+
+
+def _shared_type(shared: SharedClass, namespace: Namespace) -> tuple[str, ...]:
+    streams = [
+        f'"{member.name}": {member.ahead}'
+        for member in shared.members
+        if isinstance(member, Method) and member.ahead is not None
+    ]
+    name = f'"{shared.module}.{shared.name}"'
+    start = f"_shared = {namespace.own('kinfolk.wire.references:SharedType')}("
+    if not streams:
+        return tuple(wrapped(start, [name], ")", width=96))
+    one = wrapped(start, [name, f"{{{', '.join(streams)}}}"], ")", width=96)
+    if len(one) == 1:
+        return tuple(one)
+    mapping = wrapped("{", streams, "}", width=92)
+    return (start, f"    {name},", *(f"    {line}" for line in mapping[:-1]), "    },", ")")
+
+
+# --- Members
+
+
+def _member(member: Member, scope: Scope, dialect: Dialect) -> list[Function]:
+    if isinstance(member, Attribute):
+        return _attribute(member, scope, dialect)
+    if not dialect.stub or not member.overloads:
+        return [_method(member, member.signature, scope, dialect)]
+    overload = scope.typing("overload")
+    return [
+        attrs.evolve(_method(member, signature, scope, dialect), decorators=(overload,))
+        for signature in member.overloads
+    ]
+
+
+def _attribute(attribute: Attribute, scope: Scope, dialect: Dialect) -> list[Function]:
+    name = attribute.name
+    getter = Function(
+        name=name,
+        parameters=("self",),
+        result=scope.text(attribute.annotation),
+        body=() if dialect.stub else (f'return self._call("{name}")',),
+        doc=attribute.doc,
+        decorators=(scope.builtin("property"),),
+    )
+    if attribute.settable is None:
+        return [getter]
+    setter = Function(
+        name=name,
+        parameters=("self", f"value: {scope.text(attribute.settable)}"),
+        result="None",
+        body=() if dialect.stub else (f'self._call("{name}=", {{"value": value}})',),
+        decorators=(f"{name}.setter",),
+    )
+    return [getter, setter]
+
+
+def _method(method: Method, signature: Signature, scope: Scope, dialect: Dialect) -> Function:
+    """Return a method of a proxy, which calls the object's."""
+    if method.ahead is not None:
+        signature = attrs.evolve(signature, result=stream_result(signature.result))
+    if method.name in _IN_PLACE:
+        signature = attrs.evolve(signature, result=_SELF)
+    if method.name in {"__eq__", "__ne__"}:
+        signature = _comparing_anything(signature)
+    return signature_function(method.name, signature, "_call", method.doc, scope, dialect)
+
+
+def _comparing_anything(signature: Signature) -> Signature:
+    # `object.__eq__` takes any object, and an override may not take less.
+    parameters = tuple(attrs.evolve(p, annotation=_OBJECT) for p in signature.parameters)
+    return attrs.evolve(signature, parameters=parameters)
+
+
+def signature_function(
+    name: str, signature: Signature, call: str, doc: str | None, scope: Scope, dialect: Dialect
+) -> Function:
+    """Return a function that passes its arguments on by calling `self.<call>`."""
+    signature = plain(signature)
+    inner, brackets = dialect.variables.declare(signature.type_parameters, scope)
+    return Function(
+        name=name,
+        parameters=parameter_texts(signature, inner, dialect.default),
+        result=inner.text(signature.result),
+        body=() if dialect.stub else _body(name, signature, call),
+        doc=doc,
+        type_parameters=brackets,
+    )
+
+
+def _body(name: str, signature: Signature, call: str) -> tuple[str, ...]:
+    this = receiver(signature)
+    prefix = "" if signature.result == NONE else "return "
+    if name in _IN_PLACE:
+        prefix = "result = "
+    names = [parameter.name for parameter in signature.parameters]
+    if names or call != "_call":
+        lines = call_lines(prefix, f"{this}.{call}", name, names, depth=2)
+    else:
+        lines = [f'{prefix}{this}._call("{name}")']
+    if name in _IN_PLACE:
+        lines.append(f"return result if result is NotImplemented else {this}")
+    return tuple(lines)

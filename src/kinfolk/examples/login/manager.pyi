@@ -1,0 +1,1 @@
+../../../../stubs/kinfolk/examples/login/manager.pyi

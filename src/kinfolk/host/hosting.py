@@ -1,0 +1,122 @@
+"""The host: makes what a manager offers, and gives the sessions of calling processes.
+
+It knows no sockets and starts no threads of its own; whoever carries requests calls it, from as
+many threads as there are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from kinfolk.declare import Factory, Singleton
+from kinfolk.errors import ArgumentError, ConnectionClosed
+from kinfolk.host.limits import Limits
+from kinfolk.host.objects import Objects
+from kinfolk.host.sessions import Session
+from kinfolk.wire.table import ManagerType
+
+__all__ = ["Host"]
+
+
+class Host:
+    """All objects of one manager.
+
+    Args:
+        offer: What the generated module says of the manager.
+        entries: What its spec says, by name; the singletons are made at once, in this order.
+        limits: What each session may have at once.
+
+    Raises:
+        ArgumentError: A singleton takes an entry that the manager does not offer before it.
+        TypeError: A singleton is not of the class that the generated module knows.
+    """
+
+    def __init__(
+        self,
+        offer: ManagerType,
+        entries: Mapping[str, Singleton | Factory],
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        self.offer = offer
+        self._limits = limits
+        factories = {name: e.shared for name, e in entries.items() if isinstance(e, Factory)}
+        self._objects = Objects(offer, factories)
+        self._lock = threading.Lock()
+        self._sessions: dict[bytes, Session] = {}
+        self._closed = False
+        made: dict[int, object] = {}
+        for name, entry in entries.items():
+            if isinstance(entry, Singleton):
+                self._make(name, entry, made)
+
+    def session(self, peer: str) -> Session:
+        """Return a new session of a calling process.
+
+        Args:
+            peer: The process's name for people.
+
+        Raises:
+            ConnectionClosed: The host was closed.
+        """
+        session = Session(peer, self._objects, self.offer.codecs, self._limits, self._ended)
+        with self._lock:
+            if self._closed:
+                raise ConnectionClosed("The host was closed")
+            self._sessions[session.token] = session
+        return session
+
+    def find(self, token: bytes) -> Session | None:
+        """Return the session that has a token, if it still lives."""
+        with self._lock:
+            return self._sessions.get(token)
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions that live."""
+        with self._lock:
+            return list(self._sessions.values())
+
+    def close(self) -> None:
+        """End all sessions and let all objects go; closing twice has no effect."""
+        with self._lock:
+            self._closed = True
+            sessions = list(self._sessions.values())
+        for session in sessions:
+            session.end()
+        self._objects.clear()
+
+    def _ended(self, session: Session) -> None:
+        with self._lock:
+            self._sessions.pop(session.token, None)
+
+    # --- Singletons
+
+    def _make(self, name: str, entry: Singleton, made: dict[int, object]) -> None:
+        if id(entry) not in made:
+            label = f"{self.offer.name}.{name}"
+            try:
+                args = [_filled(arg, made, label) for arg in entry.args]
+                kwargs = {key: _filled(arg, made, label) for key, arg in entry.kwargs.items()}
+                made[id(entry)] = entry.shared(*args, **kwargs)
+            except Exception as error:
+                error.add_note(f"while the host made the singleton {label}")
+                raise
+        self._objects.add_singleton(name, made[id(entry)])
+
+
+def _filled(value: Any, made: Mapping[int, object], label: str) -> Any:
+    """Return an argument with objects and classes in place of the entries that stand for them."""
+    if isinstance(value, Singleton):
+        if id(value) not in made:
+            raise ArgumentError(f"{label} takes an entry that its manager does not offer before it")
+        return made[id(value)]
+    if isinstance(value, Factory):
+        return value.shared
+    kind: type[Any] = type(value)
+    if kind in (list, tuple, set):
+        return kind(_filled(item, made, label) for item in value)
+    if kind is dict:
+        return {key: _filled(item, made, label) for key, item in value.items()}
+    return value

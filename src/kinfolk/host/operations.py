@@ -1,0 +1,137 @@
+"""What each member of a proxy does to the object that it stands for.
+
+Members are found in the wire table only: a name that it does not have is refused, whatever the
+object may have under that name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from kinfolk.errors import NoSuchMember, ResultError
+from kinfolk.host.waiters import deferred_of
+from kinfolk.wire.narrowing import origin_of
+from kinfolk.wire.references import shared_type
+from kinfolk.wire.table import Member, Members
+
+__all__ = ["Operation", "Operations"]
+
+Run: TypeAlias = Callable[[Any, list[object], dict[str, object]], Any]
+
+_IN_PLACE: Final = frozenset(
+    f"__i{name}__"
+    for name in (
+        *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow"),
+        *("lshift", "rshift", "and", "xor", "or"),
+    )
+)
+
+
+@attrs.frozen(eq=False)
+class Operation:
+    """A member, and how to carry it out: `run(obj, positional, keyword)`.
+
+    `operator` says that it may return `NotImplemented`.
+    """
+
+    member: Member
+    label: str
+    run: Run
+    operator: bool = False
+
+
+class Operations(dict[str, Operation]):
+    """The operations of one class, each made when it is first asked for."""
+
+    def __init__(
+        self, members: Members, maker: Callable[[str, str], Run], streams: Collection[str] = ()
+    ) -> None:
+        super().__init__()
+        self._members = members
+        self._maker = maker
+        self.names = members.names
+        self.streams = streams
+
+    @classmethod
+    def of_proxy(cls, proxy_type: object, members: Members) -> Operations:
+        """Return what the members of a proxy type do to its objects."""
+        origin = origin_of(proxy_type)
+        marks = filter(None, map(shared_type, origin.__mro__))
+
+        def maker(name: str, label: str) -> Run:
+            return _run_of(origin, name, label)
+
+        return cls(members, maker, frozenset(name for mark in marks for name in mark.streams))
+
+    @classmethod
+    def of_factories(
+        cls, members: Members, factories: Mapping[str, Callable[..., Any]]
+    ) -> Operations:
+        """Return what the members of a manager do: make new objects."""
+
+        def maker(name: str, _: str) -> Run:
+            factory = factories[name]
+            return lambda _obj, args, kwargs: factory(*args, **kwargs)
+
+        return cls(members, maker)
+
+    def __missing__(self, name: str) -> Operation:
+        if name not in self.names:
+            raise NoSuchMember(
+                f"{self._members.owner} has no member {name[:100]!r} that the spec exposes"
+            )
+        member = self._members[name]
+        run = self._maker(name, member.label)
+        return self.setdefault(name, Operation(member, member.label, run, _is_dunder(name)))
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _run_of(proxy_class: type, name: str, label: str) -> Run:
+    if name.endswith("="):
+        attribute = name.removesuffix("=")
+        return lambda obj, args, _kwargs: setattr(obj, attribute, *args)
+    if isinstance(inspect.getattr_static(proxy_class, name), property):
+        return lambda obj, _args, _kwargs: getattr(obj, name)
+    if name in _IN_PLACE:
+        return _in_place(name, label)
+    if _is_dunder(name):
+        return _special_method(name)
+    return _method(name)
+
+
+def _method(name: str) -> Run:
+    def run(obj: Any, args: list[object], kwargs: dict[str, object]) -> Any:
+        method = getattr(obj, name)
+        raw = deferred_of(method)
+        return method(*args, **kwargs) if raw is None else raw(obj, *args, **kwargs)
+
+    return run
+
+
+def _special_method(name: str) -> Run:
+    def run(obj: Any, args: list[object], kwargs: dict[str, object]) -> Any:
+        # As Python does: what stands in the instance does not count.
+        cls: type[Any] = type(obj)
+        method = getattr(cls, name)
+        return (deferred_of(method) or method)(obj, *args, **kwargs)
+
+    return run
+
+
+def _in_place(name: str, label: str) -> Run:
+    operate = _special_method(name)
+
+    def run(obj: Any, args: list[object], kwargs: dict[str, object]) -> Any:
+        result = operate(obj, args, kwargs)
+        if result is not obj and result is not NotImplemented:
+            raise ResultError(f"{label} must return self, since the object stays where it is")
+        return result
+
+    return run

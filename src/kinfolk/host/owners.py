@@ -1,0 +1,108 @@
+"""Who makes a call, and what happens when it is gone.
+
+An owner is a caller within a process. A call that an object makes while it serves one belongs to
+the same owner, so a lock that a client holds is held in all that its calls lead to.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Hashable
+from typing import Final
+
+import attrs
+
+from kinfolk.callers import caller_token
+
+__all__ = ["THIS_PROCESS", "Lifetime", "Owner", "acting_for", "current_owner"]
+
+_logger = logging.getLogger(__name__)
+
+
+class Lifetime:
+    """Something that ends, such as a calling process, and what is to be done then."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._at_end: dict[Hashable, Callable[[], object]] = {}
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end has come."""
+        return self._ended
+
+    def at_end(self, key: Hashable, action: Callable[[], object]) -> bool:
+        """Have something done at the end, once, in place of what was said before under `key`.
+
+        Returns:
+            False if the end has come already; nothing is done then.
+        """
+        with self._lock:
+            if not self._ended:
+                self._at_end[key] = action
+            return not self._ended
+
+    def forget(self, key: Hashable) -> None:
+        """Take back what was said under `key`, if anything was."""
+        with self._lock:
+            self._at_end.pop(key, None)
+
+    def end(self) -> bool:
+        """Do what is to be done, the first time; return whether this was it."""
+        with self._lock:
+            first, self._ended = not self._ended, True
+            actions = list(self._at_end.values())
+            self._at_end.clear()
+        for action in actions:
+            try:
+                action()
+            except Exception:
+                # The others must be done all the same: each may free a lock.
+                _logger.exception("What was to be done at the end of a session failed")
+        return first
+
+
+THIS_PROCESS: Final = Lifetime()
+"""The process of the objects themselves; it does not end before they do."""
+
+
+@attrs.frozen
+class Owner:
+    """A thread or task of a calling process: what a lock that is not shared can belong to."""
+
+    session: Lifetime
+    caller: int
+
+
+class _Acting(threading.local):
+    owner: Owner | None = None
+
+
+_acting = _Acting()
+
+
+def current_owner() -> Owner:
+    """Return the owner of the call being served in this thread.
+
+    In a thread that serves none it is the thread itself.
+    """
+    return _acting.owner or Owner(THIS_PROCESS, caller_token())
+
+
+class acting_for:  # noqa: N801 - used as a function
+    """Serve a call of an owner in this thread, within the block."""
+
+    # A class, since it is entered for each call and a generator takes twice as long.
+    __slots__ = ("_before", "_owner")
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    def __enter__(self) -> None:
+        self._before = _acting.owner
+        _acting.owner = self._owner
+
+    def __exit__(self, *_: object) -> None:
+        _acting.owner = self._before

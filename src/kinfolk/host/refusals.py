@@ -1,0 +1,52 @@
+"""Exceptions, made ready for the caller."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+import msgspec
+
+from kinfolk.wire.codec import Codecs
+from kinfolk.wire.failures import lower_failure
+from kinfolk.wire.messages import Failure
+
+__all__ = ["failure_of", "must_pass"]
+
+# What happens in these modules is no concern of the caller's.
+_INSIDE = ("kinfolk.host.", "kinfolk.wire.")
+
+
+def failure_of(error: BaseException, codecs: Codecs) -> Failure:
+    """Return what the caller is told of an exception; of its traceback only the user's frames."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        each.__traceback__ = _users_frames(each.__traceback__)
+        each = each.__cause__ or each.__context__
+    failure = lower_failure(error, codecs)
+    if isinstance(error, Exception):
+        return failure
+    # SystemExit and its like are meant for the process in which they are raised.
+    return msgspec.structs.replace(failure, args=None, state=None)
+
+
+def must_pass(error: BaseException) -> bool:
+    """Return whether an exception is a Ctrl-C in this very thread, and no affair of the caller."""
+    return (
+        isinstance(error, KeyboardInterrupt)
+        and threading.current_thread() is threading.main_thread()
+    )
+
+
+def _users_frames(traceback: TracebackType | None) -> TracebackType | None:
+    frames: list[TracebackType] = []
+    while traceback is not None:
+        if not str(traceback.tb_frame.f_globals.get("__name__")).startswith(_INSIDE):
+            frames.append(traceback)
+        traceback = traceback.tb_next
+    found: TracebackType | None = None
+    for each in reversed(frames):
+        found = TracebackType(found, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return found

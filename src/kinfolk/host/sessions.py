@@ -1,0 +1,241 @@
+"""Sessions and links: who calls, and through which connection.
+
+A session is a calling process. It has its references, its streams and what was done for it, and it
+ends with the last of its links. A link is one connection: it takes requests, any number at once,
+and answers each `Call` and `Next` once, unless it has been closed by then.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from kinfolk.errors import CallTimeout, ConnectionClosed, LimitExceeded, ProtocolError
+from kinfolk.host.limits import Limits
+from kinfolk.host.objects import Objects
+from kinfolk.host.owners import Lifetime
+from kinfolk.host.serving import Outcome, Service, Waiting
+from kinfolk.host.waiters import Pending
+from kinfolk.wire.codec import Codecs
+from kinfolk.wire.messages import Call, Next, Release, Reply, Request, Result, Stop, Withdraw
+
+__all__ = ["Answer", "Link", "Session"]
+
+Answer: TypeAlias = Callable[[Reply], object]
+
+_logger = logging.getLogger(__name__)
+
+# So many grants of a link can still be undone by a `Withdraw` that crossed their replies.
+_REMEMBERED: Final = 100
+
+
+class Session(Lifetime):
+    """A process that calls.
+
+    Args:
+        peer: The process's name for people.
+        objects: What it can call.
+        codecs: The compiler of the manager's types.
+        limits: What it may have at once.
+        ended: What to tell of its end.
+    """
+
+    def __init__(
+        self,
+        peer: str,
+        objects: Objects,
+        codecs: Codecs,
+        limits: Limits,
+        ended: Callable[[Session], object],
+    ) -> None:
+        super().__init__()
+        self.peer: Final = peer
+        self.token: Final = secrets.token_bytes(16)
+        self.limits: Final = limits
+        self.service: Final = Service(objects, codecs, limits, self)
+        self._links: set[Link] = set()
+        self._attaching = threading.Lock()
+        self._tell = ended
+
+    @property
+    def waiting(self) -> int:
+        """How many of its calls wait for an answer."""
+        return sum(link.waiting for link in tuple(self._links))
+
+    def attach(self) -> Link:
+        """Add a connection of the process.
+
+        Raises:
+            ConnectionClosed: The session has ended.
+        """
+        link = Link(self)
+        with self._attaching:
+            if self.ended:
+                raise ConnectionClosed("The session has ended")
+            self._links.add(link)
+        return link
+
+    def detach(self, link: Link) -> None:
+        """Note that a connection was closed; the session ends with the last."""
+        with self._attaching:
+            self._links.discard(link)
+            last = not self._links
+        if last:
+            self.end()
+
+    def end(self) -> bool:
+        """End the session and all that it has; return whether it had not ended before."""
+        # What others may be waiting for comes first: the locks that it holds.
+        first = super().end()
+        if first:
+            with self._attaching:
+                links = tuple(self._links)
+            for link in links:
+                link.close()
+            self.service.close()
+            self._tell(self)
+        return first
+
+
+class Link:
+    """One connection of a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._service = session.service
+        self._lock = threading.Lock()
+        self._closed = False
+        # The calls under way: whether each has been withdrawn meanwhile.
+        self._running: dict[int, bool] = {}
+        self._waiting: dict[int, tuple[Pending[Any], Answer]] = {}
+        self._granted: OrderedDict[int, Pending[Any]] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """How many of its calls wait for an answer."""
+        return len(self._waiting)
+
+    def receive(self, request: Request, answer: Answer) -> None:
+        """Carry out a request in this thread.
+
+        Args:
+            request: Anything but `Stop`, which is the server's affair.
+            answer: Called with the reply to a `Call` or a `Next`, now or later, and then perhaps
+                in another thread. A call that is withdrawn while it waits has failed.
+
+        Raises:
+            ProtocolError: A request that hosts do not know.
+            KeyboardInterrupt: Ctrl-C came while the request was carried out in the main thread.
+        """
+        match request:
+            case Call():
+                self._serve(request.call, lambda: self._service.call(request), answer)
+            case Next():
+                self._serve(request.call, lambda: self._service.next(request), answer)
+            case Release():
+                self._service.release(request.targets)
+            case Withdraw():
+                self._withdraw(request.call)
+            case Stop():
+                raise ProtocolError("A host cannot be stopped by a request")
+
+    def close(self) -> None:
+        """Withdraw the calls that wait, and answer no more; closing twice has no effect."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            waiting = list(self._waiting.values())
+            self._waiting.clear()
+            self._granted.clear()
+        for pending, _ in waiting:
+            pending.withdraw()
+        self._session.detach(self)
+
+    # --- Inside
+
+    def _serve(self, call: int, carry_out: Callable[[], Outcome], answer: Answer) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._running[call] = False
+        try:
+            outcome = carry_out()
+        except BaseException:
+            self._running.pop(call, None)
+            raise
+        if isinstance(outcome, Waiting):
+            self._wait(outcome, answer)
+            return
+        with self._lock:
+            self._running.pop(call, None)
+            closed = self._closed
+        if not closed:
+            answer(outcome)
+
+    def _wait(self, waiting: Waiting, answer: Answer) -> None:
+        number, pending, limit = waiting.call, waiting.pending, self._session.limits.waiting
+        count = self._session.waiting
+        with self._lock:
+            withdrawn = self._running.pop(number, False) or self._closed
+            refused = withdrawn or count >= limit
+            if not refused:
+                self._waiting[number] = pending, answer
+        if not refused:
+            pending.deliver(functools.partial(self._arrived, waiting, answer))
+            return
+        pending.withdraw()
+        if withdrawn:
+            self._refuse(number, answer, _withdrawn())
+            return
+        text = f"{waiting.operation.label}: {count} calls of this client wait (limit {limit})"
+        self._refuse(number, answer, LimitExceeded(text))
+
+    def _arrived(self, waiting: Waiting, answer: Answer, pending: Pending[Any]) -> bool:
+        """Answer a call that has waited; return whether the answer could be given."""
+        with self._lock:
+            if self._waiting.pop(waiting.call, None) is None:
+                return False
+            self._granted[waiting.call] = pending
+            if len(self._granted) > _REMEMBERED:
+                self._granted.popitem(last=False)
+        reply = self._service.finish(waiting)
+        return self._pass_on(reply, answer) and isinstance(reply, Result)
+
+    def _pass_on(self, reply: Reply, answer: Answer) -> bool:
+        if self._closed:
+            return False
+        try:
+            answer(reply)
+        except OSError:
+            return False
+        except Exception:
+            # This may be the thread of another call, which has nothing to do with it.
+            _logger.exception("A call that has waited could not be answered")
+            return False
+        return True
+
+    def _withdraw(self, call: int) -> None:
+        with self._lock:
+            waiting = self._waiting.pop(call, None)
+            granted = self._granted.pop(call, None)
+            if call in self._running:
+                self._running[call] = True
+        if waiting is not None:
+            pending, answer = waiting
+            pending.withdraw()
+            self._refuse(call, answer, _withdrawn())
+        elif granted is not None:
+            granted.withdraw()
+
+    def _refuse(self, call: int, answer: Answer, error: Exception) -> None:
+        self._pass_on(self._service.failed(call, error), answer)
+
+
+def _withdrawn() -> CallTimeout:
+    return CallTimeout("The call was withdrawn while it waited", executed="no")

@@ -1,0 +1,122 @@
+"""Streams: iterators at the server, asked for items by number.
+
+Each step is one turn of the object whose method returned the iterator, and what it yields is
+encoded within that turn, before another call can change it.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from kinfolk.errors import ResultError
+from kinfolk.host.instrument import is_generator
+from kinfolk.host.operations import Operation
+from kinfolk.host.owners import Owner, acting_for
+from kinfolk.host.turns import Turn, turn_of
+from kinfolk.wire.codec import Mismatch
+from kinfolk.wire.references import References
+
+__all__ = ["Stream"]
+
+R = TypeVar("R")
+
+_logger = logging.getLogger(__name__)
+
+
+class Stream:
+    """One iterator, for the session that opened it.
+
+    Args:
+        iterator: What the method returned.
+        operation: The method.
+        turn: The turn of its object, if that takes turns.
+        owner: Who opened it, for whom every step is made.
+    """
+
+    def __init__(
+        self, iterator: Iterator[Any], operation: Operation, turn: Turn | None, owner: Owner
+    ) -> None:
+        self._iterator = iterator
+        self._operation = operation
+        self._turn = turn
+        self._owner = owner
+        # For objects that do not take turns: an iterator can make only one step at a time.
+        self._stepping = threading.RLock()
+
+    def fetch(self, count: int, references: References) -> tuple[bytes, bool, BaseException | None]:
+        """Make up to so many steps.
+
+        Returns:
+            The items, encoded as a list; whether there may be more; what ended it, if not that.
+        """
+        items: list[bytes] = []
+        try:
+            with acting_for(self._owner):
+                for _ in range(count):
+                    item = self._in_turn(lambda: self._next(references))
+                    if item is None:
+                        return _list_of(items), False, None
+                    items.append(item)
+        except BaseException as error:
+            self.close()
+            return _list_of(items), False, error
+        return _list_of(items), True, None
+
+    def close(self) -> None:
+        """End it; a generator is closed within the turn of its object."""
+        iterator = self._iterator
+        if not is_generator(iterator) or turn_of(iterator) is not None:
+            return
+        try:
+            with acting_for(self._owner):
+                self._in_turn(iterator.close)
+        except BaseException:
+            # There is nobody to be told: the client is gone, or did not wait for an answer.
+            _logger.exception("%s could not be closed", self._operation.label)
+
+    def _in_turn(self, action: Callable[[], R]) -> R:
+        turn = self._turn
+        if turn is not None:
+            turn.take(self._operation.label)
+        try:
+            with self._stepping:
+                return action()
+        finally:
+            if turn is not None:
+                turn.leave()
+
+    def _next(self, references: References) -> bytes | None:
+        """Make one step; return the encoded item, None at the end."""
+        try:
+            item = next(self._iterator)
+        except StopIteration:
+            return None
+        return self._encode(item, references)
+
+    def _encode(self, item: object, references: References) -> bytes:
+        codec = self._operation.member.items
+        assert codec is not None
+        try:
+            data = codec.encode([item], references)
+        except Mismatch as mismatch:
+            raise ResultError(
+                f"{self._operation.label} returned what it does not declare: {mismatch}"
+            ) from None
+        # Without the head of the list, which is one byte for a list of one.
+        return data[1:]
+
+
+def _list_of(items: list[bytes]) -> bytes:
+    """Return a MessagePack array of items that are encoded already."""
+    count = len(items)
+    if count < 16:
+        head = bytes([0x90 | count])
+    elif count < 1 << 16:
+        head = struct.pack(">BH", 0xDC, count)
+    else:
+        head = struct.pack(">BI", 0xDD, count)
+    return head + b"".join(items)

@@ -1,0 +1,207 @@
+"""Turns: calls on one object do not overlap.
+
+A turn belongs to a chain of calls, which is what one thread does from the outermost call on. Within
+the chain it is re-entrant. Who finds it taken waits, and gets it in the order of arrival. A chain
+that would wait for itself, over any number of others, gets `Deadlock` at once.
+
+An object has one turn in the process, however many hosts it lives in, and it has it for life: it
+may be called by other objects long after the last client has let it go.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import deque
+from typing import Final
+
+from kinfolk.errors import Deadlock
+
+__all__ = ["Turn", "give_turn", "take_turn_away", "turn_of"]
+
+
+class _Chain:
+    """The calls of one thread; `waits_for` is the turn that the innermost one waits to get."""
+
+    __slots__ = ("granted", "label", "waits_for")
+
+    def __init__(self) -> None:
+        self.waits_for: Turn | None = None
+        self.label = ""
+        # Held, except for the moment in which a turn is handed to this chain.
+        self.granted = threading.Lock()
+        self.granted.acquire()
+
+
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        self.chain: Final = _Chain()
+
+
+_thread = _Thread()
+
+# One lock for all turns, since a cycle goes through several; it is held for moments only. It is
+# re-entrant because a collected object's `__del__` may call another inside any line below.
+_graph = threading.RLock()
+
+
+class Turn:
+    """The right to be the one call of an object.
+
+    Args:
+        subject: What it is the turn of: a weak reference, or the object where there can be none.
+    """
+
+    __slots__ = ("_depth", "_holder", "_label", "_queue", "hosts", "subject")
+
+    def __init__(self, subject: object) -> None:
+        self.subject = subject
+        self.hosts = 0
+        self._holder: _Chain | None = None
+        self._label = ""
+        self._depth = 0
+        self._queue: deque[_Chain] = deque()
+
+    @property
+    def mine(self) -> bool:
+        """Whether this thread's chain has it."""
+        return self._holder is _thread.chain
+
+    @property
+    def held_by(self) -> str | None:
+        """The call that has it, None if it is free."""
+        return self._label if self._holder is not None else None
+
+    @property
+    def waiting(self) -> int:
+        """How many chains wait for it."""
+        return len(self._queue)
+
+    def take(self, label: str) -> None:
+        """Get the turn for a call, waiting for it if another chain has it; `leave` ends it.
+
+        Args:
+            label: What others read of the call: `Frontier.push`.
+
+        Raises:
+            Deadlock: The other chain waits, itself or through others, for a turn of this one.
+        """
+        chain = _thread.chain
+        if self._holder is chain:  # only this thread could change that
+            self._depth += 1
+            return
+        with _graph:
+            if self._holder is None:
+                self._grant(chain, label)
+                return
+            self._check(chain, label)
+            chain.waits_for, chain.label = self, label
+            self._queue.append(chain)
+        try:
+            chain.granted.acquire()
+        except BaseException:
+            self._give_up(chain)
+            raise
+
+    def leave(self) -> None:
+        """End a call; with the outermost one the turn goes to the next in the queue."""
+        if self._depth > 1:
+            self._depth -= 1
+            return
+        with _graph:
+            if self._queue:
+                chain = self._queue.popleft()
+                self._grant(chain, chain.label)
+                chain.waits_for = None
+                chain.granted.release()
+            else:
+                self._holder, self._depth = None, 0
+
+    def _grant(self, chain: _Chain, label: str) -> None:
+        self._holder, self._label, self._depth = chain, label, 1
+
+    def _give_up(self, chain: _Chain) -> None:
+        """Leave the queue, since the wait was interrupted."""
+        with _graph:
+            waiting = chain.waits_for is self
+            if waiting:
+                self._queue.remove(chain)
+                chain.waits_for = None
+            else:
+                chain.granted.acquire(blocking=False)
+        if not waiting:
+            # It was handed over at the same moment.
+            self.leave()
+
+    def _check(self, chain: _Chain, label: str) -> None:
+        """Follow who waits for whom from here; refuse to close a circle."""
+        holders: list[str] = []
+        turn: Turn | None = self
+        while turn is not None:
+            holders.append(turn._label)
+            holder = turn._holder
+            if holder is chain:
+                raise Deadlock(_circle(label, holders))
+            turn = holder.waits_for if holder is not None else None
+
+
+def _circle(label: str, holders: list[str]) -> str:
+    return f"{label} would wait for {', which waits for '.join(holders)}, which made this call"
+
+
+# --- Which objects have turns
+
+_turns: dict[int, Turn] = {}
+
+
+def turn_of(obj: object) -> Turn | None:
+    """Return the turn of an object, None for one that has never been offered to clients."""
+    return _turns.get(id(obj))
+
+
+def give_turn(obj: object) -> Turn:
+    """Return the turn of an object, which from here on has one; see `take_turn_away`."""
+    key = id(obj)
+    with _graph:
+        turn = _turns.get(key)
+        if turn is None:
+            turn = _turns[key] = Turn(_reference(obj, key))
+        turn.hosts += 1
+    return turn
+
+
+def take_turn_away(obj: object) -> None:
+    """Say that a host has let an object go.
+
+    If Python can tell when it dies, it keeps its turn until then, as long as others may call it.
+    """
+    with _graph:
+        turn = _turns.get(id(obj))
+        if turn is None:
+            return
+        turn.hosts -= 1
+        if turn.hosts == 0 and turn.subject is obj:
+            del _turns[id(obj)]
+
+
+def _reference(obj: object, key: int) -> object:
+    def forget(_: object) -> None:
+        # Runs before the number of the dead object can be given to another.
+        _turns.pop(key, None)
+
+    try:
+        return weakref.ref(obj, forget)
+    except TypeError:
+        return obj
+
+
+def _start_afresh() -> None:
+    # In a forked child nothing is hosted, and a turn may belong to a thread that it does not have.
+    global _graph
+    _graph = threading.RLock()
+    _turns.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)

@@ -1,0 +1,299 @@
+"""Answers that come later, for methods that wait: a lock's `acquire`, a queue's `get`.
+
+A method decorated with `@deferred` may return a `Pending` in place of its result. Called through a
+proxy it costs no thread while it waits: the caller is answered when the `Pending` is settled.
+Called directly, by another object or where there is no host at all, it blocks its thread until
+then. Its class guards itself (`@shared(concurrent=True)`) and keeps its waiters in a `Waiters`:
+
+    @shared(concurrent=True)
+    class Gate:
+        def __init__(self) -> None:
+            self._open = False
+            self._guard = threading.Lock()
+            self._waiters: Waiters[bool] = Waiters()
+
+        @blocking
+        @deferred
+        def wait(self, timeout: float | None = None) -> bool:
+            with self._guard:
+                if self._open:
+                    return True
+                return later(self._waiters.add(timeout, expired=False))
+
+        def open(self) -> None:
+            with self._guard:
+                self._open = True
+            while waiter := self._waiters.next():
+                waiter.settle(True)
+
+What is granted to a caller who is no longer there must not be lost: `settle` returns False for
+such a one, and `undo` is called if it turns out afterwards.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Generic, TypeGuard, TypeVar, cast
+
+from kinfolk.errors import ConnectionLost
+from kinfolk.host.owners import Owner, current_owner
+from kinfolk.host.timer import Alarm, timer
+
+__all__ = [
+    "Owner",
+    "Pending",
+    "Waiters",
+    "current_owner",
+    "deferred",
+    "deferred_of",
+    "is_pending",
+    "later",
+    "settled",
+]
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+_DEFERRED = "__kinfolk_deferred__"
+
+
+def deferred(method: F) -> F:
+    """Let a method return `later(…)`: through a proxy it is answered when that is settled."""
+
+    @functools.wraps(method)
+    def blocked(*args: Any, **kwargs: Any) -> Any:
+        result = method(*args, **kwargs)
+        return result.wait() if is_pending(result) else result
+
+    setattr(blocked, _DEFERRED, method)
+    return cast("F", blocked)
+
+
+def deferred_of(method: object) -> Callable[..., Any] | None:
+    """Return what `@deferred` decorates, which does not block; None for any other method."""
+    return getattr(method, _DEFERRED, None)
+
+
+def is_pending(result: object) -> TypeGuard[Pending[Any]]:
+    """Return whether a result is yet to come."""
+    return isinstance(result, Pending)
+
+
+def later(pending: Pending[T]) -> T:
+    """Say that a method decorated with `@deferred` returns what something will be settled with.
+
+    For a type checker it is the result itself.
+    """
+    return cast("T", pending)
+
+
+class _State(enum.Enum):
+    WAITING = enum.auto()
+    CLAIMED = enum.auto()  # taken out of the queue by the one who will settle it
+    ARRIVED = enum.auto()  # settled, and handed over or about to be
+    WITHDRAWN = enum.auto()
+
+
+class Pending(Generic[T]):
+    """A result that is not there yet, for one owner.
+
+    It is settled at most once, and by one only: whoever claims it first.
+    """
+
+    def __init__(self, owner: Owner, queue: Waiters[T] | None = None) -> None:
+        self.owner = owner
+        self._queue = queue
+        self._lock = threading.Lock()
+        self._state = _State.WAITING
+        self._outcome: tuple[T | None, BaseException | None] = None, None
+        self._undo: Callable[[], object] | None = None
+        self._receiver: Callable[[Pending[T]], bool] | None = None
+        self._alarm: Alarm | None = None
+
+    # --- For the class whose method waits
+
+    def settle(self, value: T, undo: Callable[[], object] | None = None) -> bool:
+        """Answer the caller with a value.
+
+        Args:
+            value: What the method returns.
+            undo: What takes the grant back, should it turn out later that it never arrived.
+
+        Returns:
+            False if the caller is no longer there: nothing has been granted, and `undo` will not
+            be called.
+        """
+        return self._arrive((value, None), undo)
+
+    def fail(self, error: BaseException) -> bool:
+        """Answer the caller with an exception; returns what `settle` does."""
+        return self._arrive((None, error), None)
+
+    def claim(self) -> bool:
+        """Take the right to settle it; return whether it was still there to be taken."""
+        with self._lock:
+            first = self._state is _State.WAITING
+            if first:
+                self._state = _State.CLAIMED
+        return first
+
+    def expire_after(self, seconds: float, outcome: T | BaseException) -> None:
+        """Settle it with a value, or fail it with an exception, if nobody does so in time."""
+
+        def expire() -> None:
+            if not self.claim():
+                return
+            if isinstance(outcome, BaseException):
+                self.fail(outcome)
+            else:
+                self.settle(outcome)
+
+        self._alarm = timer.call_later(seconds, expire)
+
+    # --- For the one who called
+
+    def result(self) -> T:
+        """Return what it was settled with, or raise what it failed with."""
+        value, error = self._outcome
+        if error is not None:
+            raise error
+        return cast("T", value)
+
+    def deliver(self, receiver: Callable[[Pending[T]], bool]) -> None:
+        """Name the one who takes the result, now or when it is settled.
+
+        `receiver` is called once, perhaps from another thread, and returns whether it could pass
+        the result on.
+        """
+        with self._lock:
+            self._receiver = receiver
+            arrived = self._state is _State.ARRIVED
+        if arrived and not receiver(self):
+            self.withdraw()
+
+    def withdraw(self) -> None:
+        """Take back the call: it waits no more, and what it was granted meanwhile is undone."""
+        with self._lock:
+            self._state = _State.WITHDRAWN
+            undo, self._undo = self._undo, None
+        self._leave()
+        if undo is not None:
+            undo()
+
+    def wait(self) -> T:
+        """Block this thread until it is settled, and return or raise the result.
+
+        Raises:
+            ConnectionLost: The process for which this thread acts has ended.
+        """
+        arrived = threading.Event()
+
+        def receive(_: Pending[T]) -> bool:
+            arrived.set()
+            return True
+
+        def abandon() -> None:
+            self.withdraw()
+            arrived.set()
+
+        session = self.owner.session
+        self.deliver(receive)
+        try:
+            if not session.at_end(self, abandon):
+                abandon()
+            arrived.wait()
+        except BaseException:
+            self.withdraw()
+            raise
+        finally:
+            session.forget(self)
+        if self._state is not _State.ARRIVED:
+            raise ConnectionLost("The process that called has ended", executed="no")
+        return self.result()
+
+    # --- Inside
+
+    def _arrive(
+        self,
+        outcome: tuple[T | None, BaseException | None],
+        undo: Callable[[], object] | None,
+    ) -> bool:
+        self._leave()
+        with self._lock:
+            if self._state is _State.ARRIVED:
+                raise RuntimeError("A pending result is settled once")
+            if self._state is _State.WITHDRAWN:
+                return False
+            self._state = _State.ARRIVED
+            self._outcome = outcome
+            receiver = self._receiver
+            if receiver is None:
+                # Whoever takes it will come; until then it counts as granted.
+                self._undo = undo
+                return True
+        accepted = receiver(self)
+        with self._lock:
+            # It may have been withdrawn while it was passed on.
+            accepted = accepted and self._state is _State.ARRIVED
+            if accepted:
+                self._undo = undo
+            else:
+                self._state = _State.WITHDRAWN
+        return accepted
+
+    def _leave(self) -> None:
+        if self._queue is not None:
+            self._queue.remove(self)
+        if self._alarm is not None:
+            timer.cancel(self._alarm)
+
+
+def settled(value: T, undo: Callable[[], object] | None = None) -> Pending[T]:
+    """Return a result that is there at once, and can still be undone; see `Pending.settle`."""
+    pending: Pending[T] = Pending(current_owner())
+    pending.settle(value, undo)
+    return pending
+
+
+class Waiters(Generic[T]):
+    """Those who wait for the same thing, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: OrderedDict[Pending[T], None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def add(self, timeout: float | None, expired: T | BaseException) -> Pending[T]:
+        """Let the owner of the call under way wait at the end of the queue.
+
+        Args:
+            timeout: How many seconds to wait; None to wait for as long as it takes.
+            expired: What to answer, or raise, when they have passed.
+        """
+        pending = Pending(current_owner(), self)
+        with self._lock:
+            self._queue[pending] = None
+        if timeout is not None:
+            pending.expire_after(timeout, expired)
+        return pending
+
+    def next(self) -> Pending[T] | None:
+        """Take the first out of the queue, to be settled; None if nobody waits."""
+        while True:
+            with self._lock:
+                if not self._queue:
+                    return None
+                pending, _ = self._queue.popitem(last=False)
+            if pending.claim():
+                return pending
+
+    def remove(self, pending: Pending[T]) -> None:
+        """Take out one that waits no more; no effect if it is out already."""
+        with self._lock:
+            self._queue.pop(pending, None)

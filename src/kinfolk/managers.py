@@ -1,0 +1,304 @@
+"""The base of generated managers: a `BaseManager` whose objects are typed and whose wire is safe.
+
+A manager makes a server, or reaches one, and gives out proxies of what it offers. Which objects
+those are is said by the generated subclass, in its `_offer`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from multiprocessing import current_process, get_context
+from multiprocessing.context import BaseContext
+from multiprocessing.managers import BaseManager
+from multiprocessing.util import Finalize
+from types import TracebackType
+from typing import Any, ClassVar, Final, NoReturn, Self
+
+from kinfolk.addresses import (
+    Address,
+    TcpAddress,
+    UnixAddress,
+    WrittenAddress,
+    parse_address,
+    private_address,
+    resolve_address,
+)
+from kinfolk.client import SocketChannel
+from kinfolk.declare import Factory, Singleton, offer_of
+from kinfolk.engines.local import LocalChannel
+from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported, SpecMismatch
+from kinfolk.host.hosting import Host
+from kinfolk.server import Server
+from kinfolk.server.process import ServerProcess
+from kinfolk.wire.table import ManagerType
+
+__all__ = ["Manager", "check_key"]
+
+_SHORTEST_KEY: Final = 8
+
+
+def check_key(authkey: str | bytes) -> bytes:
+    """Return a key as bytes.
+
+    Raises:
+        ValueError: It is so short that it can be guessed.
+    """
+    key = authkey.encode() if isinstance(authkey, str) else bytes(authkey)
+    if len(key) < _SHORTEST_KEY:
+        raise ValueError(f"an authkey has at least {_SHORTEST_KEY} bytes, and this one {len(key)}")
+    return key
+
+
+class Manager(BaseManager):
+    """Makes a server of the objects that a spec's manager offers, or reaches one.
+
+    As in `multiprocessing.managers`: `get_server().serve_forever()` serves in this process, `with`
+    a new manager starts a child process that serves, and `connect` reaches a server elsewhere.
+    `open` does the latter in one step.
+
+    Args:
+        address: Where the server listens: `(host, port)`, the path of a Unix socket, or a URL. By
+            default what `KINFOLK_ADDRESS` says, or else the private socket of this user; for
+            `start` a socket that only this manager knows.
+        authkey: The key that both ends hold, of at least 8 bytes. A private socket needs none. By
+            default what `KINFOLK_AUTHKEY` says, or else, as in the standard library, the
+            `authkey` of this process and of its children.
+        serializer: How values travel.
+        ctx: How `start` starts the child process.
+        shutdown_timeout: How many seconds `shutdown` gives the child process to end.
+    """
+
+    _offer: ClassVar[ManagerType]
+
+    def __init__(
+        self,
+        address: WrittenAddress | None = None,
+        authkey: str | bytes | None = None,
+        serializer: str = "typed",
+        ctx: BaseContext | None = None,
+        *,
+        shutdown_timeout: float = 1.0,
+    ) -> None:
+        if serializer != "typed":
+            raise NotSupported(f"there is no serializer {serializer!r}: use 'typed'")
+        key = None if authkey is None else check_key(authkey)
+        parsed = None if address is None else parse_address(address)
+        super().__init__(None, key, ctx=ctx, shutdown_timeout=shutdown_timeout)
+        self._place: Address | None = parsed
+        self._key = key
+        self._context = ctx or get_context()
+        self._timeout = shutdown_timeout
+        self._channel: SocketChannel | LocalChannel | None = None
+        self._host: Host | None = None
+        self._child: ServerProcess | None = None
+        self._end_child: Callable[[], object] | None = None
+
+    # --- Reaching a server
+
+    @classmethod
+    def open(
+        cls,
+        address: WrittenAddress | None = None,
+        *,
+        authkey: str | bytes | None = None,
+        serializer: str | None = None,
+        timeout: float = 10.0,
+        start: bool = False,
+        idle: float | None = None,
+    ) -> Self:
+        """Reach a running server; `close`, or leaving a `with` block, ends the connection only.
+
+        Args:
+            address: Where it listens. By default what `KINFOLK_ADDRESS` says, or else the private
+                socket of this user.
+            authkey: The key, where the server asks for one. By default what `KINFOLK_AUTHKEY` says.
+            serializer: How values travel.
+            timeout: How many seconds it may take to connect.
+            start: Start a server if none runs.
+            idle: How many seconds such a server stays when nobody is connected.
+
+        Raises:
+            NotRunning: No server listens there.
+            AuthenticationFailed: One end refuses the other's key or user.
+            SpecMismatch: The server was generated from another spec.
+            HandshakeFailed: What listens there is no server of Kinfolk's.
+            CallTimeout: It took too long.
+        """
+        if start or idle is not None:
+            raise NotSupported(
+                "a server is not started on demand yet: start one with "
+                f"`kinfolk serve {cls._offer.spec}`, and leave out start and idle"
+            )
+        manager = cls(address, authkey, serializer or "typed")
+        key = manager._key or _key_of_environment()
+        place = manager._found_place()
+        if key is None and isinstance(place, TcpAddress):
+            raise AuthenticationFailed(
+                f"{place} asks for a key: give it as authkey, or in KINFOLK_AUTHKEY"
+            )
+        manager._channel = SocketChannel(cls._offer, place, key=key, timeout=timeout)
+        return manager
+
+    def connect(self) -> None:
+        """Reach the running server at the manager's address."""
+        place = self._found_place()
+        key = _key_for(place, self._key) or _key_of_environment()
+        self._attach(SocketChannel(self._offer, place, key=key))
+
+    def close(self) -> None:
+        """End the connection, and free what this process holds; closing twice has no effect.
+
+        The server goes on.
+        """
+        if self._channel is not None:
+            self._channel.close()
+        if self._host is not None:
+            self._host.close()
+
+    # --- Being a server
+
+    def get_server(self) -> Server:  # type: ignore[override]  # theirs serves pickles
+        """Make the objects and listen at the address; `serve_forever` of the result serves."""
+        place = self._found_place()
+        return self._make_server(place, _key_for(place, self._key))
+
+    def start(
+        self, initializer: Callable[..., object] | None = None, initargs: Iterable[Any] = ()
+    ) -> None:
+        """Start a child process that serves, and connect to it.
+
+        Args:
+            initializer: Called in the child process first, with `initargs`.
+            initargs: The arguments.
+        """
+        place = self._place or private_address(self._offer.server)
+        key = _key_for(place, self._key)
+        # It has to be done before shutdown loses patience.
+        make = functools.partial(self._make_server, place, key, grace=self._timeout / 2)
+        child = ServerProcess(self._context, make, initializer, initargs)
+        # At the latest when this process exits, or nobody has the manager any more.
+        self._end_child = Finalize(self, child.stop, args=(self._timeout,), exitpriority=0)
+        self._child = child
+        self._place = parse_address(child.url)
+        self._attach(SocketChannel(self._offer, self._place, key=key))
+
+    def shutdown(self) -> None:  # type: ignore[override]  # theirs is set by start()
+        """Stop the server, started here or not, and close the connection."""
+        if self._end_child is not None:
+            self.close()
+            self._end_child()
+            return
+        channel = self._connected()
+        if isinstance(channel, SocketChannel):
+            channel.stop()
+        self.close()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the child process has ended, for so many seconds."""
+        if self._child is not None:
+            self._child.join(timeout)
+
+    @classmethod
+    def _make_server(cls, place: Address, key: bytes | None, grace: float = 1.0) -> Server:
+        return Server(cls._offer, _entries(cls._offer), place, key=key, grace=grace)
+
+    # --- Being both
+
+    @classmethod
+    def local(cls) -> Self:
+        """Make the objects in this process, behind the same proxies: for tests.
+
+        Every argument and result is encoded and decoded as if it went to another process.
+        """
+        manager = cls()
+        manager._host = Host(cls._offer, _entries(cls._offer))
+        manager._channel = LocalChannel(manager._host)
+        return manager
+
+    # --- The rest of a BaseManager
+
+    @property
+    def address(self) -> str | tuple[str, int] | None:
+        """Where the server listens, as `multiprocessing.managers` writes it."""
+        return None if self._place is None else self._place.raw
+
+    @classmethod
+    def register(cls, typeid: str, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG003
+        """Refuse: what a manager offers stands in its spec."""
+        raise NotSupported(
+            f"{typeid!r} cannot be registered by hand: add it to {cls._offer.spec}, "
+            f"and run `kinfolk generate {cls._offer.spec}`"
+        )
+
+    def __enter__(self) -> Self:
+        if self._channel is None:
+            self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        if self._end_child is not None:
+            self.shutdown()
+        else:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self._place or 'no address yet'}>"
+
+    # --- For the generated methods
+
+    def _singleton(self, name: str) -> Any:
+        return self._connected().singleton(name)
+
+    def _make(self, name: str, arguments: Mapping[str, object]) -> Any:
+        return self._connected().make(name, arguments)
+
+    # --- Inside
+
+    def _connected(self) -> SocketChannel | LocalChannel:
+        if self._channel is None:
+            name = type(self).__name__
+            raise ConnectionClosed(
+                f"{self!r} is not connected: use {name}.open(), connect(), or `with {name}()`"
+            )
+        return self._channel
+
+    def _attach(self, channel: SocketChannel) -> None:
+        self.close()
+        self._channel = channel
+
+    def _found_place(self) -> Address:
+        if self._place is None:
+            self._place = resolve_address(None, self._offer.server)
+        return self._place
+
+
+def _key_of_environment() -> bytes | None:
+    key = os.environ.get("KINFOLK_AUTHKEY")
+    return check_key(key) if key else None
+
+
+def _key_for(place: Address, key: bytes | None) -> bytes | None:
+    """Return the key for an address; that of the process only where there has to be one."""
+    if key is not None or isinstance(place, UnixAddress):
+        return key
+    return _key_of_environment() or bytes(current_process().authkey)
+
+
+def _entries(offer: ManagerType) -> Mapping[str, Singleton | Factory]:
+    """Return what the spec's class offers, which the generated module has to fit."""
+    spec = import_module(offer.spec)
+    found = offer_of(getattr(spec, offer.name, None))
+    known = {*offer.singletons, *offer.root.names}
+    if found is None or set(found.entries) != known:
+        raise SpecMismatch(
+            f"the generated module no longer fits {offer.spec}: run `kinfolk generate {offer.spec}`"
+        )
+    return found.entries

@@ -1,0 +1,233 @@
+"""One connection at the server: the handshake, then requests for the host and its replies."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from kinfolk.errors import (
+    AuthenticationFailed,
+    ConnectionClosed,
+    ConnectionLost,
+    HandshakeFailed,
+    LimitExceeded,
+    ProtocolError,
+    SpecMismatch,
+)
+from kinfolk.host.hosting import Host
+from kinfolk.host.sessions import Link
+from kinfolk.server.deaths import Deaths
+from kinfolk.server.outbox import Outbox
+from kinfolk.sockets import Credentials, close_in_children, peer_credentials, tune
+from kinfolk.wire.codec import Codecs
+from kinfolk.wire.failures import lower_failure
+from kinfolk.wire.frames import FrameBuffer, decode_request, encode
+from kinfolk.wire.handshake import HANDSHAKE_LIMIT, Identity, Peer, ServerHandshake
+from kinfolk.wire.messages import NOTHING, Failed, Reply, Result, Stop
+
+__all__ = ["Connection", "Service"]
+
+_logger = logging.getLogger("kinfolk.server")
+_READ: Final = 64 * 2**10
+_LINGER: Final = 1.0
+
+
+@attrs.frozen
+class Service:
+    """What a connection is given by its server."""
+
+    host: Host
+    codecs: Codecs
+    identity: Identity
+    key: bytes | None
+    handshake_timeout: float
+    deaths: Deaths
+    stop: Callable[[], None]
+
+
+class Connection:
+    """Serves one accepted socket, in a thread of its own that calls `run`."""
+
+    def __init__(self, sock: socket.socket, address: object, service: Service) -> None:
+        self._sock = sock
+        self._service = service
+        self._who = "a process that cannot be seen"
+        if isinstance(address, tuple):
+            self._who = f"{address[0]}:{address[1]}"
+        self._credentials: Credentials | None = None
+        self._link: Link | None = None
+        self._outbox: Outbox | None = None
+        self._limit = HANDSHAKE_LIMIT
+        # Each of the two who know these sets its own before it looks at the other's, so that at
+        # least one of them sees what the other did: `_over` means that no request is begun any
+        # more, `_busy` that one may be under way.
+        self._over = False
+        self._busy = False
+        close_in_children(sock)
+
+    def run(self) -> None:
+        """Serve the connection to its end."""
+        try:
+            tune(self._sock)
+            peer = self._shake_hands()
+            if peer is not None:
+                self._serve(peer)
+        except (ProtocolError, LimitExceeded) as error:
+            _logger.warning("%s broke the protocol: %s", self._who, error)
+        except OSError as error:
+            _logger.info("%s is lost: %s", self._who, error)
+        except Exception:
+            _logger.exception("the connection of %s failed", self._who)
+        finally:
+            self._close()
+
+    # --- Its end, as others see it
+
+    def finish(self) -> None:
+        """Begin no more requests; the one under way is answered."""
+        self._over = True
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RD)
+
+    def lost(self) -> None:
+        """End at once: the peer is gone, or has to go."""
+        self._over = True
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        if self._busy and self._link is not None:
+            # Its own thread will not come to it soon, and closing may run code of the user's.
+            with contextlib.suppress(RuntimeError):  # the system has no more threads
+                threading.Thread(target=self._link.close, name="kinfolk-lost", daemon=True).start()
+
+    def _close(self) -> None:
+        pid = self._credentials.pid if self._credentials else 0
+        self._service.deaths.forget(self, self._sock.fileno(), pid)
+        self._sock.close()
+        if self._link is not None:
+            self._link.close()
+            _logger.info("%s left", self._who)
+
+    # --- The handshake
+
+    def _shake_hands(self) -> Peer | None:
+        service = self._service
+        handshake = ServerHandshake(service.identity, key=service.key, admit=self._admit)
+        deadline = time.monotonic() + service.handshake_timeout
+        try:
+            self._check_user()
+            while handshake.peer is None:
+                self._sock.sendall(handshake.receive(self._receive_until(deadline)))
+        except (HandshakeFailed, SpecMismatch) as error:
+            _logger.warning("%s was refused: %s", self._who, error)
+            self._say_farewell(handshake.farewell(error))
+            return None
+        except TimeoutError:
+            _logger.warning(
+                "%s was dropped: no handshake within %g s", self._who, service.handshake_timeout
+            )
+            return None
+        self._sock.settimeout(None)
+        return handshake.peer
+
+    def _check_user(self) -> None:
+        if self._sock.family != socket.AF_UNIX:
+            return
+        self._credentials = peer_credentials(self._sock)
+        if self._credentials.pid:
+            self._who = f"process {self._credentials.pid}"
+        if self._credentials.uid != os.geteuid():
+            raise AuthenticationFailed("the server belongs to another user")
+
+    def _receive_until(self, deadline: float) -> bytes:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        return self._sock.recv(2 * HANDSHAKE_LIMIT)
+
+    def _admit(self, token: bytes, pid: int) -> bytes:
+        if self._credentials is None:
+            self._who = f"process {pid} at {self._who}"
+        host = self._service.host
+        session = host.find(token) if token else None
+        if session is not None:
+            with contextlib.suppress(ConnectionClosed):  # it ended this very moment
+                self._link = session.attach()
+                return token
+        try:
+            session = host.session(self._who)
+        except ConnectionClosed:
+            raise HandshakeFailed("the server is about to end") from None
+        self._link = session.attach()
+        return session.token
+
+    def _say_farewell(self, data: bytes) -> None:
+        # Closed with something unread, a TCP connection is reset, and the peer may lose what it
+        # was told. So its last words are heard out, for a moment.
+        deadline = time.monotonic() + _LINGER
+        with contextlib.suppress(OSError):
+            self._sock.settimeout(_LINGER)
+            self._sock.sendall(data)
+            self._sock.shutdown(socket.SHUT_WR)
+            while self._receive_until(deadline):
+                pass
+
+    # --- Requests and replies
+
+    def _serve(self, peer: Peer) -> None:
+        link = self._link
+        assert link is not None
+        self._limit = peer.limit
+        self._outbox = Outbox(self._sock, self.lost)
+        # In a socket that was handed on, or seen from elsewhere, the process is another one's.
+        seen = self._credentials
+        pid = seen.pid if seen is not None and seen.pid == peer.pid else 0
+        self._service.deaths.watch(self, self._sock.fileno(), pid)
+        _logger.info("%s is connected", self._who)
+        buffer = FrameBuffer(self._service.identity.limit)
+        while (messages := self._read(buffer)) is not None:
+            for message in messages:
+                self._busy = True
+                if self._over:
+                    return
+                self._handle(link, message)
+                self._busy = False
+        if not buffer.empty:
+            _logger.warning("%s left in the middle of a message", self._who)
+
+    def _read(self, buffer: FrameBuffer) -> list[memoryview] | None:
+        space = buffer.space()
+        if space is None:
+            data = self._sock.recv(_READ)
+            return buffer.receive(data) if data else None
+        count = self._sock.recv_into(space)
+        return buffer.filled(count) if count else None
+
+    def _handle(self, link: Link, message: memoryview) -> None:
+        request = decode_request(message)
+        if isinstance(request, Stop):
+            _logger.info("%s stops the server", self._who)
+            self._answer(Result(request.call, NOTHING))
+            self._service.stop()
+        else:
+            link.receive(request, self._answer)
+
+    def _answer(self, reply: Reply) -> None:
+        assert self._outbox is not None
+        try:
+            frame = encode(reply, self._limit)
+        except LimitExceeded as error:
+            failure = lower_failure(
+                LimitExceeded(f"the answer is too long: {error}"), self._service.codecs
+            )
+            frame = encode(Failed(reply.call, failure), self._limit)
+        if not self._outbox.send(frame):
+            raise ConnectionLost(f"{self._who} takes no more answers", executed="yes")

@@ -1,0 +1,203 @@
+"""Listening: taking an address, holding it for life, and leaving nothing behind.
+
+A Unix socket's file says nothing about whether anybody still listens. So each has a pid file beside
+it, `<name>.pid`, which its server keeps locked: the lock ends with the process, however it ends,
+and who holds it may take over what a dead server left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import ipaddress
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import IO
+
+from kinfolk.addresses import Address, TcpAddress, UnixAddress, default_folder, private_folder
+from kinfolk.errors import AddressError, AlreadyRunning
+from kinfolk.sockets import close_in_children
+
+__all__ = ["Listener", "listen"]
+
+
+class Listener:
+    """A listening socket, and what is removed with it.
+
+    `address` is the one that clients use: the port is the real one also where any was asked for.
+    """
+
+    def __init__(self, sock: socket.socket, address: Address, lock: _Lock | None = None) -> None:
+        self.sock = sock
+        self.address = address
+        self._lock = lock
+        self._owner = os.getpid()
+        close_in_children(sock)
+
+    def close(self) -> None:
+        """Stop listening, and remove the files of a Unix socket; closing twice has no effect."""
+        self.sock.close()
+        lock, self._lock = self._lock, None
+        if lock is None or os.getpid() != self._owner:
+            return
+        assert isinstance(self.address, UnixAddress)
+        Path(self.address.path).unlink(missing_ok=True)
+        lock.release()
+
+
+def listen(address: Address, *, key: bytes | None, insecure: bool = False) -> Listener:
+    """Take an address and listen there.
+
+    Args:
+        address: Where to listen. Port 0 takes any that is free.
+        key: The key that clients will have to hold, if any.
+        insecure: Listen also where others can read along.
+
+    Raises:
+        AlreadyRunning: Another server listens there.
+        AddressError: The address cannot be used, or not without a key or `insecure`.
+    """
+    if isinstance(address, UnixAddress):
+        return _listen_unix(address)
+    if key is None:
+        raise AddressError(f"{address} can be reached by every user: give an authkey")
+    return _listen_tcp(address, insecure=insecure)
+
+
+# --- Unix sockets
+
+
+def _listen_unix(address: UnixAddress) -> Listener:
+    path = Path(address.path)
+    if path.parent == default_folder():
+        private_folder()
+    lock = _Lock(address)
+    try:
+        _remove_stale(address)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.bind(address.path)
+            # Nobody can connect before listen(), so the mode holds from the first connection on.
+            path.chmod(0o600)
+            sock.listen(socket.SOMAXCONN)
+        except OSError as error:
+            sock.close()
+            raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
+    except BaseException:
+        lock.release()
+        raise
+    return Listener(sock, address, lock)
+
+
+def _remove_stale(address: UnixAddress) -> None:
+    path = Path(address.path)
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise AddressError(f"{path} is there and no socket: remove it, or give another address")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(address.path)
+        except OSError:
+            path.unlink()
+            return
+    raise AlreadyRunning(f"another program, which has no pid file, listens at {address}")
+
+
+class _Lock:
+    """The pid file of a server, locked for as long as it lives.
+
+    Raises:
+        AlreadyRunning: Another server has it.
+        AddressError: It cannot be made.
+    """
+
+    def __init__(self, address: UnixAddress) -> None:
+        socket_path = Path(address.path)
+        suffix = ".pid" if socket_path.suffix == ".sock" else f"{socket_path.suffix}.pid"
+        self._path = socket_path.with_suffix(suffix)
+        try:
+            self._file = self._take(address)
+        except OSError as error:
+            if isinstance(error, AlreadyRunning):
+                raise
+            raise AddressError(
+                f"cannot listen at {address}: {self._path}: {error.strerror}"
+            ) from None
+        self._file.truncate()
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()
+        # The lock belongs to the open file, which a forked child would keep open.
+        close_in_children(self._file)
+
+    def _take(self, address: UnixAddress) -> IO[str]:
+        while True:
+            file = open(  # noqa: SIM115 - an opener is needed, and it stays open
+                self._path, "r+", encoding="ascii", opener=_open_lock
+            )
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with file:
+                    raise AlreadyRunning(_held(address, file.read())) from None
+            if self._is(file):
+                return file
+            file.close()
+
+    def _is(self, file: IO[str]) -> bool:
+        # The one who held it may have removed it between our opening and our locking it.
+        try:
+            return os.path.samestat(self._path.lstat(), os.fstat(file.fileno()))
+        except FileNotFoundError:
+            return False
+
+    def release(self) -> None:
+        """Remove the file, and then let go of it: nobody takes a file that is about to go."""
+        self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def _open_lock(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _held(address: UnixAddress, content: str) -> str:
+    pid = content.strip()
+    server = f"the server with pid {pid}" if pid.isdigit() else "another server"
+    return f"{server} already serves {address}"
+
+
+# --- TCP
+
+
+def _listen_tcp(address: TcpAddress, *, insecure: bool) -> Listener:
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as error:
+        raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
+    family, _, _, _, where = found[0]
+    if not insecure and not ipaddress.ip_address(where[0]).is_loopback:
+        raise AddressError(
+            f"{address} is reached over a network, where others can read along: listen at "
+            "127.0.0.1 and tunnel, or say that it may be insecure"
+        )
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(where)
+        sock.listen(socket.SOMAXCONN)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AlreadyRunning(f"another program listens at {address}") from None
+        raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
+    with contextlib.suppress(OSError):  # not every kind of socket knows it
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Listener(sock, TcpAddress(address.host, sock.getsockname()[1]))

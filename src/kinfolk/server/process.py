@@ -1,0 +1,145 @@
+"""A server in a child process, for programs that have one to themselves.
+
+The child ends with its parent, whatever way that ends, and Ctrl-C is left to the parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any, TypeAlias
+
+from kinfolk.errors import ConnectionLost, RemoteError
+from kinfolk.server.server import Server
+
+__all__ = ["ServerProcess"]
+
+_Raised: TypeAlias = tuple[bytes | None, str, str, str]
+_Initializer: TypeAlias = Callable[..., object]
+
+
+class ServerProcess:
+    """A child process that serves, started when this is made.
+
+    Args:
+        context: How to start it.
+        make: Makes the server, in the child.
+        initializer: Called in the child before that, with `initargs`.
+        initargs: The arguments.
+
+    Raises:
+        ConnectionLost: The child ended before it served.
+        Exception: What making the server raised.
+    """
+
+    def __init__(
+        self,
+        context: BaseContext,
+        make: Callable[[], Server],
+        initializer: _Initializer | None = None,
+        initargs: Iterable[Any] = (),
+    ) -> None:
+        if initializer is not None and not callable(initializer):
+            raise TypeError(f"initializer must be callable, not {type(initializer).__name__}")
+        reader, writer = context.Pipe(duplex=False)
+        # Every context has it, though typeshed says so of the concrete ones only.
+        any_context: Any = context
+        self._process: BaseProcess = any_context.Process(
+            target=_serve, args=(writer, make, initializer, tuple(initargs))
+        )
+        with reader:
+            with writer:
+                self._process.start()
+            try:
+                self.url = _started(reader)
+            except EOFError:
+                self._process.join()
+                raise ConnectionLost(
+                    "the server's process ended before it served, with exit code "
+                    f"{self._process.exitcode}",
+                    executed="no",
+                ) from None
+            except BaseException:
+                self.stop(timeout=1.0)
+                raise
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end of the process, for so many seconds."""
+        self._process.join(timeout)
+
+    def stop(self, timeout: float) -> None:
+        """End the process: cleanly if it takes no longer than so many seconds."""
+        if self._process.is_alive():
+            self._process.terminate()
+            self._process.join(timeout)
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join()
+
+
+def _started(reader: Pipe[Any, Any]) -> str:
+    """Return the server's address, or raise what came in its place."""
+    answer: str | _Raised = reader.recv()
+    if isinstance(answer, str):
+        return answer
+    data, name, message, trace = answer
+    error: BaseException = RemoteError(name, message, trace)
+    if data is not None:
+        # From our own child, through our own pipe.
+        error = pickle.loads(data)  # noqa: S301
+    error.add_note(f"in the server's process:\n{trace}")
+    raise error
+
+
+# --- In the child
+
+
+def _serve(
+    writer: Pipe[Any, Any],
+    make: Callable[[], Server],
+    initializer: _Initializer | None,
+    initargs: tuple[Any, ...],
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with writer:
+        try:
+            if initializer is not None:
+                initializer(*initargs)
+            server = make()
+        except BaseException as error:
+            writer.send(_raised(error))
+            return
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            server.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
+        writer.send(server.url)
+    server.serve_forever()
+
+
+def _stop_with_parent(server: Server) -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        server.stop()
+
+
+def _raised(error: BaseException) -> _Raised:
+    data = None
+    with contextlib.suppress(Exception):  # whatever its __reduce__ raises
+        data = pickle.dumps(error)
+        pickle.loads(data)  # noqa: S301 - ours
+    trace = "".join(traceback.format_exception(error))
+    return data, type(error).__qualname__, str(error), trace

@@ -1,0 +1,81 @@
+"""What both ends do with sockets: who is at the other side, and what a fork must not inherit.
+
+A socket that a forked child also holds stays open when its owner dies, and the other end does not
+notice. So everything registered here is closed in a child before any of its own code runs.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+from typing import Final, Protocol
+from weakref import WeakSet
+
+import attrs
+
+__all__ = ["Credentials", "close_in_children", "peer_credentials", "tune"]
+
+
+# --- Who is at the other side
+
+
+@attrs.frozen
+class Credentials:
+    """The process at the other end of a Unix socket; `pid` is 0 where it cannot be seen."""
+
+    uid: int
+    pid: int
+
+
+_SOL_LOCAL: Final = 0  # macOS; Python has no names for these three
+_LOCAL_PEERCRED: Final = 1
+_LOCAL_PEERPID: Final = 2
+
+
+def peer_credentials(sock: socket.socket) -> Credentials:
+    """Return who connected a Unix socket, or who listens at it, as the kernel knows it.
+
+    Raises:
+        OSError: The system cannot say.
+    """
+    if sys.platform == "linux":
+        pid, uid, _ = struct.unpack(
+            "iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        )
+        return Credentials(uid, pid)
+    # struct xucred: the version of the structure, then the user.
+    _, uid = struct.unpack_from("II", sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, 76))
+    return Credentials(uid, sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID))
+
+
+def tune(sock: socket.socket) -> None:
+    """Set what a connected socket of ours needs."""
+    if sock.family != socket.AF_UNIX:
+        # A call is one small message, which must not wait for the one before to be acknowledged.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+# --- What a fork must not inherit
+
+
+class _Closable(Protocol):
+    def close(self) -> object: ...
+
+
+_open: WeakSet[_Closable] = WeakSet()
+
+
+def close_in_children(resource: _Closable) -> None:
+    """Have a socket or file closed in every process forked from this one, and only there."""
+    _open.add(resource)
+
+
+def _close_all() -> None:
+    for resource in list(_open):
+        resource.close()
+    _open.clear()
+
+
+os.register_at_fork(after_in_child=_close_all)

@@ -1,0 +1,44 @@
+"""Checking that no two things in a generated module have one name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kinfolk.spec.model import Location, SharedClass, SpecManager
+from kinfolk.spec.naming import class_names, manager_names
+from kinfolk.spec.problems import Problems
+from kinfolk.spec.sources import Source
+
+__all__ = ["check_clashes"]
+
+
+def check_clashes(
+    classes: Iterable[SharedClass],
+    managers: Iterable[SpecManager],
+    source: Source,
+    problems: Problems,
+) -> None:
+    """Check the names of generated classes against each other and against the spec's own."""
+    taken: dict[str, str] = {}
+    for name, what, location in _generated(classes, managers):
+        if name in taken and taken[name] != what:
+            text = f"{what} and {taken[name]} would both be generated as `{name}`; rename one"
+            problems.add(location, text)
+        taken.setdefault(name, what)
+    for name, bindings in source.bindings.items():
+        if name in taken:
+            problems.add(
+                source.location(bindings[-1].node),
+                f"`{name}` is what is generated for {taken[name]}; give this one another name",
+            )
+
+
+def _generated(
+    classes: Iterable[SharedClass], managers: Iterable[SpecManager]
+) -> Iterator[tuple[str, str, Location]]:
+    for manager in managers:
+        for name in manager_names(manager.name):
+            yield name, f"manager `{manager.name}`", manager.location
+    for cls in classes:
+        for name in class_names(cls.name):
+            yield name, f"shared class `{cls.module}.{cls.name}`", cls.location

@@ -1,0 +1,131 @@
+"""Reading shared classes, each once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from kinfolk.declare import SharedMark, shared_mark
+from kinfolk.spec.constructors import Constructors
+from kinfolk.spec.lineage import Lineage
+from kinfolk.spec.members import Members
+from kinfolk.spec.model import Attribute, Member, SharedClass, Signature, TypeParameter
+from kinfolk.spec.operators import role
+from kinfolk.spec.parameters import class_parameters
+from kinfolk.spec.problems import Problems
+from kinfolk.spec.reading import Reading
+from kinfolk.spec.wrapping import combined_marks, is_method
+
+__all__ = ["ClassReader"]
+
+
+class ClassReader:
+    """Reads one shared class.
+
+    `raised` are the exceptions that `@raises` names in it, once it has been read; what is wrong
+    with its constructor is kept in `constructor_problems`, since only a factory needs one.
+    """
+
+    def __init__(self, cls: type, reading: Reading) -> None:
+        self.cls = cls
+        self.raised: list[type[BaseException]] = [*combined_marks(cls).raises]
+        self.constructor_problems = Problems()
+        self._reading = reading
+        self._problems = reading.problems
+        self._lineage = Lineage(cls, reading)
+
+    @cached_property
+    def parameters(self) -> tuple[TypeParameter, ...]:
+        """The type parameters of the class."""
+        source = self._lineage.ancestors[0].source
+        return class_parameters(self.cls, source, self._reading) if source else ()
+
+    @cached_property
+    def constructor(self) -> Signature:
+        """What a factory takes; without parameters if that cannot be read."""
+        constructors = Constructors(self._lineage, self._names, self._reading)
+        signature = constructors.read(self.constructor_problems)
+        return signature or Signature((), constructors.result())
+
+    @property
+    def _names(self) -> list[str]:
+        return [parameter.name for parameter in self.parameters]
+
+    def read(self) -> SharedClass | None:
+        """Read the class; None if it has no source, which is noted."""
+        cls, lineage = self.cls, self._lineage
+        source = lineage.ancestors[0].source
+        mark = shared_mark(cls)
+        if source is None or mark is None or "." in cls.__qualname__:
+            self._problems.add(
+                lineage.location,
+                f"the shared class `{cls.__qualname__}` is not defined by a `class` statement at"
+                f" the top level of `{cls.__module__}`; define it there",
+            )
+            return None
+        return SharedClass(
+            module=cls.__module__,
+            name=cls.__qualname__,
+            members=self._members(mark),
+            constructor=self.constructor,
+            location=lineage.location,
+            doc=source.doc,
+            bases=tuple(lineage.shared),
+            type_parameters=self.parameters,
+            concurrent=mark.concurrent,
+        )
+
+    def _members(self, mark: SharedMark) -> tuple[Member, ...]:
+        before = self._problems.count
+        members = Members(
+            self._lineage, self._names, concurrent=mark.concurrent, reading=self._reading
+        )
+        found = members.read()
+        self.raised += members.raised
+        self._check_waiting(mark)
+        self._check_views(found)
+        if not found and not self._lineage.shared and self._problems.count == before:
+            self._problems.add(
+                self._lineage.location,
+                f"`{self.cls.__qualname__}` is shared and has nothing public; add a method, or"
+                " take `@shared` away",
+            )
+        return found
+
+    def _check_waiting(self, mark: SharedMark) -> None:
+        """A class that lets one call at a time in inherits no method that waits for another."""
+        if mark.concurrent:
+            return
+        for base in self.cls.__mro__[1:]:
+            for name, value in vars(base).items() if shared_mark(base) else ():
+                if is_method(value) and combined_marks(value).blocking:
+                    self._problems.add(
+                        self._lineage.location,
+                        f"`{self.cls.__qualname__}` inherits `{name}` from `{base.__qualname__}`,"
+                        " which is `@blocking`; write `@shared(concurrent=True)`, and let it guard"
+                        " itself",
+                    )
+
+    def _check_views(self, members: tuple[Member, ...]) -> None:
+        """The async and later views have other names for some members; none may stand twice."""
+        named = {member.name: member for member in members}
+        cls = self.cls.__qualname__
+        if "later" in named:
+            self._problems.add(
+                named["later"].location,
+                f"`{cls}.later` has a name that proxies need for themselves; rename it",
+            )
+        for member in members:
+            other = _view_name(member)
+            if other in named:
+                self._problems.add(
+                    named[other].location,
+                    f"`{cls}.{other}` clashes with `{cls}.{member.name}`, which the async and"
+                    f" later views call `{other}`; rename it, or mark one of them `@hidden`",
+                )
+
+
+def _view_name(member: Member) -> str | None:
+    """Return the name that a member gets beside its own in the async and later views."""
+    if isinstance(member, Attribute):
+        return f"set_{member.name}" if member.settable is not None else None
+    return member.name.strip("_") if role(member.name) == "remote" else None

@@ -1,0 +1,81 @@
+"""Type parameters: of classes and functions, in brackets (PEP 695) or made by `TypeVar(...)`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any, Literal, cast
+
+import attrs
+
+from kinfolk.spec.model import TypeParameter
+from kinfolk.spec.names import Scope, is_variable
+from kinfolk.spec.reading import Reading
+from kinfolk.spec.sources import ClassSource, Function
+
+__all__ = ["class_parameters", "declared_names", "declared_parameters", "type_parameter"]
+
+Kind = Literal["TypeVar", "ParamSpec", "TypeVarTuple"]
+Variance = Literal["invariant", "covariant", "contravariant", "inferred"]
+
+
+def declared_names(node: Function | ast.ClassDef) -> frozenset[str]:
+    """Return the names of the type parameters that stand in brackets."""
+    return frozenset(parameter.name for parameter in getattr(node, "type_params", ()))
+
+
+def declared_parameters(
+    node: Function | ast.ClassDef, scope: Scope, reading: Reading
+) -> Iterator[TypeParameter]:
+    """Yield the type parameters that stand in brackets."""
+    for parameter in getattr(node, "type_params", ()):
+        kind = cast("Kind", type(parameter).__name__)
+        bound: ast.expr | None = getattr(parameter, "bound", None)
+        if isinstance(bound, ast.Tuple):
+            constraints = tuple(reading.expressions.read_type(c, scope) for c in bound.elts)
+            yield TypeParameter(parameter.name, kind, None, constraints, "inferred")
+        else:
+            limit = reading.expressions.read_type(bound, scope) if bound else None
+            yield TypeParameter(parameter.name, kind, limit, variance="inferred")
+
+
+def class_parameters(cls: type, source: ClassSource, reading: Reading) -> tuple[TypeParameter, ...]:
+    """Return the type parameters of a class, however they are declared."""
+    names = declared_names(source.node)
+    scope = Scope(source.source, parameters=names)
+    if names:
+        return tuple(declared_parameters(source.node, scope, reading))
+    return tuple(
+        type_parameter(parameter.__name__, scope, reading)
+        for parameter in getattr(cls, "__parameters__", ())
+    )
+
+
+def type_parameter(name: str, scope: Scope, reading: Reading) -> TypeParameter:
+    """Return a type parameter that is a variable made by `TypeVar(...)`."""
+    # It may have another name here than it gives itself.
+    found = reading.expressions.variables.get(name) or reading.names.found(scope, [name])
+    if found is None or not is_variable(found.value):
+        return TypeParameter(name)
+    bare = TypeParameter(
+        name, cast("Kind", type(found.value).__name__), variance=_variance(found.value)
+    )
+    defined = reading.names.definition(found.module, found.qualname)
+    call = getattr(defined[1].node, "value", None) if defined else None
+    if defined is None or not isinstance(call, ast.Call):
+        return bare
+    types = Scope(defined[0])
+    bound = next((k.value for k in call.keywords if k.arg == "bound"), None)
+    return attrs.evolve(
+        bare,
+        bound=reading.expressions.read_type(bound, types) if bound else None,
+        constraints=tuple(reading.expressions.read_type(c, types) for c in call.args[1:]),
+    )
+
+
+def _variance(variable: Any) -> Variance:
+    if getattr(variable, "__infer_variance__", False):
+        return "inferred"
+    if getattr(variable, "__covariant__", False):
+        return "covariant"
+    return "contravariant" if getattr(variable, "__contravariant__", False) else "invariant"

@@ -1,0 +1,178 @@
+"""Finding the value classes and exceptions that a generated module must know.
+
+What is found depends on the spec and on what it imports, never on what else this process has
+loaded: the same spec gives the same table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from functools import reduce
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeGuard, cast, get_args, get_type_hints, is_typeddict
+
+import attrs
+
+from kinfolk.declare import offer_of, shared_mark
+from kinfolk.spec.model import Name
+from kinfolk.spec.names import Scope
+from kinfolk.spec.reading import Reading
+
+__all__ = ["errors_of", "values_of"]
+
+_LIBRARIES = tuple(
+    Path(path) for name, path in sysconfig.get_paths().items() if name.endswith(("lib", "stdlib"))
+)
+
+
+def values_of(declared: Iterable[Any], module: ModuleType, reading: Reading) -> list[Name]:
+    """Return the classes of values that may travel, sorted.
+
+    Those reachable from the declared types, their subclasses, and the ones the spec defines.
+    """
+    found: dict[type, None] = {}
+    waiting = [*declared, *_defined(module, reading)]
+    seen: dict[int, Any] = {}  # keeps what it has seen alive, so that no number is used twice
+    closure = _Closure(module, reading)
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen[id(item)] = item
+        waiting += [part for part in _parts(item) if id(part) not in seen]
+        if _is_value(item):
+            found[item] = None
+            subclasses: list[type] = item.__subclasses__()
+            waiting += [c for c in subclasses if _is_value(c) and c in closure]
+    return sorted(Name(cls.__module__, cls.__qualname__) for cls in found)
+
+
+def _defined(module: ModuleType, reading: Reading) -> Iterator[type]:
+    """Yield the values that a spec defines, if they can travel at all."""
+    for name, value in vars(module).items():
+        if name.startswith("_") or not _is_value(value) or value.__module__ != module.__name__:
+            continue
+        if reading.evaluator.fault((Name(module.__name__, value.__qualname__),)) is None:
+            yield value
+
+
+def _is_value(item: Any) -> TypeGuard[type]:
+    """Tell whether something is a class that a message names, and that can be imported."""
+    if not isinstance(item, type) or issubclass(item, BaseException):
+        return False
+    if not _has_fields(item) and not (issubclass(item, Enum) and len(item)):
+        return False
+    cls = cast("type", item)
+    if shared_mark(cls) or offer_of(cls) or get_args(cls):
+        return False
+    # attrs leaves the class it replaced by one with slots behind; nobody can import that one.
+    return _look_up(cls.__module__, cls.__qualname__) is cls
+
+
+def _has_fields(cls: Any) -> bool:
+    return attrs.has(cls) or dataclasses.is_dataclass(cls)
+
+
+def _look_up(module: str, qualname: str) -> Any:
+    return reduce(lambda o, n: getattr(o, n, None), qualname.split("."), sys.modules.get(module))
+
+
+def _parts(item: Any) -> list[Any]:
+    """Return the types that a type is made of."""
+    if isinstance(item, list | tuple):
+        return list(cast("list[Any]", item))
+    parts = [
+        *get_args(item),
+        getattr(item, "__supertype__", None),
+        getattr(item, "__value__", None),
+    ]
+    if isinstance(item, type) and hasattr(item, "__annotations__") and not get_args(item):
+        parts += _field_types(item)
+    return [part for part in parts if part is not None]
+
+
+def _field_types(cls: Any) -> list[Any]:
+    if not (_has_fields(cls) or _is_record(cls)):
+        return []
+    try:
+        return list(get_type_hints(cls, include_extras=True).values())
+    except Exception:
+        annotations: dict[str, Any] = vars(cls).get("__annotations__", {})
+        return [declared for declared in annotations.values() if not isinstance(declared, str)]
+
+
+def _is_record(cls: Any) -> bool:
+    return is_typeddict(cls) or hasattr(cls, "_field_defaults")
+
+
+class _Closure:
+    """The classes of a spec and of the user's modules that it imports, however indirectly."""
+
+    def __init__(self, module: ModuleType, reading: Reading) -> None:
+        self._module = module
+        self._reading = reading
+        self._modules: set[str] | None = None
+
+    def __contains__(self, cls: type) -> bool:
+        if cls.__module__ == self._module.__name__:
+            return True
+        if self._modules is None:
+            self._modules = set(self._reach())
+        return cls.__module__ in self._modules
+
+    def _reach(self) -> Iterator[str]:
+        waiting = [self._module.__name__]
+        seen: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in seen or name not in sys.modules:
+                continue
+            seen.add(name)
+            yield name
+            waiting.append(name.rpartition(".")[0])
+            if _is_own(sys.modules[name]):
+                source = self._reading.sources.module(name)
+                waiting += source.imports if source else ()
+
+
+def _is_own(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and not any(lib in Path(file).parents for lib in _LIBRARIES)
+
+
+# --- Exceptions
+
+
+def errors_of(
+    modules: Iterable[ModuleType], raised: Iterable[type[BaseException]], reading: Reading
+) -> list[Name]:
+    """Return the exceptions that arrive as themselves, sorted.
+
+    Those that the modules define or import, under the names that they give them, and those raised.
+    """
+    found: dict[type, Name] = {}
+    for module in modules:
+        source = reading.sources.module(module.__name__)
+        for name, value in sorted(vars(module).items()):
+            if source is not None and _is_error(value) and value not in found:
+                origin = reading.names.found(Scope(source), [name])
+                if origin is not None:
+                    found[value] = Name(origin.module, origin.qualname)
+    for error in raised:
+        if _is_error(error) and _look_up(error.__module__, error.__qualname__) is error:
+            found.setdefault(error, Name(error.__module__, error.__qualname__))
+    return sorted(found.values())
+
+
+def _is_error(value: Any) -> TypeGuard[type[BaseException]]:
+    """Tell whether something is an exception that both ends do not know anyway."""
+    return (
+        isinstance(value, type)
+        and issubclass(value, BaseException)
+        and value.__module__ not in {"builtins", "kinfolk.errors"}
+    )

@@ -1,0 +1,281 @@
+"""Shared types that come with Kinfolk.
+
+They are shared classes like any other, and work without a server too: a `Dict` in a unit test is a
+dictionary, an `RLock` a lock between threads.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar, cast, overload
+
+from kinfolk.declare import blocking, shared, stream
+from kinfolk.errors import ConnectionLost
+from kinfolk.host.waiters import (
+    Owner,
+    Pending,
+    Waiters,
+    current_owner,
+    deferred,
+    later,
+    settled,
+)
+
+__all__ = ["Dict", "RLock"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+D = TypeVar("D")
+
+
+@shared(concurrent=True)
+class RLock:
+    """A re-entrant lock between threads of any number of processes.
+
+    It belongs to the thread or task that acquired it, which may acquire it again and must release
+    it as many times. Those who wait get it in the order in which they came. If the process
+    that has it ends, however it ends, the lock is free.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._owner: Owner | None = None
+        self._count = 0
+        self._waiters: Waiters[bool] = Waiters()
+        # What its owner's session knows it by.
+        self._key = object()
+
+    @blocking
+    @deferred
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Acquire the lock, or acquire it once more; return whether that was done.
+
+        Args:
+            blocking: Wait until the lock is free. Otherwise return False if it is not.
+            timeout: Wait for so many seconds at most, then return False; -1 is without limit.
+
+        Raises:
+            ValueError: A timeout without blocking, or a negative one.
+            OverflowError: The timeout is larger than `threading.TIMEOUT_MAX`.
+        """
+        _check(blocking, timeout)
+        return self._acquire(blocking, None if timeout == -1 else timeout)
+
+    def release(self) -> None:
+        """Release the lock once; after the last time it goes to the next who waits.
+
+        Raises:
+            RuntimeError: The caller does not have it.
+        """
+        owner = current_owner()
+        with self._guard:
+            if self._owner != owner:
+                raise RuntimeError("cannot release a lock that this caller does not have")
+            waiter = self._give_back(owner)
+        self._tell(waiter)
+
+    @blocking
+    @deferred
+    def __enter__(self) -> bool:
+        return self._acquire(blocking=True, timeout=None)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def _acquire(self, blocking: bool, timeout: float | None) -> bool:
+        owner = current_owner()
+        with self._guard:
+            if self._owner == owner:
+                self._count += 1
+            elif self._owner is None:
+                if not self._take(owner):
+                    self._owner = None
+                    raise ConnectionLost("The process that called has ended", executed="yes")
+            elif not blocking or timeout == 0:
+                return False
+            else:
+                return later(self._waiters.add(timeout, expired=False))
+        return later(settled(value=True, undo=functools.partial(self._undo, owner)))
+
+    def _undo(self, owner: Owner) -> None:
+        """Take back one acquisition, of which its owner never heard."""
+        with self._guard:
+            waiter = self._give_back(owner)
+        self._tell(waiter)
+
+    def _abandon(self, owner: Owner) -> None:
+        """Free the lock, since its owner's process has ended."""
+        with self._guard:
+            if self._owner == owner:
+                self._count = 1
+            waiter = self._give_back(owner)
+        self._tell(waiter)
+
+    def _tell(self, waiter: Pending[bool] | None) -> None:
+        """Answer the one who has the lock now, or whoever is the first that is still there."""
+        # Not with the guard held, since answers go to other processes.
+        while waiter is not None:
+            if waiter.settle(value=True, undo=functools.partial(self._undo, waiter.owner)):
+                return
+            with self._guard:
+                waiter = self._give_back(waiter.owner)
+
+    # --- With the guard held
+
+    def _take(self, owner: Owner) -> bool:
+        """Give the lock to an owner; return whether its process still lives."""
+        self._owner, self._count = owner, 1
+        return owner.session.at_end(self._key, functools.partial(self._abandon, owner))
+
+    def _give_back(self, owner: Owner) -> Pending[bool] | None:
+        """Count one acquisition less; return whom the lock has gone to, if it has gone."""
+        if self._owner != owner:
+            return None
+        self._count -= 1
+        if self._count:
+            return None
+        owner.session.forget(self._key)
+        while waiter := self._waiters.next():
+            if self._take(waiter.owner):
+                return waiter
+        self._owner, self._count = None, 0
+        return None
+
+
+def _check(blocking: bool, timeout: float) -> None:
+    """Refuse what `threading.RLock` refuses."""
+    if timeout == -1:
+        return
+    if not blocking:
+        raise ValueError("cannot specify a timeout for a call that does not block")
+    if not timeout >= 0:
+        raise ValueError(f"timeout must not be negative, and is {timeout}")
+    if timeout > threading.TIMEOUT_MAX:
+        raise OverflowError(f"timeout {timeout} is too large (limit {threading.TIMEOUT_MAX})")
+
+
+_MISSING: Final[Any] = object()
+
+
+@shared
+class Dict(Generic[K, V]):
+    """A dictionary that any number of processes share.
+
+    What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
+    server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
+    the moment of the call, and iterating goes over the keys that there were when it began.
+
+    Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
+    them under a lock, or write a shared class with a method for it.
+    """
+
+    def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), /, **kwargs: V) -> None:
+        self._items: dict[K, V] = {}
+        self._update(items, kwargs)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, key: object, /) -> bool:
+        return key in self._items
+
+    def __getitem__(self, key: K, /) -> V:
+        return self._items[key]
+
+    def __setitem__(self, key: K, value: V, /) -> None:
+        self._items[key] = value
+
+    def __delitem__(self, key: K, /) -> None:
+        del self._items[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(list(self._items))
+
+    @stream(ahead=100)
+    def __reversed__(self) -> Iterator[K]:
+        return reversed(list(self._items))
+
+    def __or__(self, other: dict[K, V], /) -> dict[K, V]:
+        return self._items | other
+
+    def __ror__(self, other: dict[K, V], /) -> dict[K, V]:
+        return other | self._items
+
+    def __ior__(self, other: Mapping[K, V] | Iterable[tuple[K, V]], /) -> Self:
+        self._items.update(other)
+        return self
+
+    @overload
+    def get(self, key: K, default: None = None, /) -> V | None: ...
+    @overload
+    def get(self, key: K, default: V, /) -> V: ...
+    @overload
+    def get(self, key: K, default: D, /) -> V | D: ...
+    def get(self, key: K, default: V | D | None = None, /) -> V | D | None:
+        """Return the value of a key, or the default if the dictionary does not have it."""
+        return self._items.get(key, default)
+
+    def setdefault(self, key: K, default: V, /) -> V:
+        """Return the value of a key, which is set to the default first if it is not there."""
+        return self._items.setdefault(key, default)
+
+    @overload
+    def pop(self, key: K, /) -> V: ...
+    @overload
+    def pop(self, key: K, default: V, /) -> V: ...
+    @overload
+    def pop(self, key: K, default: D, /) -> V | D: ...
+    def pop(self, key: K, default: V | D = _MISSING, /) -> V | D:
+        """Remove a key and return its value, or the default if the dictionary does not have it.
+
+        Raises:
+            KeyError: It does not have the key, and there is no default.
+        """
+        if default is _MISSING:
+            return self._items.pop(key)
+        return self._items.pop(key, default)
+
+    def popitem(self) -> tuple[K, V]:
+        """Remove the key that was added last, and return it with its value.
+
+        Raises:
+            KeyError: The dictionary is empty.
+        """
+        return self._items.popitem()
+
+    def update(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), /, **kwargs: V) -> None:
+        """Set several keys in one call: those of a mapping or of pairs, then those by name."""
+        self._update(items, kwargs)
+
+    def clear(self) -> None:
+        """Remove every key."""
+        self._items.clear()
+
+    def keys(self) -> list[K]:
+        """Return the keys, in the order in which they were added."""
+        return list(self._items)
+
+    def values(self) -> list[V]:
+        """Return the values, in the order of their keys."""
+        return list(self._items.values())
+
+    def items(self) -> list[tuple[K, V]]:
+        """Return the keys with their values."""
+        return list(self._items.items())
+
+    def copy(self) -> dict[K, V]:
+        """Return all of it, as a dictionary of the caller's own."""
+        return self._items.copy()
+
+    def _update(self, items: Mapping[K, V] | Iterable[tuple[K, V]], named: dict[str, V]) -> None:
+        self._items.update(items)
+        # Names are for dictionaries whose keys are text.
+        self._items.update(cast("dict[K, V]", named))

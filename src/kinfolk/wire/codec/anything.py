@@ -1,0 +1,197 @@
+"""Values of type `Any`: each says of itself what it is.
+
+None, truth values, numbers, texts, bytes, lists, and dicts with such keys stand for themselves.
+Anything else is an extension: of those that its class has everywhere, or one of these, which hold
+MessagePack of their own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, get_origin
+
+import msgspec
+from msgspec.msgpack import Decoder, Ext
+
+from kinfolk.wire.codec.containers import Slice, lift_items, lower_items
+from kinfolk.wire.codec.extensions import EXTENSIONS, Extension, extension_of
+from kinfolk.wire.codec.maps import Dict
+from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
+from kinfolk.wire.codec.node import UNREADABLE, Context, Keys, Node, encode
+from kinfolk.wire.codec.records import qualified
+from kinfolk.wire.codec.scalars import Leaf
+from kinfolk.wire.codec.text import class_name
+
+__all__ = ["Anything"]
+
+_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
+
+# Codes of extensions, beside those that a class has everywhere.
+_PAIRS: Final = 35
+_KNOWN: Final = 48
+_EXCEPTION: Final = 49
+_EXCEPTION_CLASS: Final = 50
+_CONTAINERS: Final[Mapping[int, Any]] = {
+    32: tuple[Any, ...],
+    33: set[Any],
+    34: frozenset[Any],
+    36: deque[Any],
+    37: defaultdict[Any, Any],
+    38: Counter[Any],
+    39: OrderedDict[Any, Any],
+}
+
+_pairs: Final = Decoder(list[tuple[Any, Any]])
+_known: Final = Decoder(tuple[str, msgspec.Raw])
+
+
+class Compiler(Protocol):
+    """What `Any` needs to know of the compiler."""
+
+    errors: Mapping[str, type[BaseException]]
+
+    @property
+    def known(self) -> Mapping[str, type]:
+        """The classes that a value may be of, by name."""
+        ...
+
+    def node(self, declared: Any) -> Node:
+        """Return the node of a declared type."""
+        ...
+
+
+Lower = Callable[[Any, Context], Any]
+Lift = Callable[[Ext, Context], Any]
+
+
+class Anything(Node):
+    """`Any` and `object`."""
+
+    wire = Any
+    plain = still = _PLAIN
+    keys = Keys.USUALLY
+
+    def __init__(self, text: str, compiler: Compiler) -> None:
+        super().__init__(text)
+        self._compiler = compiler
+        self._leaf = Leaf(text, _PLAIN - {bytes})
+        self._dict = Dict(text, self, self)
+        self._slice = Slice(text, self)
+        self._lowers: dict[type, Lower] = {slice: self._slice.lower}
+        self._lifts: dict[int, Lift] = {
+            _PAIRS: self._lift_pairs,
+            _KNOWN: self._lift_known,
+            Slice.code: self._slice.lift,
+            **{extension.code: _lifting(extension) for extension in EXTENSIONS},
+        }
+
+    # --- There
+
+    def lower(self, value: Any, context: Context) -> Any:
+        """Return the value itself, or the extension that says what it is."""
+        cls = type(value)
+        if cls in _PLAIN:
+            careful = context.careful and cls is not bytes
+            return self._leaf.lower(value, context) if careful else value
+        context.descend()
+        try:
+            if cls is list:
+                return lower_items(value, self, context)
+            if cls is dict:
+                entries = self._dict.lower(value, context)
+                return entries if type(entries) is dict else Ext(_PAIRS, encode(entries))
+            lower = self._lowers.get(cls)
+            if lower is None:
+                lower = self._lowers[cls] = self._find(value)
+            return lower(value, context)
+        finally:
+            context.depth -= 1
+
+    def _find(self, value: Any) -> Lower:
+        cls: type = type(value)
+        extension = extension_of(cls)
+        if extension is not None:
+            return _lowering(extension)
+        for code, declared in _CONTAINERS.items():
+            if cls is get_origin(declared):
+                return _holding(code, self._compiler.node(declared))
+        if isinstance(value, BaseException):
+            return _holding(_EXCEPTION, self._compiler.node(BaseException))
+        if isinstance(value, type) and issubclass(value, BaseException):
+            return _holding(_EXCEPTION_CLASS, self._compiler.node(type[BaseException]))
+        name = qualified(cls)
+        if self._compiler.known.get(name) is cls:
+            return _named(name, self._compiler.node(cls))
+        raise Mismatch(f"must be of a class that the spec knows, not {class_name(cls)}")
+
+    # --- And back
+
+    def lift(self, wire: Any, context: Context) -> Any:
+        """Return the value itself, or what an extension says it is."""
+        cls = type(wire)
+        if cls in _PLAIN:
+            return wire
+        context.descend()
+        try:
+            if cls is list:
+                return lift_items(wire, self, context)
+            if cls is dict:
+                return self._dict.lift(wire, context)
+            if cls is Ext:
+                return self._lift_extension(wire, context)
+        finally:
+            context.depth -= 1
+        # A tuple as a key, or a timestamp, which are extensions when we send them.
+        raise Mismatch.wrong(self.text, f"a bare {class_name(cls)}")
+
+    def _lift_extension(self, wire: Ext, context: Context) -> Any:
+        lift = self._lifts.get(wire.code) or self._find_lift(wire.code)
+        return lift(wire, context)
+
+    def _find_lift(self, code: int) -> Lift:
+        if code in _CONTAINERS:
+            node = self._compiler.node(_CONTAINERS[code])
+        elif code == _EXCEPTION:
+            node = self._compiler.node(BaseException)
+        elif code == _EXCEPTION_CLASS:
+            node = self._compiler.node(type[BaseException])
+        else:
+            raise Mismatch.wrong(self.text, "an unknown extension")
+        lift = self._lifts[code] = lambda wire, context: node.read(wire.data, context)
+        return lift
+
+    def _lift_pairs(self, wire: Ext, context: Context) -> Any:
+        return self._dict.lift(_decode(_pairs, wire), context)
+
+    def _lift_known(self, wire: Ext, context: Context) -> Any:
+        name, data = _decode(_known, wire)
+        cls = self._compiler.known.get(name)
+        if cls is None:
+            raise Mismatch(f"must be of a class that the spec knows, not {name}")
+        return self._compiler.node(cls).read(data, context)
+
+
+def _lowering(extension: Extension) -> Lower:
+    return lambda value, _: extension.lower(value)
+
+
+def _lifting(extension: Extension) -> Lift:
+    return lambda wire, _: extension.lift(wire)
+
+
+def _holding(code: int, node: Node) -> Lower:
+    return lambda value, context: Ext(code, encode(node.lower(value, context)))
+
+
+def _named(name: str, node: Node) -> Lower:
+    return lambda value, context: Ext(_KNOWN, encode((name, node.lower(value, context))))
+
+
+def _decode(decoder: Decoder[Any], wire: Ext) -> Any:
+    try:
+        return decoder.decode(wire.data)
+    except RecursionError:
+        raise TooDeep from None
+    except UNREADABLE:
+        raise Mismatch("is not valid MessagePack") from None

@@ -1,0 +1,379 @@
+"""From declared types to nodes, each compiled once."""
+
+from __future__ import annotations
+
+import collections
+import collections.abc as abc
+import datetime
+import inspect
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from functools import cached_property
+from types import NoneType, TracebackType, UnionType
+from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, Union, cast
+
+import msgspec
+import typing_extensions
+from typing_extensions import NoDefault, get_args, get_origin, get_type_hints, is_typeddict
+
+from kinfolk.declare import shared_mark
+from kinfolk.wire.codec.anything import Anything
+from kinfolk.wire.codec.constraints import Checked
+from kinfolk.wire.codec.containers import Deque, List, Set, Slice, Tuple, VarTuple
+from kinfolk.wire.codec.exceptions import ExceptionClass, Raised, known_errors
+from kinfolk.wire.codec.extensions import extended
+from kinfolk.wire.codec.fields import bound_arguments, fields_of, has_fields, hints_of, substitute
+from kinfolk.wire.codec.known import known_classes
+from kinfolk.wire.codec.maps import Default, Dict
+from kinfolk.wire.codec.mismatch import CannotTravel
+from kinfolk.wire.codec.node import Late, Node
+from kinfolk.wire.codec.records import Entries, Named, Object, Record
+from kinfolk.wire.codec.references import Shared
+from kinfolk.wire.codec.refusals import why_not
+from kinfolk.wire.codec.scalars import Native, Never, Nothing, enumeration, leaf, literal
+from kinfolk.wire.codec.text import class_name, describe
+from kinfolk.wire.codec.unions import unite
+from kinfolk.wire.references import shared_type
+
+__all__ = ["Compiler"]
+
+
+class Compiler:
+    """Compiles declared types.
+
+    Args:
+        values: Classes that a value of type `Any`, or of a base of theirs, may turn out to be.
+        errors: Exceptions that arrive as their own class, beside those that always do.
+    """
+
+    def __init__(self, values: Iterable[type], errors: Iterable[type[BaseException]]) -> None:
+        self.errors = known_errors(errors)
+        self._values = tuple(values)
+        self._nodes: dict[object, Node] = {}
+        self._under_way: set[object] = set()
+        # Types are compiled on first use, by whichever thread comes first.
+        self._lock = threading.RLock()
+
+    @cached_property
+    def known(self) -> Mapping[str, type]:
+        """The classes that a value of type `Any` may be of, by name in messages."""
+        return known_classes(self._values)
+
+    def node(self, declared: Any) -> Node:
+        """Return the node of a declared type.
+
+        Raises:
+            CannotTravel: Values of this type cannot be sent.
+        """
+        declared = NoneType if declared is None else declared
+        with self._lock:
+            found = self._nodes.get(declared)
+            if found is not None:
+                return found
+            if declared in self._under_way:
+                return self._late(declared)
+            self._under_way.add(declared)
+            try:
+                node = self._compile(declared, describe(declared))
+            finally:
+                self._under_way.discard(declared)
+            return node if node.late else self._nodes.setdefault(declared, node)
+
+    def _late(self, declared: Any) -> Late:
+        return Late(describe(declared), lambda: self.node(declared))
+
+    # --- Which kind of type it is
+
+    def _compile(self, declared: Any, text: str) -> Node:
+        if declared is Any or declared is object:
+            return Anything(text, self)
+        if isinstance(declared, str | ForwardRef):
+            raise CannotTravel(
+                f"`{text}` is a recursive type that cannot be followed;"
+                f" define it as `type {text} = ...`, or with typing_extensions.TypeAliasType"
+            )
+        if isinstance(declared, TypeVar):
+            return self._variable(declared, text)
+        if hasattr(declared, "__supertype__"):  # a NewType
+            return self._compile(declared.__supertype__, text)
+        if hasattr(declared, "__value__") and get_origin(declared) is None:
+            return self._compile(_followed(declared, ()), text)
+        if declared in _NEVER:
+            return Never(text)
+        if declared is typing_extensions.LiteralString:
+            return leaf(str, text)
+        origin, arguments = get_origin(declared), get_args(declared)
+        if origin is not None:
+            return self._parametrised(declared, text, origin, arguments)
+        if isinstance(declared, type):
+            return self._class(declared, declared, text, ())
+        raise CannotTravel(why_not(declared, text))
+
+    def _parametrised(
+        self, declared: Any, text: str, origin: Any, arguments: tuple[Any, ...]
+    ) -> Node:
+        if origin in {Union, UnionType}:
+            return self._union(declared, text, arguments)
+        if origin is Annotated:
+            return self._annotated(declared, text, *arguments)
+        if origin in _LITERALS:
+            return literal(text, arguments)
+        if origin in _QUALIFIERS:
+            return self._compile(arguments[0], text)
+        if hasattr(origin, "__value__"):
+            return self._compile(_followed(origin, arguments), text)
+        if origin is type:
+            return self._exception_class(declared, text, arguments[0])
+        if isinstance(origin, type):
+            return self._class(declared, origin, text, arguments)
+        raise CannotTravel(why_not(declared, text))
+
+    def _class(self, declared: Any, cls: type, text: str, arguments: tuple[Any, ...]) -> Node:
+        build = _BUILDERS.get(cls)
+        if build is not None:
+            return build(self, text, arguments)
+        if shared_type(declared) is not None or shared_mark(declared) is not None:
+            return Shared(text, declared)
+        if issubclass(cls, BaseException):
+            return Raised(text, cls, self.errors, lambda: self.node(Any))
+        if issubclass(cls, Enum) and cls.__members__:
+            return enumeration(cls)
+        if is_typeddict(cls):
+            return self._typed_dict(cls, text, arguments)
+        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            return self._named(cls, text, arguments)
+        if has_fields(cls):
+            return self._object(cls, text, arguments)
+        found = extended(text, cls)
+        if found is None:
+            raise CannotTravel(why_not(declared, text))
+        return found
+
+    # --- Types made of others
+
+    def _variable(self, variable: Any, text: str) -> Node:
+        default = getattr(variable, "__default__", NoDefault)
+        if default is not NoDefault and default is not None:
+            return self._compile(default, text)
+        if variable.__constraints__:
+            return self._union(variable, text, variable.__constraints__)
+        return self._compile(Any if variable.__bound__ is None else variable.__bound__, text)
+
+    def _union(self, declared: Any, text: str, members: tuple[Any, ...]) -> Node:
+        nodes = [self.node(member) for member in members]
+        # Its form depends on that of every member, and one is not known yet.
+        return self._late(declared) if any(n.late for n in nodes) else unite(text, nodes)
+
+    def _annotated(self, declared: Any, text: str, inner: Any, *metadata: Any) -> Node:
+        metas = [each for each in metadata if isinstance(each, msgspec.Meta)]
+        node = self._compile(inner, text)
+        if not metas:
+            return node
+        return self._late(declared) if node.late else Checked(text, node, metas)
+
+    def _exception_class(self, declared: Any, text: str, cls: Any) -> Node:
+        if isinstance(cls, TypeVar):
+            cls = cls.__bound__
+        if not isinstance(cls, type) or not issubclass(cls, BaseException):
+            raise CannotTravel(why_not(declared, text))
+        return ExceptionClass(text, cls, self.errors)
+
+    # --- Classes with fields
+
+    def _object(self, cls: type, text: str, arguments: tuple[Any, ...]) -> Node:
+        records = [] if inspect.isabstract(cls) else [self._record(cls, arguments)]
+        for derived in self.known.values():
+            if derived is not cls and issubclass(derived, cls) and not inspect.isabstract(derived):
+                records.append(self._record(derived, bound_arguments(derived, cls, arguments)))
+        if not records:
+            raise CannotTravel(
+                f"`{text}` cannot travel: it is abstract, and no class derived from it is known;"
+                " import one into the spec"
+            )
+        return Object(text, records)
+
+    def _record(self, cls: type, arguments: tuple[Any, ...]) -> Record:
+        fields = fields_of(cls, arguments)
+        hints = {field.name: field.declared for field in fields}
+        return Record(cls, fields, list(self._nodes_of(cls, hints).values()))
+
+    def _nodes_of(self, cls: type, hints: Mapping[str, Any]) -> dict[str, Node]:
+        nodes: dict[str, Node] = {}
+        for name, declared in hints.items():
+            try:
+                nodes[name] = self.node(declared)
+            except CannotTravel as error:
+                raise CannotTravel(f"{class_name(cls)}.{name}: {error}") from None
+        return nodes
+
+    def _named(self, cls: Any, text: str, arguments: tuple[Any, ...]) -> Node:
+        names: tuple[str, ...] = cls._fields
+        annotated = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", ())}
+        # What collections.namedtuple makes has no types.
+        hints = hints_of(cls, arguments, [name for name in names if name in annotated])
+        nodes = self._nodes_of(cls, {name: hints.get(name, Any) for name in names})
+        return Named(text, cls, list(nodes.values()))
+
+    def _typed_dict(self, cls: Any, text: str, arguments: tuple[Any, ...]) -> Node:
+        try:
+            hints = get_type_hints(cls, include_extras=True)
+        except NameError as error:
+            raise CannotTravel(
+                f"{class_name(cls)} names {error.name!r}, which is not there at run time;"
+                " import it outside of `if TYPE_CHECKING`"
+            ) from None
+        variables = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
+        declared = {key: substitute(hint, variables) for key, hint in hints.items()}
+        required = frozenset(key for key, hint in declared.items() if _required(cls, key, hint))
+        return Entries(text, self._nodes_of(cls, declared), required)
+
+
+# --- Helpers
+
+
+_NEVER: Final = (typing_extensions.NoReturn, typing_extensions.Never)
+_LITERALS: Final = (Literal, typing_extensions.Literal)
+_QUALIFIERS: Final = (
+    typing_extensions.Required,
+    typing_extensions.NotRequired,
+    typing_extensions.ReadOnly,
+    typing_extensions.Final,
+    typing_extensions.ClassVar,
+)
+
+
+def _required(cls: Any, key: str, hint: Any) -> bool:
+    """Return whether a TypedDict must have a key.
+
+    Its own record of that is wrong where annotations are text.
+    """
+    while (origin := get_origin(hint)) is not None:
+        if origin is typing_extensions.Required:
+            return True
+        if origin is typing_extensions.NotRequired:
+            return False
+        if origin not in {Annotated, typing_extensions.ReadOnly}:
+            break
+        hint = get_args(hint)[0]
+    return key in cls.__required_keys__
+
+
+def _followed(alias: Any, arguments: tuple[Any, ...]) -> Any:
+    """Return what a type alias stands for, with type arguments filled in."""
+    variables = dict(zip(alias.__type_params__, arguments, strict=False))
+    module = sys.modules.get(alias.__module__)
+    holder = type("holder", (), {"__annotations__": {"value": alias.__value__}})
+    try:
+        value = get_type_hints(
+            holder, vars(module) if module else {}, {alias.__name__: alias}, include_extras=True
+        )["value"]
+    except NameError as error:
+        raise CannotTravel(
+            f"`{alias.__name__}` names {error.name!r}, which is not there at run time;"
+            " import it outside of `if TYPE_CHECKING`"
+        ) from None
+    return substitute(value, variables)
+
+
+# --- Builtin classes
+
+
+Build = Callable[[Compiler, str, tuple[Any, ...]], Node]
+
+
+def _leaf(cls: type) -> Build:
+    return lambda compiler, text, arguments: leaf(cls, text)  # noqa: ARG005
+
+
+def _native(cls: type) -> Build:
+    return lambda compiler, text, arguments: Native(text, cls)  # noqa: ARG005
+
+
+def _item(compiler: Compiler, arguments: tuple[Any, ...], position: int = 0) -> Node:
+    return compiler.node(arguments[position] if position < len(arguments) else Any)
+
+
+def _tuple(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
+    if text == "tuple":
+        arguments = (Any, ...)
+    if any(get_origin(each) is typing_extensions.Unpack or _unpacked(each) for each in arguments):
+        raise CannotTravel(f"`{text}` cannot travel: its length is open; write `tuple[X, ...]`")
+    if arguments[1:] == (...,):
+        return VarTuple(text, compiler.node(arguments[0]))
+    return Tuple(text, [compiler.node(each) for each in arguments])
+
+
+def _unpacked(declared: Any) -> bool:
+    # `*tuple[int, ...]`, which Python keeps apart from Unpack[tuple[int, ...]].
+    return bool(getattr(declared, "__unpacked__", False))
+
+
+def _set(cls: Any) -> Build:
+    return lambda compiler, text, arguments: Set(text, cls, _item(compiler, arguments))
+
+
+def _dict(cls: type[dict[Any, Any]]) -> Build:
+    return lambda compiler, text, arguments: Dict(
+        text, _item(compiler, arguments), _item(compiler, arguments, 1), cls
+    )
+
+
+def _counter(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
+    return Dict(text, _item(compiler, arguments), compiler.node(int), collections.Counter)
+
+
+def _default(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
+    return Default(text, Dict(text, _item(compiler, arguments), _item(compiler, arguments, 1)))
+
+
+def _complex(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:  # noqa: ARG001
+    own = extended(text, complex)
+    assert own is not None
+    return unite(text, [leaf(float, text), own])
+
+
+def _either(*classes: Any, ranges: bool = False) -> Build:
+    """Build an abstract collection, of which any of several classes may be a value."""
+
+    def build(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
+        item = arguments[0] if arguments else Any
+        members: list[Any] = [tuple[item, ...] if cls is tuple else cls[item] for cls in classes]
+        if ranges and item in _OF_RANGES:
+            members.append(range)
+        return unite(text, [compiler.node(member) for member in members])
+
+    return build
+
+
+_OF_RANGES: Final = (int, float, complex, Any, object)
+_deque = collections.deque
+
+_BUILDERS: Final[dict[Any, Build]] = {
+    **{cls: _leaf(cls) for cls in (NoneType, bool, int, float, str, bytes)},
+    **{cls: _native(cls) for cls in (bytearray, datetime.timedelta, uuid.UUID)},
+    complex: _complex,
+    slice: lambda compiler, text, arguments: Slice(text, compiler.node(Any)),  # noqa: ARG005
+    TracebackType: lambda compiler, text, arguments: Nothing(text, [TracebackType]),  # noqa: ARG005
+    list: lambda compiler, text, arguments: List(text, _item(compiler, arguments)),
+    tuple: _tuple,
+    set: _set(set),
+    frozenset: _set(frozenset),
+    _deque: lambda compiler, text, arguments: Deque(text, _item(compiler, arguments)),
+    dict: _dict(dict),
+    collections.OrderedDict: _dict(collections.OrderedDict),
+    collections.Counter: _counter,
+    collections.defaultdict: _default,
+    abc.Mapping: _dict(dict),
+    abc.MutableMapping: _dict(dict),
+    abc.Set: _either(set, frozenset),
+    abc.MutableSet: _set(set),
+    abc.Sequence: _either(list, tuple, _deque, ranges=True),
+    abc.MutableSequence: _either(list, _deque),
+    **{
+        cls: _either(list, tuple, _deque, set, frozenset, ranges=True)
+        for cls in (abc.Collection, abc.Container, abc.Iterable, abc.Reversible)
+    },
+}

@@ -1,0 +1,266 @@
+"""Exceptions: taken apart into names and values, and put together without running their code.
+
+An exception class is never imported because a message names it: it is found among those that both
+ends know, or else the exception becomes a `RemoteError`.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable, Mapping
+from types import MemberDescriptorType
+from typing import Any, Final, cast
+
+import msgspec
+
+from kinfolk import errors
+from kinfolk.errors import KinfolkError, RemoteError
+from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
+from kinfolk.wire.codec.node import UNREADABLE, Context, Keys, Node, encode
+from kinfolk.wire.messages import Failure
+
+__all__ = ["ExceptionClass", "Raised", "error_name", "known_errors", "lift_error", "lower_error"]
+
+Errors = Mapping[str, type[BaseException]]
+"""The exception classes that both ends know, by the name they have in messages."""
+
+# Raised at a client they would end it, or its generator, and not for a reason of its own.
+_DEADLY: Final = (SystemExit, KeyboardInterrupt, GeneratorExit)
+
+
+def error_name(cls: type[BaseException]) -> str:
+    """Return the name of an exception class as a traceback shows it."""
+    name = cls.__qualname__
+    return name if cls.__module__ == "builtins" else f"{cls.__module__}.{name}"
+
+
+def known_errors(others: Iterable[type[BaseException]]) -> dict[str, type[BaseException]]:
+    """Return builtin exceptions, those of Kinfolk, and others, by name."""
+    own = [*vars(builtins).values(), *vars(errors).values()]
+    known: list[Any] = [each for each in own if isinstance(each, type)]
+    return {
+        error_name(cls): cls
+        for cls in (*known, *others)
+        if issubclass(cls, BaseException) and not issubclass(cls, _DEADLY)
+    }
+
+
+# --- Taking apart
+
+
+def lower_error(
+    error: BaseException, known: Errors, pack: Callable[[Any], bytes], traceback: str = ""
+) -> Failure:
+    """Return what stands for an exception in a message.
+
+    Args:
+        error: The exception.
+        known: The classes that the other end can rebuild.
+        pack: Encodes a value of type `Any`; raises `Mismatch` for one that cannot travel.
+        traceback: Where it was raised, as text.
+    """
+    name, message = error_name(type(error)), _text(error)
+    notes = [note for note in _notes(error) if isinstance(note, str)]
+    state = {**_state(error), **({"__notes__": notes} if notes else {})}
+    if _travels(error, known):
+        try:
+            arguments, packed = pack(_arguments(error)), pack(state)
+            return Failure(
+                name, message, traceback, msgspec.Raw(arguments), msgspec.Raw(packed)
+            )
+        except Mismatch:
+            pass
+    kept = msgspec.Raw(pack({"__notes__": [_sendable(note) for note in notes]})) if notes else None
+    return Failure(name, message, traceback, None, kept)
+
+
+def _travels(error: BaseException, known: Errors) -> bool:
+    if known.get(error_name(type(error))) is not type(error):
+        return False
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(_travels(member, known) for member in group.exceptions)
+    return True
+
+
+def _arguments(error: BaseException) -> list[Any]:
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return [group.message, list(group.exceptions)]
+    return list(error.args)
+
+
+def _sendable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return _sendable(str(error))
+    except Exception:
+        return "<its text cannot be had>"
+
+
+def _notes(error: BaseException) -> list[Any]:
+    notes = vars(error).get("__notes__")
+    return list(cast("list[Any]", notes)) if isinstance(notes, list) else []
+
+
+def _state(error: BaseException) -> dict[str, Any]:
+    """Return what an exception holds beside its arguments, in whatever place."""
+    state = {name: value for name, value in vars(error).items() if name != "__notes__"}
+    for name, place in _places(type(error)).items():
+        try:
+            value = place.__get__(error)
+        except AttributeError:  # never set
+            continue
+        if value is not None:
+            state[name] = value
+    return state
+
+
+_FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
+    OSError: ("errno", "strerror", "filename", "filename2"),
+    ImportError: ("name", "path"),
+    NameError: ("name",),
+    AttributeError: ("name",),
+    StopIteration: ("value",),
+}
+"""What builtin exceptions hold that may differ from their arguments."""
+
+
+def _places(cls: type) -> dict[str, Any]:
+    """Return the descriptors of what is not in an exception's `__dict__`: slots and such fields."""
+    places: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        own = vars(base)
+        if base.__module__ != "builtins":
+            slots = {n: d for n, d in own.items() if isinstance(d, MemberDescriptorType)}
+            places.update(slots)
+        places.update({name: own[name] for name in _FIELDS.get(base, ())})
+    return places
+
+
+# --- Putting together
+
+
+def lift_error(failure: Failure, known: Errors, unpack: Callable[[msgspec.Raw], Any]) -> Any:
+    """Return the exception that a message stands for, a `RemoteError` if its class is not known.
+
+    Args:
+        failure: The message.
+        known: The classes that can be rebuilt.
+        unpack: Decodes a value of type `Any`; raises `Mismatch` where it is none.
+    """
+    state = _unpacked(failure.state, unpack)
+    state = cast("dict[str, Any]", state) if isinstance(state, dict) else {}
+    cls = known.get(failure.class_name)
+    if cls is not None and failure.args is not None:
+        arguments = _unpacked(failure.args, unpack)
+        if isinstance(arguments, list):
+            try:
+                return _rebuild(cls, tuple(cast("list[Any]", arguments)), state)
+            except (TypeError, ValueError):
+                pass  # the arguments are none that its builtin base could have
+    remote = RemoteError(failure.class_name, failure.message, failure.traceback)
+    _annotate(remote, state)
+    return remote
+
+
+def _unpacked(data: msgspec.Raw | None, unpack: Callable[[msgspec.Raw], Any]) -> Any:
+    try:
+        return None if data is None else unpack(data)
+    except Mismatch:
+        return None
+
+
+def _rebuild(cls: Any, arguments: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    base = cls
+    while base.__module__ != "builtins":
+        base = base.__base__
+    error: BaseException = base.__new__(cls, *arguments)
+    try:
+        base.__init__(error, *arguments)
+    except (TypeError, ValueError):
+        pass  # a class whose own constructor never calls that of its base
+    # Past the class's own __setattr__, which a frozen one has.
+    cast("Any", BaseException.args).__set__(error, arguments)
+    places = _places(cls)
+    for name, value in state.items():
+        if name in places:
+            places[name].__set__(error, value)
+        elif not name.startswith("__"):
+            vars(error)[name] = value
+    _annotate(error, state)
+    return error
+
+
+def _annotate(error: BaseException, state: Mapping[str, Any]) -> None:
+    notes = state.get("__notes__")
+    if isinstance(notes, list):
+        found = [note for note in cast("list[Any]", notes) if isinstance(note, str)]
+        vars(error)["__notes__"] = found
+
+
+# --- As values
+
+
+class Raised(Node):
+    """An exception as a value, without its traceback."""
+
+    wire = Failure
+    arrivals = frozenset({Failure})
+
+    def __init__(
+        self, text: str, cls: type[BaseException], known: Errors, anything: Callable[[], Node]
+    ) -> None:
+        super().__init__(text)
+        self.classes = frozenset({cls})
+        self._cls, self._known, self._anything = cls, known, anything
+
+    def lower(self, value: Any, context: Context) -> Any:
+        """Return what stands for an exception."""
+        if not isinstance(value, self._cls):
+            raise Mismatch.of(self.text, value)
+        anything = self._anything()
+        return lower_error(
+            value, self._known, lambda part: encode(anything.lower(part, context))
+        )
+
+    def lift(self, wire: Any, context: Context) -> Any:
+        """Return the exception."""
+        anything = self._anything()
+        error = lift_error(wire, self._known, lambda data: anything.read(data, context))
+        if not isinstance(error, self._cls):
+            raise Mismatch.wrong(self.text, wire.class_name)
+        return error
+
+
+class ExceptionClass(Node):
+    """`type[...]` of exceptions, by name; one that the receiver does not know is `RemoteError`."""
+
+    wire = str
+    arrivals = frozenset({str})
+    keys = Keys.ALWAYS
+    classes = frozenset({type})
+
+    def __init__(self, text: str, cls: type[BaseException], known: Errors) -> None:
+        super().__init__(text)
+        self._cls, self._known = cls, known
+
+    def accepts(self, cls: type) -> bool:
+        """Return whether instances of a metaclass may be exception classes."""
+        return issubclass(cls, type)
+
+    def lower(self, value: Any, context: Context) -> Any:
+        """Return the name of the class."""
+        if not isinstance(value, type) or not issubclass(value, self._cls):
+            raise Mismatch.of(self.text, value)
+        return error_name(value)
+
+    def lift(self, wire: Any, context: Context) -> Any:
+        """Return the class of a name."""
+        cls = self._known.get(wire, RemoteError)
+        if not issubclass(cls, self._cls):
+            raise Mismatch.wrong(self.text, wire)
+        return cls

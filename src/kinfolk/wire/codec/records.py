@@ -1,0 +1,290 @@
+"""Classes with fields: mirrored by a hidden struct, and rebuilt by their own constructors."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final, Union
+
+import msgspec
+from msgspec.structs import astuple
+
+from kinfolk.wire.codec.containers import Row
+from kinfolk.wire.codec.fields import Field
+from kinfolk.wire.codec.mismatch import Mismatch
+from kinfolk.wire.codec.node import Context, Data, Keys, Node, Part, kind_of, split_array, split_map
+from kinfolk.wire.codec.text import class_name
+
+__all__ = ["Entries", "Named", "Object", "Record", "qualified"]
+
+TAG: Final = "$"
+"""The key under which an object's class stands in its map; no field can have that name."""
+
+
+def qualified(cls: type) -> str:
+    """Return the name of a class in messages."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+class Record:
+    """One class with fields: its mirror, and the way there and back."""
+
+    def __init__(self, cls: type, fields: Sequence[Field], nodes: Sequence[Node]) -> None:
+        self.cls = cls
+        self.tag = qualified(cls)
+        self._names = tuple(field.name for field in fields)
+        self._row = Row(nodes, [f".{name}" for name in self._names])
+        self._get = _getter(self._names)
+        self._make = _maker(cls, fields)
+        self.mirror = mirror(cls.__name__, self._names, nodes, tag=self.tag)
+
+    def lower(self, value: Any, context: Context) -> Any:
+        """Return the mirror of an instance."""
+        try:
+            values = self._get(value)
+        except AttributeError as error:
+            raise Mismatch(f"lacks a value for its field {error.name!r}") from None
+        return self.mirror(*self._row.lower(values, context))
+
+    def lift(self, wire: Any, context: Context) -> Any:
+        """Return the instance that a mirror stands for."""
+        values = self._row.lift(astuple(wire), context)
+        try:
+            return self._make(*values)
+        except RecursionError:
+            raise
+        except Exception as error:
+            raise Mismatch(f"is not a valid {class_name(self.cls)}: {reason(error)}") from error
+
+    def parts(self, entries: Mapping[Any, Data]) -> Iterator[Part]:
+        """Yield the fields that are there."""
+        for name, node in zip(self._names, self._row.nodes, strict=True):
+            if name in entries:
+                yield f".{name}", node, entries[name]
+
+
+def mirror(name: str, names: Sequence[str], nodes: Sequence[Node], **config: Any) -> Any:
+    """Make the struct that msgspec encodes and decodes in place of a class."""
+    numbered = [f"f{index}" for index in range(len(names))]
+    return msgspec.defstruct(
+        name,
+        [(number, node.wire) for number, node in zip(numbered, nodes, strict=True)],
+        rename=dict(zip(numbered, names, strict=True)),
+        tag_field=TAG if "tag" in config else None,
+        forbid_unknown_fields=True,
+        gc=False,
+        **config,
+    )
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    if names:
+        get = attrgetter(*names)
+        return lambda value: (get(value),)
+    return lambda value: ()  # noqa: ARG005 - there is nothing to get
+
+
+def _maker(cls: type, fields: Sequence[Field]) -> Callable[..., Any]:
+    """Return a function that makes an instance from the values of all fields, in their order."""
+    own = _order(cls)
+    by_parameter = [field.parameter.name for field in fields if field.parameter is not None]
+    if len(by_parameter) == len(fields) and by_parameter == own[: len(fields)]:
+        return cls
+    return _Maker(cls, fields, own)
+
+
+def _order(cls: Any) -> list[str]:
+    """Return the parameters of a constructor that are given by position, in their order."""
+    by_position = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind in by_position]
+
+
+class _Maker:
+    """Makes instances of a class whose constructor takes only some fields, or in another order.
+
+    Fields that it does not take are set afterwards, as attrs itself would set them: past the
+    class's own `__setattr__`, and then validated.
+    """
+
+    def __init__(self, cls: type, fields: Sequence[Field], own: list[str]) -> None:
+        self._cls = cls
+        places = {f.parameter.name: i for i, f in enumerate(fields) if f.parameter is not None}
+        # By position up to the first parameter that is no field, by keyword from there.
+        leading = next((n for n, name in enumerate(own) if name not in places), len(own))
+        self._positional = [places[name] for name in own[:leading]]
+        self._keywords = [(n, places[n]) for n in places if n not in own[:leading]]
+        self._rest = [
+            (index, field) for index, field in enumerate(fields) if field.parameter is None
+        ]
+
+    def __call__(self, *values: Any) -> Any:
+        made = self._cls(
+            *[values[index] for index in self._positional],
+            **{name: values[index] for name, index in self._keywords},
+        )
+        for index, field in self._rest:
+            object.__setattr__(made, field.name, values[index])
+        for index, field in self._rest:
+            if field.validate is not None:
+                field.validate(made, values[index])
+        return made
+
+
+def reason(error: Exception) -> str:
+    """Return why a class refused its values, in its own words."""
+    # attrs puts the attribute and the value behind the text, and `str` would show them all.
+    text = error.args[0] if error.args and isinstance(error.args[0], str) else _text(error)
+    return text if text and not isinstance(error, KeyError) else f"{class_name(type(error))} {text}"
+
+
+def _text(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+class Object(Node):
+    """An attrs class or dataclass, and the classes known to be derived from it."""
+
+    def __init__(self, text: str, records: Sequence[Record]) -> None:
+        super().__init__(text)
+        self._by_class = {record.cls: record for record in records}
+        self._by_mirror = {record.mirror: record for record in records}
+        self._by_tag = {record.tag: record for record in records}
+        self.wire = Union[tuple(self._by_mirror)]
+        self.arrivals = frozenset(self._by_mirror)
+        self.classes = frozenset(self._by_class)
+
+    def lower(self, value: Any, context: Context) -> Any:
+        """Return the mirror of an instance."""
+        record = self._by_class.get(type(value))
+        if record is None:
+            raise Mismatch.of(self.text, value)
+        return record.lower(value, context)
+
+    def lift(self, wire: Any, context: Context) -> Any:
+        """Return the instance that a mirror stands for."""
+        return self._by_mirror[type(wire)].lift(wire, context)
+
+    def accepts(self, cls: type) -> bool:
+        """Return whether a class is one of those known; a base says nothing of the others."""
+        return cls in self._by_class
+
+    def claims(self, data: Data) -> bool:
+        """Return whether data says that it is of one of these classes."""
+        return self._record(split_map(data)) is not None
+
+    def parts(self, data: Data) -> Iterator[Part]:
+        """Yield the fields."""
+        entries = split_map(data)
+        record = self._record(entries)
+        return iter(()) if record is None else record.parts(entries)
+
+    def found(self, data: Data) -> str:
+        """Name the class that an object says it has."""
+        tag = self._tag(split_map(data))
+        return super().found(data) if tag is None or tag in self._by_tag else tag
+
+    def _record(self, entries: Mapping[Any, Data]) -> Record | None:
+        return self._by_tag.get(self._tag(entries) or "")
+
+    def _tag(self, entries: Mapping[Any, Data]) -> str | None:
+        tag = entries.get(TAG)
+        return msgspec.msgpack.decode(tag) if tag and kind_of(tag) == "text" else None
+
+
+class Named(Node):
+    """A NamedTuple: an array."""
+
+    arrivals = frozenset({tuple})
+
+    def __init__(self, text: str, cls: Any, nodes: Sequence[Node]) -> None:
+        super().__init__(text)
+        names: tuple[str, ...] = cls._fields
+        self._cls = cls
+        self._row = Row(nodes, [f".{name}" for name in names])
+        self.classes = frozenset({cls})
+        self.wire = tuple.__class_getitem__(tuple(node.wire for node in nodes))
+        self.keys = min((node.keys for node in nodes), default=Keys.ALWAYS)
+
+    def lower(self, value: Any, context: Context) -> Any:
+        """Lower the items."""
+        if type(value) is not self._cls:
+            raise Mismatch.of(self.text, value)
+        return tuple(self._row.lower(value, context))
+
+    def lift(self, wire: Any, context: Context) -> Any:
+        """Return the named tuple of the items."""
+        return self._cls._make(self._row.lift(wire, context))
+
+    def parts(self, data: Data) -> Iterator[Part]:
+        """Yield the items."""
+        return self._row.parts(data)
+
+
+class Entries(Node):
+    """A TypedDict: a map with known keys."""
+
+    classes = frozenset({dict})
+
+    def __init__(self, text: str, nodes: Mapping[str, Node], required: frozenset[str]) -> None:
+        super().__init__(text)
+        self._nodes = nodes
+        self._required = required
+        self._names = tuple(nodes)
+        self.wire = msgspec.defstruct(
+            "Entries",
+            [
+                (f"f{index}", node.wire)
+                if name in required
+                else (f"f{index}", Union[node.wire, msgspec.UnsetType], msgspec.UNSET)
+                for index, (name, node) in enumerate(nodes.items())
+            ],
+            rename={f"f{index}": name for index, name in enumerate(nodes)},
+            forbid_unknown_fields=True,
+            kw_only=True,
+            gc=False,
+        )
+        self.arrivals = frozenset({self.wire})
+
+    def lower(self, value: Any, context: Context) -> Any:
+        """Return a dict of the lowered entries."""
+        if not isinstance(value, dict):
+            raise Mismatch.of(self.text, value)
+        entries: dict[Any, Any] = value
+        lowered: dict[str, Any] = {}
+        for key, item in entries.items():
+            node = self._nodes.get(key) if isinstance(key, str) else None
+            if node is None:
+                raise Mismatch.wrong(self.text, f"a dict with the key {key!r}")
+            try:
+                lowered[key] = node.lower(item, context)
+            except Mismatch as mismatch:
+                raise mismatch.within(f"[{key!r}]") from mismatch.__cause__
+        for key in self._names:
+            if key in self._required and key not in lowered:
+                raise Mismatch.wrong(self.text, f"a dict without the key {key!r}")
+        return lowered
+
+    def lift(self, wire: Any, context: Context) -> Any:
+        """Return a dict of the lifted entries."""
+        lifted: dict[str, Any] = {}
+        for key, item in zip(self._names, astuple(wire), strict=True):
+            if item is msgspec.UNSET:
+                continue
+            try:
+                lifted[key] = self._nodes[key].lift(item, context)
+            except Mismatch as mismatch:
+                raise mismatch.within(f"[{key!r}]") from mismatch.__cause__
+        return lifted
+
+    def parts(self, data: Data) -> Iterator[Part]:
+        """Yield the entries that are there."""
+        for key, part in split_map(data).items():
+            if key in self._nodes:
+                yield f"[{key!r}]", self._nodes[key], part

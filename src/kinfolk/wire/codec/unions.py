@@ -1,0 +1,189 @@
+"""Unions: a value of one of several types.
+
+Where msgspec can tell the members apart by their form, a member stands in the message as it is.
+Otherwise each stands in an array behind its position in the union.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any, Final, Union
+
+import msgspec
+from msgspec.msgpack import Ext
+
+from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
+from kinfolk.wire.codec.node import Context, Data, Keys, Node, Part, kinds_of, split_array
+from kinfolk.wire.codec.scalars import Leaf
+
+__all__ = ["unite"]
+
+
+def unite(text: str, nodes: Sequence[Node]) -> Node:
+    """Return the node of a union of members that are compiled."""
+    members = _fold(text, list(dict.fromkeys(nodes)))
+    for member in members:
+        if member.wire is Any:
+            return member
+    if len(members) == 1:
+        return members[0]
+    return Tagged(text, members) if _clash(members) else Direct(text, members)
+
+
+def _fold(text: str, nodes: list[Node]) -> list[Node]:
+    """Make one leaf of all leaves; bytes stay alone, which msgspec cannot tell from text."""
+    leaves = [node for node in nodes if isinstance(node, Leaf)]
+    classes = reduce(or_, (leaf.plain for leaf in leaves), frozenset[type]())
+    if str in classes:
+        leaves = [leaf for leaf in leaves if bytes not in leaf.plain]
+        classes = classes - {bytes}
+    if len(leaves) < 2:  # noqa: PLR2004 - nothing to fold
+        return nodes
+    rest = [node for node in nodes if node not in leaves]
+    return [Leaf(text, classes), *rest]
+
+
+def _clash(nodes: Sequence[Node]) -> bool:
+    """Return whether two members of a union would have the same form."""
+    seen: set[str] = set()
+    tags: set[object] = set()
+    objects = False
+    for node in nodes:
+        kinds = kinds_of(node)
+        if "object" in kinds:
+            own = {
+                arrival.__struct_config__.tag
+                for arrival in node.arrivals
+                if isinstance(arrival, type) and issubclass(arrival, msgspec.Struct)
+            }
+            if tags & own:
+                return True
+            tags |= own
+            objects = True
+            kinds.discard("object")
+        if seen & kinds:
+            return True
+        seen |= kinds
+    return objects and bool(seen & {"map", "struct"})
+
+
+class _Union(Node):
+    """What both forms share: finding the member to which a value belongs."""
+
+    def __init__(self, text: str, nodes: Sequence[Node]) -> None:
+        super().__init__(text)
+        self.nodes = tuple(nodes)
+        if all(node.classes is not None for node in nodes):
+            self.classes = frozenset[type]().union(*(node.classes or () for node in nodes))
+        self._positions: dict[type, tuple[int, ...]] = {}
+
+    def _candidates(self, cls: type) -> tuple[int, ...]:
+        """Return the positions of the members that a value of a class may belong to."""
+        found = self._positions.get(cls)
+        if found is None:
+            accepting = [index for index, node in enumerate(self.nodes) if node.accepts(cls)]
+            # First those that name the very class.
+            accepting.sort(key=lambda index: cls not in (self.nodes[index].classes or ()))
+            found = tuple(accepting)
+            if len(self._positions) < _REMEMBERED:
+                self._positions[cls] = found
+        return found
+
+    def _lower(self, value: Any, context: Context) -> tuple[int, Any]:
+        candidates = self._candidates(type(value))
+        if len(candidates) == 1:
+            try:
+                return candidates[0], self.nodes[candidates[0]].lower(value, context)
+            except Mismatch as mismatch:
+                raise mismatch.instead(self.text) from mismatch.__cause__
+        for position in candidates:
+            try:
+                return position, self.nodes[position].lower(value, context)
+            except TooDeep:
+                raise
+            except Mismatch:
+                continue
+        raise Mismatch.of(self.text, value)
+
+
+_REMEMBERED: Final = 256
+
+
+class Direct(_Union):
+    """A union whose members differ in form."""
+
+    def __init__(self, text: str, nodes: Sequence[Node]) -> None:
+        super().__init__(text, nodes)
+        self.wire = Union[tuple(node.wire for node in nodes)]
+        self.arrivals = frozenset[type | int]().union(*(node.arrivals for node in nodes))
+        self.plain = frozenset[type]().union(*(node.plain for node in nodes))
+        self.still = frozenset[type]().union(*(node.still for node in nodes))
+        self.lifts = any(node.lifts for node in nodes)
+        self.keys = min(node.keys for node in nodes)
+        self._by_arrival = {arrival: node for node in nodes for arrival in node.arrivals}
+
+    def lower(self, value: Any, context: Context) -> Any:
+        """Lower it as the member it belongs to."""
+        return self._lower(value, context)[1]
+
+    def lift(self, wire: Any, context: Context) -> Any:
+        """Lift it as the member that its form tells."""
+        cls = type(wire)
+        if cls in self.still:
+            return wire
+        node = self._by_arrival.get(wire.code if cls is Ext else cls)
+        if node is None:
+            raise Mismatch.wrong(self.text, "an extension")
+        try:
+            return node.lift(wire, context)
+        except Mismatch as mismatch:
+            raise mismatch.instead(self.text) from mismatch.__cause__
+
+    def parts(self, data: Data) -> Iterator[Part]:
+        """Yield the parts of the one member that has the form of the data."""
+        claiming = [node for node in self.nodes if node.claims(data)]
+        return claiming[0].parts(data) if len(claiming) == 1 else iter(())
+
+
+class Tagged(_Union):
+    """A union with members of the same form, told apart by position."""
+
+    def __init__(self, text: str, nodes: Sequence[Node]) -> None:
+        super().__init__(text, nodes)
+        self._members = [
+            msgspec.defstruct(
+                "Member",
+                [("value", node.wire)],
+                array_like=True,
+                forbid_unknown_fields=True,
+                gc=False,
+                tag=position,
+            )
+            for position, node in enumerate(nodes)
+        ]
+        self.wire = Union[tuple(self._members)]
+        self.arrivals = frozenset(self._members)
+        self._by_member = dict(zip(self._members, self.nodes, strict=True))
+
+    def lower(self, value: Any, context: Context) -> Any:
+        """Return the position of the member it belongs to, and it lowered as that."""
+        position, lowered = self._lower(value, context)
+        return position, lowered
+
+    def lift(self, wire: Any, context: Context) -> Any:
+        """Lift it as the member at its position."""
+        node = self._by_member[type(wire)]
+        try:
+            return node.lift(wire.value, context)
+        except Mismatch as mismatch:
+            raise mismatch.instead(self.text) from mismatch.__cause__
+
+    def parts(self, data: Data) -> Iterator[Part]:
+        """Yield the value as the member at its position."""
+        items = split_array(data)
+        if len(items) == 2:  # noqa: PLR2004 - a position and a value
+            position = msgspec.msgpack.decode(items[0])
+            if type(position) is int and 0 <= position < len(self.nodes):
+                yield "", self.nodes[position], items[1]

@@ -1,0 +1,400 @@
+"""The handshake: how two ends find out that they may and can talk. No socket here.
+
+After the preambles (`frames` has their bytes) the client says hello, and the server either
+welcomes it at once, where the socket itself vouches for the peer's user, or asks for a proof that
+it holds the key. Every message is one MessagePack array that begins with its number:
+
+    number  message    from    fields
+    ------  ---------  ------  --------------------------------------------------------
+    1       Hello      client  nonce, manager, fingerprint, pid, limit, session
+    2       Challenge  server  nonce
+    3       Proof      client  mac
+    4       Welcome    server  session, limit, mac
+    5       Refused    server  kind, reason
+
+`session` is empty for a new session, else the secret token that the server gave to the first
+connection of the process; the server's answer says which session it has become. `limit` is the
+longest message that its sender receives. `mac` of a Welcome is empty where no key is used.
+
+A proof is HMAC-SHA256, under the key, of its maker's role and of every byte that went over the
+connection before it. Both ends put a fresh nonce of 32 bytes in there, and the client proves first:
+nobody learns anything from the server who does not hold the key, an old proof fits no new
+connection, and a proof sent back to its maker bears the wrong role. What follows the handshake is
+neither encrypted nor signed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+
+import attrs
+import msgspec
+
+from kinfolk.errors import (
+    AuthenticationFailed,
+    HandshakeFailed,
+    LimitExceeded,
+    ProtocolError,
+    SpecMismatch,
+)
+from kinfolk.wire.frames import DEFAULT_LIMIT, FrameBuffer, decode, encode
+from kinfolk.wire.table import ManagerType
+
+__all__ = [
+    "HANDSHAKE_LIMIT",
+    "VERSION",
+    "ClientHandshake",
+    "Identity",
+    "Peer",
+    "ServerHandshake",
+]
+
+VERSION: Final = 1
+HANDSHAKE_LIMIT: Final = 4096
+"""The longest message of a handshake, in bytes."""
+
+_MAGIC: Final = b"KINFOLK"
+_PREAMBLE: Final = _MAGIC + bytes([VERSION])
+_NONCE: Final = 32
+_REASON: Final = 900
+_SHOWN: Final = 16  # digits of a fingerprint: enough to tell two apart, and to be read
+_CLIENT: Final = b"kinfolk client\0"
+_SERVER: Final = b"kinfolk server\0"
+
+Kind: TypeAlias = Literal["handshake", "authentication", "spec"]
+_ERRORS: Final[dict[Kind, type[HandshakeFailed | SpecMismatch]]] = {
+    "handshake": HandshakeFailed,
+    "authentication": AuthenticationFailed,
+    "spec": SpecMismatch,
+}
+
+M = TypeVar("M")
+
+
+# --- Messages
+
+
+_Nonce: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=_NONCE, max_length=_NONCE)]
+_Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=HANDSHAKE_LIMIT, lt=2**32)]
+
+
+class Hello(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """Who calls, for which manager, and from which spec it was generated."""
+
+    nonce: _Nonce
+    manager: str
+    fingerprint: str
+    pid: int
+    limit: _Limit
+    session: bytes = b""
+
+
+class Challenge(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """Prove that you hold the key."""
+
+    nonce: _Nonce
+
+
+class Proof(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """The client's proof."""
+
+    mac: bytes
+
+
+class Welcome(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """The client may send requests; with the server's own proof."""
+
+    session: bytes
+    limit: _Limit
+    mac: bytes = b""
+
+
+class Refused(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """The client may not, and why, in one line. The same in every version of the protocol."""
+
+    kind: Kind
+    reason: str
+
+
+Message: TypeAlias = Hello | Challenge | Proof | Welcome | Refused
+
+_to_server: msgspec.msgpack.Decoder[Hello | Proof] = msgspec.msgpack.Decoder(Hello | Proof)
+_to_client: msgspec.msgpack.Decoder[Challenge | Welcome | Refused] = msgspec.msgpack.Decoder(
+    Challenge | Welcome | Refused
+)
+
+
+# --- What both ends do
+
+
+@attrs.frozen
+class Identity:
+    """What an end says of itself.
+
+    `manager` is the spec's module and the manager's class, `fingerprint` stands for the wire
+    tables, and `limit` is the longest message that this end receives.
+    """
+
+    manager: str
+    fingerprint: str
+    limit: int = DEFAULT_LIMIT
+
+    @classmethod
+    def of(cls, offer: ManagerType, limit: int = DEFAULT_LIMIT) -> Identity:
+        """Return what an end says that has this manager's generated module."""
+        tables = offer.table.closure()
+        lines = sorted(f"{table.spec} {table.fingerprint}" for table in tables)
+        digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return cls(f"{offer.spec}:{offer.name}", digest[:_SHOWN], limit)
+
+
+@attrs.frozen
+class Peer:
+    """What the other end said of itself; `session` is what the two now share."""
+
+    session: bytes
+    limit: int
+    pid: int = 0
+
+
+class _Stream:
+    """The peer's messages out of its bytes."""
+
+    def __init__(self) -> None:
+        self._frames = FrameBuffer(HANDSHAKE_LIMIT)
+        self._preamble = b""  # as far as it came
+
+    def read(self, data: bytes, decoder: msgspec.msgpack.Decoder[M]) -> M | None:
+        """Take in bytes, none at the end of the stream; return the message once it is whole.
+
+        Raises:
+            HandshakeFailed: The bytes are not of this protocol, end in the middle of it, or go on
+                after the message.
+        """
+        if not data:
+            raise HandshakeFailed("the peer closed the connection during the handshake")
+        missing = len(_PREAMBLE) - len(self._preamble)
+        if missing:
+            self._preamble += data[:missing]
+            _check_preamble(self._preamble)
+            data = data[missing:]
+        try:
+            messages = self._frames.receive(data)
+            if not messages:
+                return None
+            if len(messages) > 1 or not self._frames.empty:
+                raise HandshakeFailed("the peer did not wait for its answer")
+            return decode(decoder, messages[0], "message of the handshake")
+        except (LimitExceeded, ProtocolError) as error:
+            raise HandshakeFailed(str(error)) from None
+
+
+def _check_preamble(preamble: bytes) -> None:
+    if not _MAGIC.startswith(preamble[: len(_MAGIC)]):
+        raise HandshakeFailed("the peer does not speak Kinfolk's protocol")
+    if len(preamble) == len(_PREAMBLE) and preamble != _PREAMBLE:
+        raise HandshakeFailed(
+            f"the peer speaks version {preamble[-1]} of the protocol and this end version "
+            f"{VERSION}: install the same release of kinfolk at both ends"
+        )
+
+
+class _Transcript:
+    """Every message so far, both ways, each end's in the form in which it was sent."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256(_PREAMBLE)
+
+    def record(self, message: Message) -> bytearray:
+        """Add a message; return its frame."""
+        frame = encode(message, HANDSHAKE_LIMIT)
+        self._hash.update(frame)
+        return frame
+
+    def proof(self, key: bytes, role: bytes) -> bytes:
+        """Return what only the holder of the key can say, in this role, at this point."""
+        return hmac.digest(key, role + self._hash.digest(), "sha256")
+
+
+# --- The client's end
+
+
+class ClientHandshake:
+    """Send `start()`, then what each `receive` returns, until `peer` is set.
+
+    Args:
+        identity: What to say of this end.
+        pid: This process.
+        session: The token of the session to belong to; empty for a new one.
+        key: The shared key, if there is one.
+        vouched: The socket itself vouches for the server's user, so it may do without a key.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        pid: int = 0,
+        session: bytes = b"",
+        key: bytes | None = None,
+        vouched: bool = False,
+    ) -> None:
+        self.peer: Peer | None = None
+        self._hello = Hello(
+            secrets.token_bytes(_NONCE),
+            identity.manager,
+            identity.fingerprint,
+            pid,
+            identity.limit,
+            session,
+        )
+        self._key = key
+        self._vouched = vouched
+        self._proved = False
+        self._stream = _Stream()
+        self._transcript = _Transcript()
+
+    def start(self) -> bytes:
+        """Return the first bytes to send."""
+        return _PREAMBLE + self._transcript.record(self._hello)
+
+    def receive(self, data: bytes) -> bytes:
+        """Take in what the server sent; return what to send to it now, if anything.
+
+        Raises:
+            HandshakeFailed: One end refuses the other; `AuthenticationFailed` where that is for
+                the key or the user.
+            SpecMismatch: The two ends were generated from specs that do not fit each other.
+        """
+        match self._stream.read(data, _to_client):
+            case Challenge() as challenge:
+                return self._prove(challenge)
+            case Welcome() as welcome:
+                self.peer = self._enter(welcome)
+            case Refused(kind, reason):
+                raise _ERRORS[kind](_one_line(reason))
+            case None:
+                pass
+        return b""
+
+    def _prove(self, challenge: Challenge) -> bytes:
+        if self._proved:
+            raise HandshakeFailed("the server asked for a proof twice")
+        if self._key is None:
+            raise AuthenticationFailed(
+                "the server asks for a key: give it as authkey, or in KINFOLK_AUTHKEY"
+            )
+        self._transcript.record(challenge)
+        self._proved = True
+        return bytes(self._transcript.record(Proof(self._transcript.proof(self._key, _CLIENT))))
+
+    def _enter(self, welcome: Welcome) -> Peer:
+        if self._key is not None and self._proved:
+            self._transcript.record(Welcome(welcome.session, welcome.limit))
+            expected = self._transcript.proof(self._key, _SERVER)
+            if not hmac.compare_digest(welcome.mac, expected):
+                raise AuthenticationFailed("the server does not hold the key")
+        elif not self._vouched:
+            raise AuthenticationFailed("the server did not ask for the key, so it may be anybody's")
+        return Peer(welcome.session, welcome.limit)
+
+
+# --- The server's end
+
+
+class ServerHandshake:
+    """Send what each `receive` returns, until `peer` is set.
+
+    Args:
+        identity: What to say of this end.
+        key: The shared key; None where the socket itself vouches for the client's user.
+        admit: Takes the token that a client presents, empty for a new session, and returns the
+            token of the session that it gets. May raise `HandshakeFailed`.
+    """
+
+    def __init__(
+        self, identity: Identity, *, key: bytes | None, admit: Callable[[bytes, int], bytes]
+    ) -> None:
+        self.peer: Peer | None = None
+        self._identity = identity
+        self._key = key
+        self._admit = admit
+        self._hello: Hello | None = None
+        self._greeted = False
+        self._stream = _Stream()
+        self._transcript = _Transcript()
+
+    def receive(self, data: bytes) -> bytes:
+        """Take in what the client sent; return what to send to it now, if anything.
+
+        Raises:
+            HandshakeFailed: The client is refused; `farewell` tells it.
+            SpecMismatch: The same, for a client generated from another spec.
+        """
+        match self._stream.read(data, _to_server):
+            case Hello() as hello if self._hello is None:
+                answer = _PREAMBLE + self._greet(hello)
+                self._greeted = True
+                return answer
+            case Proof(mac) if self._hello is not None and self._key is not None:
+                return self._check(self._hello, mac, self._key)
+            case None:
+                return b""
+            case _:
+                raise HandshakeFailed("the peer sent its messages in the wrong order")
+
+    def farewell(self, error: HandshakeFailed | SpecMismatch) -> bytes:
+        """Return the bytes that tell a refused client why."""
+        frame = encode(Refused(_kind(error), _one_line(str(error))), HANDSHAKE_LIMIT)
+        return bytes(frame) if self._greeted else _PREAMBLE + frame
+
+    def _greet(self, hello: Hello) -> bytes:
+        self._hello = hello
+        self._transcript.record(hello)
+        if self._key is None:
+            return self._welcome(hello)
+        return bytes(self._transcript.record(Challenge(secrets.token_bytes(_NONCE))))
+
+    def _check(self, hello: Hello, mac: bytes, key: bytes) -> bytes:
+        if not hmac.compare_digest(mac, self._transcript.proof(key, _CLIENT)):
+            raise AuthenticationFailed("the client does not hold the server's key")
+        self._transcript.record(Proof(mac))
+        return self._welcome(hello)
+
+    def _welcome(self, hello: Hello) -> bytes:
+        self._compare(hello)
+        session = self._admit(hello.session, hello.pid)
+        welcome = Welcome(session, self._identity.limit)
+        frame = self._transcript.record(welcome)
+        if self._key is not None:
+            mac = self._transcript.proof(self._key, _SERVER)
+            frame = encode(msgspec.structs.replace(welcome, mac=mac), HANDSHAKE_LIMIT)
+        self.peer = Peer(session, hello.limit, hello.pid)
+        return bytes(frame)
+
+    def _compare(self, hello: Hello) -> None:
+        own = self._identity
+        if hello.manager != own.manager:
+            raise SpecMismatch(f"the server offers {own.manager}, not {hello.manager}")
+        if hello.fingerprint != own.fingerprint:
+            spec = own.manager.partition(":")[0]
+            raise SpecMismatch(
+                f"the server was generated from another {spec} (fingerprint {own.fingerprint}) "
+                f"than the client ({hello.fingerprint}): run `kinfolk generate {spec}` for both, "
+                "and restart them"
+            )
+
+
+def _kind(error: HandshakeFailed | SpecMismatch) -> Kind:
+    if isinstance(error, SpecMismatch):
+        return "spec"
+    return "authentication" if isinstance(error, AuthenticationFailed) else "handshake"
+
+
+def _one_line(reason: str) -> str:
+    # Parts of it can be the peer's, and it must fit into a message of the handshake.
+    return "".join(c if c.isprintable() else " " for c in reason[:_REASON])

@@ -1,0 +1,309 @@
+"""Results that come later, without a host."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+from support.threads import Run, until
+
+from kinfolk.errors import ConnectionLost
+from kinfolk.host.owners import THIS_PROCESS, Lifetime, Owner, acting_for, current_owner
+from kinfolk.host.waiters import Pending, Waiters, deferred, deferred_of, later, settled
+
+
+class Receiver:
+    """Takes results, and says whether it could pass them on."""
+
+    def __init__(self, *, reached: bool = True) -> None:
+        self.reached = reached
+        self.results: list[object] = []
+
+    def __call__(self, pending: Pending[str]) -> bool:
+        """Take one."""
+        try:
+            self.results.append(pending.result())
+        except KeyError as error:
+            self.results.append(error)
+        return self.reached
+
+
+class Undo:
+    """Counts how often a grant was taken back."""
+
+    count = 0
+
+    def __call__(self) -> None:
+        """Take it back."""
+        self.count += 1
+
+
+def waiting() -> tuple[Waiters[str], Pending[str]]:
+    """One who waits without limit."""
+    waiters: Waiters[str] = Waiters()
+    return waiters, waiters.add(None, "late")
+
+
+# --- Settling
+
+
+def test_waiters_are_served_in_the_order_of_arrival() -> None:
+    """`next` takes the first one out; None when nobody waits."""
+    waiters: Waiters[str] = Waiters()
+    one, two = waiters.add(None, "late"), waiters.add(None, "late")
+    assert len(waiters) == 2
+    assert waiters.next() is one
+    assert waiters.next() is two
+    assert waiters.next() is None
+
+
+@pytest.mark.parametrize("delivered_first", [True, False])
+def test_a_result_arrives_whoever_comes_first(delivered_first: bool) -> None:
+    """It is passed on at once if somebody takes it, else as soon as somebody does."""
+    receive, undo = Receiver(), Undo()
+    _, pending = waiting()
+    if delivered_first:
+        pending.deliver(receive)
+    assert pending.settle("mine", undo)
+    if not delivered_first:
+        pending.deliver(receive)
+    assert receive.results == ["mine"]
+    assert undo.count == 0
+
+
+def test_a_result_can_be_an_exception() -> None:
+    """`fail` raises at the caller."""
+    receive = Receiver()
+    _, pending = waiting()
+    pending.deliver(receive)
+    error = KeyError("x")
+    assert pending.fail(error)
+    assert receive.results == [error]
+
+
+def test_a_result_comes_once() -> None:
+    """Settling again is a mistake of the class."""
+    _, pending = waiting()
+    pending.settle("mine")
+    with pytest.raises(RuntimeError, match="settled once"):
+        pending.settle("again")
+
+
+def test_a_caller_who_cannot_be_reached_has_been_granted_nothing() -> None:
+    """`settle` says so, and whoever grants takes the next one instead of undoing."""
+    undo = Undo()
+    _, pending = waiting()
+    pending.deliver(Receiver(reached=False))
+    assert not pending.settle("mine", undo)
+    assert undo.count == 0
+
+
+def test_a_grant_is_undone_if_the_caller_turns_out_to_be_gone() -> None:
+    """It had been settled before anybody came to take it, and that one could not pass it on."""
+    undo = Undo()
+    _, pending = waiting()
+    assert pending.settle("mine", undo)
+    pending.deliver(Receiver(reached=False))
+    assert undo.count == 1
+
+
+# --- Withdrawing
+
+
+def test_who_withdraws_waits_no_more() -> None:
+    """It is gone from the queue, and settling it has no effect."""
+    waiters, pending = waiting()
+    pending.withdraw()
+    assert len(waiters) == 0
+    assert waiters.next() is None
+    assert not pending.settle("mine")
+
+
+def test_withdrawing_between_claim_and_grant_refuses_the_grant() -> None:
+    """Whoever took it out of the queue finds that nobody wants it."""
+    waiters, pending = waiting()
+    assert waiters.next() is pending
+    pending.withdraw()
+    assert not pending.settle("mine")
+
+
+def test_withdrawing_after_the_grant_undoes_it_once() -> None:
+    """The reply and the withdrawal crossed."""
+    undo = Undo()
+    _, pending = waiting()
+    pending.deliver(Receiver())
+    pending.settle("mine", undo)
+    pending.withdraw()
+    pending.withdraw()
+    assert undo.count == 1
+
+
+def test_withdrawing_while_the_result_is_passed_on_refuses_the_grant() -> None:
+    """Either the one who grants takes it back, or `undo` does, and never both."""
+    undo = Undo()
+    _, pending = waiting()
+
+    def receive(pending: Pending[str]) -> bool:
+        pending.withdraw()
+        return True
+
+    pending.deliver(receive)
+    assert not pending.settle("mine", undo)
+    assert undo.count == 0
+
+
+def test_a_result_that_is_there_at_once_can_be_undone() -> None:
+    """An immediate grant may be withdrawn like one that was waited for."""
+    undo = Undo()
+    pending = settled("mine", undo)
+    pending.deliver(Receiver())
+    pending.withdraw()
+    assert undo.count == 1
+
+
+# --- Deadlines
+
+
+def test_a_deadline_settles_with_what_was_said() -> None:
+    """The waiter leaves the queue and gets the value for those who are late."""
+    waiters: Waiters[str] = Waiters()
+    assert waiters.add(0.0, "late").wait() == "late"
+    assert len(waiters) == 0
+
+
+def test_a_deadline_can_raise() -> None:
+    """An exception in place of the value is raised."""
+    waiters: Waiters[str] = Waiters()
+    with pytest.raises(KeyError):
+        waiters.add(0.0, KeyError("late")).wait()
+
+
+def test_a_deadline_after_the_grant_has_no_effect() -> None:
+    """Whoever was served in time keeps what it got."""
+    receive = Receiver()
+    waiters: Waiters[str] = Waiters()
+    pending = waiters.add(1000, "late")
+    pending.deliver(receive)
+    waiters.next()
+    pending.settle("mine")
+    assert receive.results == ["mine"]
+
+
+# --- Waiting in a thread
+
+
+class Gate:
+    """Waits until it is opened."""
+
+    def __init__(self) -> None:
+        self.waiters: Waiters[str] = Waiters()
+
+    @deferred
+    def wait(self, name: str) -> str:
+        """Return the name and what was said."""
+        return later(self.waiters.add(None, name))
+
+    @deferred
+    def now(self) -> str:
+        """Return without waiting."""
+        return "now"
+
+
+def test_a_direct_call_blocks_its_thread() -> None:
+    """Without a host, a deferred method returns what it was settled with."""
+    gate = Gate()
+    run = Run(lambda: gate.wait("x"))
+    until(lambda: len(gate.waiters))
+    pending = gate.waiters.next()
+    assert pending is not None
+    pending.settle("opened")
+    assert run.result() == "opened"
+    assert gate.now() == "now"
+
+
+def test_a_host_gets_the_method_that_does_not_block() -> None:
+    """What `@deferred` decorates can be had, of the function and of a bound method."""
+    gate = Gate()
+    raw = deferred_of(gate.wait)
+    assert raw is not None
+    assert isinstance(raw(gate, "x"), Pending)
+    assert deferred_of(gate.waiters.add) is None
+
+
+def test_an_interrupted_wait_is_withdrawn() -> None:
+    """Ctrl-C takes the one who waited out of the queue."""
+    gate = Gate()
+
+    def interrupt() -> None:
+        until(lambda: len(gate.waiters))
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    run = Run(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        gate.wait("x")
+    run.result()
+    assert len(gate.waiters) == 0
+
+
+@pytest.mark.parametrize("ended_first", [True, False])
+def test_the_end_of_the_session_ends_a_wait_in_a_thread(ended_first: bool) -> None:
+    """A thread that serves a process which is gone does not wait for ever."""
+    gate, session = Gate(), Lifetime()
+
+    def serve() -> str:
+        with acting_for(Owner(session, 1)):
+            return gate.wait("x")
+
+    if ended_first:
+        session.end()
+    run = Run(serve)
+    until(lambda: ended_first or len(gate.waiters))
+    session.end()
+    with pytest.raises(ConnectionLost) as lost:
+        run.result()
+    assert lost.value.executed == "no"
+    assert len(gate.waiters) == 0
+
+
+# --- Owners
+
+
+def test_a_thread_that_serves_nobody_is_its_own_owner() -> None:
+    """Each thread is another one, and never the one of a thread that has ended."""
+    mine = current_owner()
+    assert mine == current_owner()
+    assert mine.session is THIS_PROCESS
+    others = {Run(current_owner).result() for _ in range(5)}
+    assert len({mine, *others}) == 6
+
+
+def test_a_call_belongs_to_the_one_who_made_it() -> None:
+    """Within the block, and what was before is so again after it."""
+    mine, other = current_owner(), Owner(Lifetime(), 7)
+    with acting_for(other):
+        assert current_owner() == other
+        with acting_for(mine):
+            assert current_owner() == mine
+        assert current_owner() == other
+    assert current_owner() == mine
+
+
+def test_what_is_to_be_done_at_the_end_is_done_once() -> None:
+    """In order, but for what was taken back; a failure does not stop the others."""
+    session, done = Lifetime(), list[str]()
+
+    def add(name: str) -> Callable[[], None]:
+        return lambda: done.append(name)
+
+    for name in ("a", "b", "c"):
+        assert session.at_end(name, add(name))
+    session.forget("b")
+    session.at_end("broken", lambda: 1 / 0)
+    session.at_end("d", add("d"))
+    assert session.end()
+    assert session.ended
+    assert not session.end()
+    assert not session.at_end("e", add("e"))
+    assert done == ["a", "c", "d"]

@@ -1,0 +1,167 @@
+"""Servers of the sample spec for tests: in a process of their own, or in a thread of this one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+from support.programs import PATIENCE, Program
+from support.samples.manager import SampleManager
+from support.samples.spec import Sample
+
+from kinfolk.addresses import TcpAddress, UnixAddress, parse_address
+from kinfolk.declare import offer_of
+from kinfolk.server import Server
+from kinfolk.wire.frames import FrameBuffer, decode_reply, encode
+from kinfolk.wire.handshake import ClientHandshake, Identity
+from kinfolk.wire.messages import Reply, Request
+
+__all__ = ["KEY", "Raw", "Served", "serve", "serve_here"]
+
+KEY = "a key for tests only"
+
+
+# --- Servers
+
+
+@attrs.frozen
+class Served:
+    """A server that runs."""
+
+    url: str
+    key: str | None
+    program: Program | None = None
+
+    def open(self, **rest: Any) -> SampleManager:
+        """Return a manager that is connected to it."""
+        return SampleManager.open(self.url, authkey=self.key, **rest)
+
+    def raw(self, *, shake_hands: bool = True) -> Raw:
+        """Return a bare connection to it."""
+        raw = Raw(self.url)
+        if shake_hands:
+            raw.shake_hands(self.key)
+        return raw
+
+
+@contextmanager
+def serve(kind: str, folder: Path, **options: Any) -> Iterator[Served]:
+    """Run a server in a process of its own.
+
+    Args:
+        kind: "unix" or "tcp"; the latter with a key.
+        folder: Where to put the socket.
+        options: What else to give to `Server`.
+    """
+    url, key = _address(kind, folder)
+    settings = json.dumps({"url": url, "key": key, "options": options})
+    with Program("-m", "support.serving", settings) as program:
+        yield Served(program.line(), key, program)
+
+
+@contextmanager
+def serve_here(kind: str, folder: Path, **options: Any) -> Iterator[Served]:
+    """Run a server in a thread of this process."""
+    url, key = _address(kind, folder)
+    server = make_server(url, key, options)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield Served(server.url, key)
+    finally:
+        server.stop()
+        thread.join(PATIENCE)
+
+
+def _address(kind: str, folder: Path) -> tuple[str, str | None]:
+    if kind == "tcp":
+        return "tcp://127.0.0.1:0", KEY
+    return f"unix://{folder}/{len(list(folder.iterdir()))}.sock", None
+
+
+def make_server(url: str, key: str | None, options: dict[str, Any]) -> Server:
+    """Return a server of the sample spec."""
+    offer = offer_of(Sample)
+    assert offer is not None
+    return Server(
+        SampleManager._offer,
+        offer.entries,
+        parse_address(url),
+        key=key.encode() if key else None,
+        **options,
+    )
+
+
+# --- A client that can do wrong
+
+
+class Raw:
+    """A bare connection, which sends what a client of ours never would."""
+
+    def __init__(self, url: str) -> None:
+        address = parse_address(url)
+        if isinstance(address, TcpAddress):
+            self.sock = socket.create_connection(address.raw, PATIENCE)
+        else:
+            assert isinstance(address, UnixAddress)
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(PATIENCE)
+            self.sock.connect(address.path)
+        self._frames = FrameBuffer()
+        self._messages: list[memoryview] = []
+
+    def shake_hands(self, key: str | None, session: bytes = b"") -> bytes:
+        """Do the handshake as a client of ours does; return the session's token."""
+        handshake = ClientHandshake(
+            Identity.of(SampleManager._offer),
+            pid=os.getpid(),
+            session=session,
+            key=key.encode() if key else None,
+            vouched=key is None,
+        )
+        outgoing = handshake.start()
+        while handshake.peer is None:
+            self.sock.sendall(outgoing)
+            outgoing = handshake.receive(self.sock.recv(65536))
+        return handshake.peer.session
+
+    def send(self, request: Request) -> None:
+        """Send a request."""
+        self.sock.sendall(encode(request))
+
+    def receive(self) -> Reply:
+        """Return the next reply."""
+        while not self._messages:
+            data = self.sock.recv(65536)
+            assert data, "the server closed the connection"
+            self._messages = self._frames.receive(data)
+        return decode_reply(self._messages.pop(0))
+
+    def is_closed(self) -> bool:
+        """Wait until the server closes the connection, reading what it says until then."""
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            while self.sock.recv(65536):
+                pass
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+
+if __name__ == "__main__":
+    settings = json.loads(sys.argv[1])
+    server = make_server(settings["url"], settings["key"], settings["options"])
+    print(server.url, flush=True)
+    server.serve_forever()
