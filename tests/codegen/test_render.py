@@ -220,6 +220,12 @@ def test_an_imported_name_that_a_member_hides_gets_another() -> None:
         assert "from datetime import date as _date\n" in text
 
 
+def test_a_name_has_one_alias_wherever_it_needs_one() -> None:
+    """What cannot be called by its own name is imported once all the same."""
+    pages = [method(f"run{n}", parameter("a", "other:list")) for n in range(3)]
+    assert python(spec(shared("Job", *pages))).count("import list as _list\n") == 1
+
+
 def test_equal_names_of_two_modules_are_told_apart() -> None:
     """The second one gets a name of its own."""
     found = spec(shared("Job", method("run", parameter("a", "one:Page"), result="two:Page")))
@@ -339,7 +345,10 @@ def test_the_server_has_the_name_that_the_manager_gives_it() -> None:
 # --- Documentation and layout
 
 
-@given(st.text(max_size=60))
+LINES = st.tuples(st.sampled_from(["", "    ", "  "]), st.text(max_size=12)).map("".join)
+
+
+@given(st.text(max_size=60) | st.lists(LINES, max_size=5).map("\n".join))
 def test_any_text_can_be_documentation(text: str) -> None:
     """The docstring's value is the text, cleaned as Python cleans docstrings."""
     cleaned = inspect.cleandoc(text).strip()

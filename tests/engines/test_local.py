@@ -345,6 +345,21 @@ def test_closing_wakes_those_who_wait(channel: LocalChannel, host: Host, town: T
     holder.close()
 
 
+def test_the_end_of_the_host_ends_its_channels(host: Host, town: Town) -> None:
+    """Those who wait are told, and so are those who come later."""
+    holder = LocalChannel(host)
+    Town(holder).lock().acquire()
+    run = Run(town.lock().acquire)
+    lock = host._objects._named["lock"].obj
+    until(lambda: len(lock._waiters))
+    counter = town.counter()
+    host.close()
+    with pytest.raises(ConnectionClosed):
+        run.result()
+    with pytest.raises(ConnectionClosed):
+        counter()
+
+
 def test_each_channel_is_a_session(host: Host, town: Town) -> None:
     """The objects are the same, the references are not."""
     other = LocalChannel(host)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from support.hosted.client import Client, new_host
-from support.hosted.manager import OFFER, DictProxy, FrontierProxy, PlannerProxy
+from support.hosted.manager import OFFER, FrontierProxy, PlannerProxy
 from support.hosted.spec import Counter, Frontier, Job, Page, Planner, Town
 
 from kinfolk.declare import Factory, Singleton, offer_of
 from kinfolk.errors import ArgumentError, ConnectionClosed
 from kinfolk.host.hosting import Host
+from kinfolk.types.manager import DictProxy
 from kinfolk.wire.references import Reference
 from kinfolk.wire.table import ManagerType, Table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ from support.threads import Run, run_all, until
 from kinfolk.host.hosting import Host
 from kinfolk.host.turns import turn_of
 from kinfolk.wire.failures import lift_failure
-from kinfolk.wire.messages import ROOT, Call, Declined, Failed, Failure
+from kinfolk.wire.messages import ROOT, Call, Declined, Failed, Failure, Target
 from kinfolk.wire.table import Member
 
 FRONTIER = OFFER.members(FrontierProxy)
@@ -144,7 +145,7 @@ def failure(client: Client, name: str) -> Failure:
 def test_an_exception_tells_its_traceback(client: Client) -> None:
     """Of the user's code only, down to the line."""
     told = failure(client, "divide")
-    assert told.class_name == "builtins.ZeroDivisionError"
+    assert told.class_name == "ZeroDivisionError"
     assert "return 1 / 0" in told.traceback
     assert "kinfolk" not in told.traceback.replace("support/hosted", "")
 
@@ -162,7 +163,7 @@ def test_a_refusal_tells_nothing_of_the_inside(client: Client) -> None:
     """There is no line of the user's in it."""
     told = failure(client, "lie")
     assert told.message == "Trouble.lie returned what it does not declare: must be int, not str"
-    assert "kinfolk/" not in told.traceback
+    assert told.traceback == ""
 
 
 def test_a_value_nested_too_deep_is_refused(client: Client) -> None:
@@ -175,7 +176,7 @@ def test_an_exception_that_ends_processes_does_not_end_the_server(client: Client
     told = failure(client, "leave")
     error = lift_failure(told, OFFER.codecs)
     assert type(error).__name__ == "RemoteError"
-    assert told.class_name == "builtins.SystemExit"
+    assert told.class_name == "SystemExit"
 
 
 # --- Turns
@@ -220,10 +221,10 @@ def test_a_circle_of_calls_raises_deadlock(host: Host) -> None:
     one, two = client.make("peer"), client.make("peer")
     Peer.meet = threading.Barrier(2)
 
-    def start(target: int, other: object) -> object:
+    def start(target: Target, other: object) -> Any:
         return client.call(target, PeerProxy, "start", other=other)
 
-    told = run_all(lambda: start(one.target, two), lambda: start(two.target, one))  # type: ignore[arg-type]
+    told = run_all(partial(start, one.target, two), partial(start, two.target, one))
     told.remove("answered")
     ((name, message),) = told
     assert name == "Deadlock"
@@ -262,6 +263,6 @@ def test_ctrl_c_in_the_main_thread_is_not_the_callers(client: Client) -> None:
     assert client.result(FRONTIER["__len__"], call)[0] == "KeyboardInterrupt"
 
 
-def host_object(client: Client, name: str) -> object:
+def host_object(client: Client, name: str) -> Any:
     """The object behind a name."""
     return client.host._objects._named[name].obj

@@ -6,12 +6,13 @@ import threading
 
 import pytest
 from support.hosted.client import Client, new_host
-from support.hosted.manager import OFFER, FrontierProxy, GateProxy, RLockProxy
+from support.hosted.manager import OFFER, FrontierProxy, GateProxy
 from support.threads import Run, until
 
 from kinfolk.errors import ProtocolError
 from kinfolk.host.hosting import Host
 from kinfolk.host.limits import Limits
+from kinfolk.types.manager import RLockProxy
 from kinfolk.wire.messages import Failed, Result, Stop
 
 LOCK = OFFER.members(RLockProxy)
@@ -229,11 +230,31 @@ def test_an_answer_that_fails_is_no_affair_of_who_releases(
     one, two = Client(host), Client(host)
     acquire(one)
     data = OFFER.members(RLockProxy)["acquire"]
-    two.answer = lambda reply: 1 / 0  # type: ignore[assignment, method-assign, return-value]
+    two.answer = lambda reply: 1 / 0  # type: ignore[assignment, method-assign]
     two.start("lock", data)
     assert release(one) is None
     assert is_free(host)
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_wait_may_end_in_an_exception(host: Host) -> None:
+    """The caller gets it, and the one who ended the wait hears that it arrived."""
+    one, two = Client(host), Client(host)
+    acquire(one)
+    call = acquire(two)
+    waiter = host._objects._named["lock"].obj._waiters.next()
+    assert waiter.fail(KeyError("x"))
+    assert two.result(LOCK["acquire"], call) == ("KeyError", "'x'")
+
+
+def test_a_result_that_cannot_be_sent_is_undone(host: Host) -> None:
+    """What it returns is not what it declares, so nothing has been granted."""
+    one, two = Client(host), Client(host)
+    acquire(one)
+    call = acquire(two)
+    waiter = host._objects._named["lock"].obj._waiters.next()
+    assert not waiter.settle("yes")
+    assert two.result(LOCK["acquire"], call)[0] == "ResultError"
 
 
 def test_a_closed_link_takes_nothing(host: Host) -> None:

@@ -18,8 +18,8 @@ app = App(
     help="Typed objects shared between Python processes that share no parent.",
     version=kinfolk.__version__,
 )
-app.command(generate)
-app.command(check)
+app.command(generate, usage="Usage: kinfolk generate [SPEC...] [--stubs DIR]")
+app.command(check, usage="Usage: kinfolk check [SPEC...] [--stubs DIR]")
 
 
 def run() -> None:

@@ -21,8 +21,10 @@ __all__ = ["check", "generate"]
 def generate(*specs: str, stubs: Path | None = None) -> None:
     """Write the managers and proxies of spec modules.
 
-    `kinfolk generate crawler.spec` writes crawler/manager.py and, beside it, its types in
-    crawler/manager.pyi. Without a spec, those that [tool.kinfolk] in pyproject.toml lists.
+    Example: `kinfolk generate crawler.spec` writes crawler/manager.py and, beside it, its types
+    in crawler/manager.pyi.
+
+    Without a spec, those that `[tool.kinfolk]` in pyproject.toml lists are generated.
 
     Args:
         specs: Modules, as in crawler.spec, or their files.
@@ -38,8 +40,10 @@ def generate(*specs: str, stubs: Path | None = None) -> None:
 def check(*specs: str, stubs: Path | None = None) -> None:
     """Say whether the generated files still fit their specs; write nothing.
 
-    `kinfolk check crawler.spec` prints what would change as a diff, and exits with 1 if anything
-    would. Without a spec, it checks those that [tool.kinfolk] in pyproject.toml lists.
+    Example: `kinfolk check crawler.spec` prints what would change as a diff, and exits with 1 if
+    anything would.
+
+    Without a spec, those that `[tool.kinfolk]` in pyproject.toml lists are checked.
 
     Args:
         specs: Modules, as in crawler.spec, or their files.

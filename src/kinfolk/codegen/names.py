@@ -83,21 +83,25 @@ class Namespace:
         """Return `name`, or one like it that is not taken, and take it."""
         local = name
         number = 1
-        while local in self._taken or local in hidden or local in BUILTINS:
+        while not self._is_free(local, hidden):
             plain = name.lstrip("_")
             local = f"_{plain}" if number == 1 else f"_{plain}{number}"
             number += 1
         self._taken.add(local)
         return local
 
+    def _is_free(self, name: str, hidden: Collection[str]) -> bool:
+        return name not in self._taken and name not in hidden and name not in BUILTINS
+
     def name(self, module: str, root: str, hidden: Collection[str]) -> str:
         """Return what a name is called here, and import it."""
         if module == "builtins":
             return self._builtin(root, hidden)
         bound = self._bound.setdefault((module, root), [])
+        own = self._is_free(root, hidden)
         for local in bound:
-            # Its own name, if it can have that here.
-            if local not in hidden and (local == root or root in hidden or root in self._taken):
+            # It is called by its own name where it can be.
+            if local not in hidden and (local == root or not own):
                 return local
         local = self.free(root, hidden)
         bound.append(local)

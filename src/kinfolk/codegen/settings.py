@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import attrs
 import msgspec
@@ -44,10 +43,18 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     stubs: str | None = None
 
 
+class _Tool(msgspec.Struct):
+    kinfolk: _Table = msgspec.field(default_factory=_Table)
+
+
+class _Document(msgspec.Struct):
+    tool: _Tool = msgspec.field(default_factory=_Tool)
+
+
 def _settings(path: Path) -> Settings:
     try:
-        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        table = msgspec.convert(document.get("tool", {}).get("kinfolk", {}), _Table)
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = msgspec.convert(document, _Document).tool.kinfolk
     except msgspec.ValidationError as error:
         raise GenerateError(f"{path}: in [tool.kinfolk]: {error}") from error
     except (OSError, ValueError) as error:

@@ -25,11 +25,13 @@ class LocalChannel:
 
     def __init__(self, host: Host) -> None:
         self._offer = host.offer
-        self._link = host.session("this process").attach()
-        self._calls = Calls(self, self._exchange)
         self._lock = threading.Lock()
         self._closed = False
         self._awaited: set[_Awaited] = set()
+        self._calls = Calls(self, self._exchange)
+        session = host.session("this process")
+        session.at_end(self, self._ended)
+        self._link = session.attach()
 
     @property
     def offer(self) -> ManagerType:
@@ -59,10 +61,13 @@ class LocalChannel:
 
     def close(self) -> None:
         """End the session; the host stays. Closing twice has no effect."""
+        self._link.close()
+
+    def _ended(self) -> None:
+        # By `close`, or with the host.
         with self._lock:
             self._closed = True
             awaited = list(self._awaited)
-        self._link.close()
         for each in awaited:
             each.done.set()
 

@@ -106,7 +106,7 @@ class Host:
         self._objects.add_singleton(name, made[id(entry)])
 
 
-def _filled(value: Any, made: Mapping[int, object], label: str) -> Any:
+def _filled(value: object, made: Mapping[int, object], label: str) -> Any:
     """Return an argument with objects and classes in place of the entries that stand for them."""
     if isinstance(value, Singleton):
         if id(value) not in made:
@@ -114,9 +114,11 @@ def _filled(value: Any, made: Mapping[int, object], label: str) -> Any:
         return made[id(value)]
     if isinstance(value, Factory):
         return value.shared
-    kind: type[Any] = type(value)
-    if kind in (list, tuple, set):
-        return kind(_filled(item, made, label) for item in value)
-    if kind is dict:
-        return {key: _filled(item, made, label) for key, item in value.items()}
+    contents: Any = value
+    if type(value) is list:
+        return [_filled(item, made, label) for item in contents]
+    if type(value) is tuple:
+        return tuple(_filled(item, made, label) for item in contents)
+    if type(value) is dict:
+        return {key: _filled(item, made, label) for key, item in contents.items()}
     return value

@@ -107,22 +107,37 @@ def _run_of(proxy_class: type, name: str, label: str) -> Run:
 
 
 def _method(name: str) -> Run:
-    def run(obj: Any, args: list[object], kwargs: dict[str, object]) -> Any:
-        method = getattr(obj, name)
-        raw = deferred_of(method)
-        return method(*args, **kwargs) if raw is None else raw(obj, *args, **kwargs)
+    deferred = _Deferred(name)
+
+    def run(obj: object, args: list[object], kwargs: dict[str, object]) -> Any:
+        raw = deferred[type(obj)]
+        if raw is None:
+            return getattr(obj, name)(*args, **kwargs)
+        return raw(obj, *args, **kwargs)
 
     return run
 
 
 def _special_method(name: str) -> Run:
-    def run(obj: Any, args: list[object], kwargs: dict[str, object]) -> Any:
+    deferred = _Deferred(name)
+
+    def run(obj: object, args: list[object], kwargs: dict[str, object]) -> Any:
+        cls = type(obj)
         # As Python does: what stands in the instance does not count.
-        cls: type[Any] = type(obj)
-        method = getattr(cls, name)
-        return (deferred_of(method) or method)(obj, *args, **kwargs)
+        return (deferred[cls] or getattr(cls, name))(obj, *args, **kwargs)
 
     return run
+
+
+class _Deferred(dict[type, Callable[..., Any] | None]):
+    """What `@deferred` decorates under one name, class by class; looking it up takes longer."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def __missing__(self, cls: type) -> Callable[..., Any] | None:
+        return self.setdefault(cls, deferred_of(getattr(cls, self._name, None)))
 
 
 def _in_place(name: str, label: str) -> Run:

@@ -24,6 +24,9 @@ def failure_of(error: BaseException, codecs: Codecs) -> Failure:
     while each is not None and id(each) not in seen:
         seen.add(id(each))
         each.__traceback__ = _users_frames(each.__traceback__)
+        if each.__suppress_context__:
+            # What a refusal was raised from is part of the inside too.
+            each.__context__ = None
         each = each.__cause__ or each.__context__
     failure = lower_failure(error, codecs)
     if isinstance(error, Exception):

@@ -205,7 +205,9 @@ class Link:
             if len(self._granted) > _REMEMBERED:
                 self._granted.popitem(last=False)
         reply = self._service.finish(waiting)
-        return self._pass_on(reply, answer) and isinstance(reply, Result)
+        # A result that could not be encoded has not been granted.
+        arrived = isinstance(reply, Result) or pending.failed
+        return self._pass_on(reply, answer) and arrived
 
     def _pass_on(self, reply: Reply, answer: Answer) -> bool:
         if self._closed:

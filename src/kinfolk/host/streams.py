@@ -103,6 +103,7 @@ class Stream:
         try:
             data = codec.encode([item], references)
         except Mismatch as mismatch:
+            mismatch.path = mismatch.path.removeprefix("[0]")
             raise ResultError(
                 f"{self._operation.label} returned what it does not declare: {mismatch}"
             ) from None

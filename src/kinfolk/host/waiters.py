@@ -156,6 +156,11 @@ class Pending(Generic[T]):
 
     # --- For the one who called
 
+    @property
+    def failed(self) -> bool:
+        """Whether it was answered with an exception."""
+        return self._outcome[1] is not None
+
     def result(self) -> T:
         """Return what it was settled with, or raise what it failed with."""
         value, error = self._outcome

@@ -53,7 +53,7 @@ class Attributes:
         fault = self._reading.evaluator.fault(annotation)
         if fault is not None:
             remedy = "; a field that is to stay at the server starts with an underscore"
-            self._signatures.refuse(annotation, location, what, fault + remedy)
+            self._problems.add(location, f"{what}: {fault}{remedy}")
         return fault is None
 
     def read_property(

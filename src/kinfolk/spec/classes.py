@@ -9,7 +9,6 @@ from kinfolk.spec.constructors import Constructors
 from kinfolk.spec.lineage import Lineage
 from kinfolk.spec.members import Members
 from kinfolk.spec.model import Attribute, Member, SharedClass, Signature, TypeParameter
-from kinfolk.spec.operators import role
 from kinfolk.spec.parameters import class_parameters
 from kinfolk.spec.problems import Problems
 from kinfolk.spec.reading import Reading
@@ -106,7 +105,7 @@ class ClassReader:
                     )
 
     def _check_views(self, members: tuple[Member, ...]) -> None:
-        """The async and later views have other names for some members; none may stand twice."""
+        """Check for names that proxies, and their async and later views, need for themselves."""
         named = {member.name: member for member in members}
         cls = self.cls.__qualname__
         if "later" in named:
@@ -115,17 +114,11 @@ class ClassReader:
                 f"`{cls}.later` has a name that proxies need for themselves; rename it",
             )
         for member in members:
-            other = _view_name(member)
-            if other in named:
+            setter = f"set_{member.name}"
+            if isinstance(member, Attribute) and member.settable and setter in named:
                 self._problems.add(
-                    named[other].location,
-                    f"`{cls}.{other}` clashes with `{cls}.{member.name}`, which the async and"
-                    f" later views call `{other}`; rename it, or mark one of them `@hidden`",
+                    named[setter].location,
+                    f"`{cls}.{setter}` clashes with the attribute `{member.name}`, which the async"
+                    f" and later views set by that name; rename one, or make `_{member.name}` of"
+                    " the attribute",
                 )
-
-
-def _view_name(member: Member) -> str | None:
-    """Return the name that a member gets beside its own in the async and later views."""
-    if isinstance(member, Attribute):
-        return f"set_{member.name}" if member.settable is not None else None
-    return member.name.strip("_") if role(member.name) == "remote" else None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import threading
 from collections.abc import Generator, Iterator
-from functools import reduce
 from types import CodeType, GenericAlias
 from typing import Any, Final, cast, get_args, get_origin
 
@@ -24,6 +24,7 @@ __all__ = ["SELF", "Evaluator"]
 SELF: Final = frozenset({("typing", "Self"), ("typing_extensions", "Self")})
 
 
+_LOCKS: Final = (threading.Lock, threading.RLock)
 _SUBSCRIPT: Final = cast("Any", classmethod)(GenericAlias)
 
 
@@ -129,8 +130,11 @@ class Evaluator:
             if (name.module, name.qualname) in SELF:
                 self._names[name] = self._proxy(SharedName("", "Self"))
             else:
-                module = importlib.import_module(name.module)
-                self._names[name] = reduce(getattr, name.qualname.split("."), module)
+                value: Any = importlib.import_module(name.module)
+                for part in name.qualname.split("."):
+                    value = getattr(value, part)
+                # What makes locks is a function and no class before Python 3.13.
+                self._names[name] = type(value()) if any(value is lock for lock in _LOCKS) else value
         return self._names[name]
 
     def _proxy(self, name: SharedName) -> type:

@@ -32,6 +32,8 @@ class Expressions:
         self._names = names
         self.shared: dict[SharedName, type] = {}
         self.variables: dict[str, Found] = {}
+        self._read_types: dict[object, Expression] = {}
+        self._read_values: dict[object, Expression] = {}
         self._aliases: dict[tuple[str, str], Expression | None] = {}
         self._expanding: set[tuple[str, str]] = set()
 
@@ -43,7 +45,10 @@ class Expressions:
         Raises:
             Unreadable: It is no type, or a name in it cannot be found at run time.
         """
-        return joined(self._type(node, scope))
+        key = _key(node, scope)
+        if key not in self._read_types:
+            self._read_types[key] = joined(self._type(node, scope))
+        return self._read_types[key]
 
     def _type(self, node: ast.expr, scope: Scope) -> Iterator[Piece]:
         match node:
@@ -82,7 +87,7 @@ class Expressions:
         found = self._find(node.value, scope)
         expanded = self._alias(found) if found else None
         if expanded is not None:
-            given = [self.read_type(argument, scope) for argument in arguments]
+            given = [joined(self._type(argument, scope)) for argument in arguments]
             yield from substitute(expanded, dict(zip(variables_of(expanded), given, strict=False)))
             return
         yield from self._type(node.value, scope)
@@ -91,12 +96,12 @@ class Expressions:
         if special == "Literal":
             for index, argument in enumerate(arguments):
                 yield from ((", ",) if index else ())
-                yield from self.read_value(argument, scope)
+                yield from self._value(argument, scope)
         elif special == "Annotated":
             yield from self._type(arguments[0], scope)
             for argument in arguments[1:]:
                 yield ", "
-                yield from self.read_value(argument, scope)
+                yield from self._value(argument, scope)
         elif arguments:
             yield from self._types(arguments, scope)
         else:
@@ -107,6 +112,12 @@ class Expressions:
 
     def read_value(self, node: ast.expr, scope: Scope) -> Expression:
         """Read any other expression, as its author wrote it."""
+        key = _key(node, scope)
+        if key not in self._read_values:
+            self._read_values[key] = self._value(node, scope)
+        return self._read_values[key]
+
+    def _value(self, node: ast.expr, scope: Scope) -> Expression:
         if isinstance(node, ast.Constant):
             return (_constant(node, scope) or ast.unparse(node),)
         pieces: list[Expression] = []
@@ -258,6 +269,17 @@ class _Marker(ast.NodeTransformer):
         if found is None or not found.qualname or found.value is MISSING:
             return node  # a local name of a lambda or comprehension, say
         return self._keep((Name(found.module, found.qualname),))
+
+
+def _key(node: ast.expr, scope: Scope) -> object:
+    """Return what is equal for expressions that mean the same, where that is easily told.
+
+    Not for what stands in a quoted type, which does not know its place in the file.
+    """
+    text = scope.source.text(node)
+    if text is None or scope.variables or scope.parameters:
+        return node
+    return scope.source.name, scope.owner and scope.owner.qualname, text
 
 
 def _constant(node: ast.Constant, scope: Scope) -> str | None:

@@ -76,9 +76,10 @@ def _add(value: object, found: dict[str, str], alias: str = "") -> None:
         if alias in found:
             return
         value = cast("object", value.__value__)
-    if alias and not isinstance(value, types.ModuleType | TypeVar | types.NoneType):
+    arguments = list(_arguments(value))
+    if alias and arguments:
         found[alias] = f"{alias} = {_text(value)}"
-    for argument in _arguments(value):
+    for argument in arguments:
         _add(argument, found)
 
 
@@ -187,6 +188,8 @@ def _text(declared: object) -> str:
     match declared:
         case None | types.NoneType:
             return "None"
+        case types.EllipsisType():
+            return "..."
         case str():
             return declared
         case ForwardRef():

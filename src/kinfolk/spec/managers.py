@@ -193,10 +193,7 @@ class ManagerReader:
                 text = f"{label} is the entry `{other}` under a second name; take one away"
                 self._problems.add(location, text)
         for argument in (*entry.args, *entry.kwargs.values()):
-            if isinstance(argument, Factory):
-                text = f"an argument of {label} is a factory; give it a singleton instead"
-                self._problems.add(location, text)
-            elif isinstance(argument, Singleton) and argument not in offer.entries.values():
+            if isinstance(argument, Singleton) and argument not in offer.entries.values():
                 text = f"an argument of {label} is no entry of `{self._cls.__qualname__}`"
                 self._problems.add(location, f"{text}; define it as one above, and name it here")
         try:

@@ -171,10 +171,9 @@ class Names:
     def _through(self, source: Source, name: str, binding: Import) -> Found:
         value = _imported(binding)
         if value is MISSING:
-            what = binding.module if binding.name is None else f"{binding.module}.{binding.name}"
             raise Unreadable(
-                f"`{name}` cannot be imported from `{what}` at run time, where its type is needed"
-                " to check values; import it from where it is defined",
+                f"`{name}` cannot be imported from `{binding.module}` at run time, and is needed"
+                " there to check values; import it from a module that has it",
                 source.location(binding.node),
             )
         if binding.name is None:

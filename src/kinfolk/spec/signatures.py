@@ -89,20 +89,17 @@ class Signatures:
         try:
             return self._reading.expressions.read_type(node, scope)
         except Unreadable as error:
-            text = f"the type of {what} cannot be read: {error.text}"
-            self._problems.add(error.location or location, text)
+            if error.location is None:
+                self._problems.add(location, f"{what}: {error.text}")
+            else:  # one mistake, however often it is met
+                self._problems.note(location, error)
             return None
 
     def check(self, expression: Expression, location: Location, what: str) -> None:
         """Check that values of a type can travel."""
         fault = self._reading.evaluator.fault(expression)
         if fault is not None:
-            self.refuse(expression, location, what, fault)
-
-    def refuse(self, expression: Expression, location: Location, what: str, fault: str) -> None:
-        """Note that values of a type cannot travel."""
-        text = f"the type of {what}, `{text_of(expression)}`, cannot travel: {fault}"
-        self._problems.add(location, text)
+            self._problems.add(location, f"{what}: {fault}")
 
     # --- Parameters
 
@@ -176,7 +173,7 @@ class Signatures:
             return
         fault = evaluator.stream_fault(result)
         if fault is not None:
-            self.refuse(result, location, what, fault)
+            self._problems.add(location, f"{what}: {fault}")
 
     # --- Type parameters
 

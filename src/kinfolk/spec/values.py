@@ -102,7 +102,7 @@ def _field_types(cls: Any) -> list[Any]:
     try:
         return list(get_type_hints(cls, include_extras=True).values())
     except Exception:
-        annotations: dict[str, Any] = vars(cls).get("__annotations__", {})
+        annotations = cast("dict[str, Any]", getattr(cls, "__annotations__", {}))
         return [declared for declared in annotations.values() if not isinstance(declared, str)]
 
 

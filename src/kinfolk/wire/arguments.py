@@ -16,8 +16,7 @@ from msgspec.structs import astuple
 
 from kinfolk.wire.codec import CannotTravel, Codecs, Context, Data, Mismatch, Node, encoded
 from kinfolk.wire.codec.mismatch import TooDeep
-from kinfolk.wire.codec.node import UNREADABLE, split_map
-from kinfolk.wire.codec.records import mirror
+from kinfolk.wire.codec.node import UNREADABLE, encode, split_map
 from kinfolk.wire.references import References
 
 __all__ = ["UNSET", "Arguments", "Parameter"]
@@ -66,8 +65,12 @@ class Arguments:
             if node.lifts
         ]
         self._decoder = msgspec.msgpack.Decoder(_mirror(self._nodes, self._required))
-        # Where every parameter is given by position and none can be left out, order is all.
-        self._simple = all(p.kind in _BY_POSITION for p in self.parameters) and all(required)
+        # Without `*args` and `**kwargs`, and with nothing left out, it is so many by position and
+        # the others by name.
+        self._optional = [i for i, name in enumerate(self._nodes) if name not in self._required]
+        self._leading = _leading(self.parameters)
+        self._names = [p.name for p in self.parameters if p.kind is Kind.KEYWORD_ONLY]
+        self._plains = {name: node.plain for name, node in self._nodes.items()}
 
     # --- There
 
@@ -77,18 +80,25 @@ class Arguments:
         Raises:
             Mismatch: One does not fit; the text begins with which.
         """
+        # Nearly every call: what the encoder takes as it is.
+        plains = self._plains
+        for name, value in values.items():
+            if type(value) not in plains.get(name, ()):
+                break
+        else:
+            try:
+                return encode(values)
+            except (OverflowError, UnicodeEncodeError):
+                pass
         return encoded(self._lower, values, references)
 
     def _lower(self, values: Mapping[str, object], context: Context) -> dict[str, Any]:
         lowered: dict[str, Any] = {}
-        nodes, careful = self._nodes, context.careful
         for name, value in values.items():
-            node = nodes.get(name)
+            node = self._nodes.get(name)
             if node is None:
                 raise Mismatch(f"there is no argument {name!r}")
-            if type(value) in node.plain and not careful:
-                lowered[name] = value
-            elif value is not UNSET:
+            if value is not UNSET:
                 try:
                     lowered[name] = node.lower(value, context)
                 except Mismatch as mismatch:
@@ -108,13 +118,20 @@ class Arguments:
         """
         try:
             values: Sequence[Any] = astuple(self._decoder.decode(data))
-            if self._lifting:
-                values = self._lift(values, Context(references))
+            for index, _, node in self._lifting:
+                if type(values[index]) not in node.still:
+                    values = self._lift(values, Context(references))
+                    break
         except RecursionError:
             raise TooDeep from None
         except UNREADABLE as error:
             raise self._explain(data, error) from None
-        return (list(values), {}) if self._simple else self._arrange(values)
+        for index in self._optional:
+            if values[index] is msgspec.UNSET:
+                return self._arrange(values)
+        if self._leading is None:
+            return self._arrange(values)
+        return list(values[: self._leading]), dict(zip(self._names, values[self._leading :]))
 
     def _lift(self, values: Sequence[Any], context: Context) -> Sequence[Any]:
         lifted: list[Any] | None = None
@@ -187,6 +204,14 @@ def _node(parameter: Parameter, codecs: Codecs) -> Node:
         return codecs.node(declared)
     except CannotTravel as error:
         raise CannotTravel(f"parameter {parameter.name!r}: {error}") from None
+
+
+def _leading(parameters: Iterable[Parameter]) -> int | None:
+    """Return how many parameters take arguments by position; None if others are variable."""
+    kinds = [p.kind for p in parameters]
+    if Kind.VAR_POSITIONAL in kinds or Kind.VAR_KEYWORD in kinds:
+        return None
+    return sum(kind in _BY_POSITION for kind in kinds)
 
 
 def _mirror(nodes: Mapping[str, Node], required: Iterable[str]) -> Any:

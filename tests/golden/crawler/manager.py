@@ -6,23 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from collections.abc import Iterator
 
 from golden.crawler.spec import Page
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
-from kinfolk.proxy import UNSET as _UNSET
 from kinfolk.wire.references import SharedType as _SharedType
 from kinfolk.wire.table import ManagerType as _ManagerType
 from kinfolk.wire.table import Table as _Table
 
-__all__ = ["CrawlManager", "DictProxy", "FrontierProxy", "JobProxy", "PlannerProxy", "RLockProxy"]
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-_D = TypeVar("_D")
+__all__ = ["CrawlManager", "FrontierProxy", "JobProxy", "PlannerProxy"]
 
 
 class FrontierProxy(_Proxy):
@@ -116,154 +109,12 @@ class JobProxy(_Proxy):
         return self._call("failed")
 
 
-class DictProxy(_Proxy, Generic[_K, _V]):
-    """A dictionary that any number of processes share.
-
-    What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
-    server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
-    the moment of the call, and iterating goes over the keys that there were when it began.
-
-    Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
-    them under a lock, or write a shared class with a method for it.
-    """
-
-    _shared = _SharedType("kinfolk.types.spec.Dict", {"__iter__": 100, "__reversed__": 100})
-
-    def __len__(self) -> int:
-        return self._call("__len__")
-
-    def __contains__(self, key: object, /) -> bool:
-        return self._call("__contains__", {"key": key})
-
-    def __getitem__(self, key: _K, /) -> _V:
-        return self._call("__getitem__", {"key": key})
-
-    def __setitem__(self, key: _K, value: _V, /) -> None:
-        self._call("__setitem__", {"key": key, "value": value})
-
-    def __delitem__(self, key: _K, /) -> None:
-        self._call("__delitem__", {"key": key})
-
-    def __iter__(self) -> Iterator[_K]:
-        return self._call("__iter__")
-
-    def __reversed__(self) -> Iterator[_K]:
-        return self._call("__reversed__")
-
-    def __or__(self, other: dict[_K, _V], /) -> dict[_K, _V]:
-        return self._call("__or__", {"other": other})
-
-    def __ror__(self, other: dict[_K, _V], /) -> dict[_K, _V]:
-        return self._call("__ror__", {"other": other})
-
-    def __ior__(self, other: Mapping[_K, _V] | Iterable[tuple[_K, _V]], /) -> Self:
-        result = self._call("__ior__", {"other": other})
-        return result if result is NotImplemented else self
-
-    def get(self, key: _K, default: _V | _D | None = None, /) -> _V | _D | None:
-        """Return the value of a key, or the default if the dictionary does not have it."""
-        return self._call("get", {"key": key, "default": default})
-
-    def setdefault(self, key: _K, default: _V, /) -> _V:
-        """Return the value of a key, which is set to the default first if it is not there."""
-        return self._call("setdefault", {"key": key, "default": default})
-
-    def pop(self, key: _K, default: _V | _D = _UNSET, /) -> _V | _D:
-        """Remove a key and return its value, or the default if the dictionary does not have it.
-
-        Raises:
-            KeyError: It does not have the key, and there is no default.
-        """
-        return self._call("pop", {"key": key, "default": default})
-
-    def popitem(self) -> tuple[_K, _V]:
-        """Remove the key that was added last, and return it with its value.
-
-        Raises:
-            KeyError: The dictionary is empty.
-        """
-        return self._call("popitem")
-
-    def update(
-        self,
-        items: Mapping[_K, _V] | Iterable[tuple[_K, _V]] = (),
-        /,
-        **kwargs: _V,
-    ) -> None:
-        """Set several keys in one call: those of a mapping or of pairs, then those by name."""
-        self._call("update", {"items": items, "kwargs": kwargs})
-
-    def clear(self) -> None:
-        """Remove every key."""
-        self._call("clear")
-
-    def keys(self) -> list[_K]:
-        """Return the keys, in the order in which they were added."""
-        return self._call("keys")
-
-    def values(self) -> list[_V]:
-        """Return the values, in the order of their keys."""
-        return self._call("values")
-
-    def items(self) -> list[tuple[_K, _V]]:
-        """Return the keys with their values."""
-        return self._call("items")
-
-    def copy(self) -> dict[_K, _V]:
-        """Return all of it, as a dictionary of the caller's own."""
-        return self._call("copy")
-
-
-class RLockProxy(_Proxy):
-    """A re-entrant lock between threads of any number of processes.
-
-    It belongs to the thread or task that acquired it, which may acquire it again and must release
-    it as many times. Those who wait get it in the order in which they came. If the process
-    that has it ends, however it ends, the lock is free.
-    """
-
-    _shared = _SharedType("kinfolk.types.spec.RLock")
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Acquire the lock, or acquire it once more; return whether that was done.
-
-        Args:
-            blocking: Wait until the lock is free. Otherwise return False if it is not.
-            timeout: Wait for so many seconds at most, then return False; -1 is without limit.
-
-        Raises:
-            ValueError: A timeout without blocking, or a negative one.
-            OverflowError: The timeout is larger than `threading.TIMEOUT_MAX`.
-        """
-        return self._call("acquire", {"blocking": blocking, "timeout": timeout})
-
-    def release(self) -> None:
-        """Release the lock once; after the last time it goes to the next who waits.
-
-        Raises:
-            RuntimeError: The caller does not have it.
-        """
-        self._call("release")
-
-    def __enter__(self) -> bool:
-        return self._call("__enter__")
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._call(
-            "__exit__", {"exc_type": exc_type, "exc_value": exc_value, "traceback": traceback}
-        )
-
-
 _TABLE = _Table(
     spec="golden.crawler.spec",
-    fingerprint="f91e68dae938c86d065965634dd4f7db",
-    proxies=(FrontierProxy, PlannerProxy, JobProxy, DictProxy, RLockProxy),
+    fingerprint="a634932903409dacd59b09df1cbbb461",
+    proxies=(FrontierProxy, PlannerProxy, JobProxy),
     values=(Page,),
+    uses=lambda: (kinfolk.types.manager,),
 )
 
 
@@ -277,8 +128,8 @@ class CrawlManager(_Manager):
         table=_TABLE,
         singletons=lambda: {
             "frontier": FrontierProxy,
-            "cookies": DictProxy[str, str],
-            "login_lock": RLockProxy,
+            "cookies": kinfolk.types.manager.DictProxy[str, str],
+            "login_lock": kinfolk.types.manager.RLockProxy,
             "planner": PlannerProxy,
         },
         factories=lambda: {
@@ -290,25 +141,10 @@ class CrawlManager(_Manager):
         """URLs still to fetch."""
         return self._singleton("frontier")
 
-    def cookies(self) -> DictProxy[str, str]:
-        """A dictionary that any number of processes share.
-
-        What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
-        server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
-        the moment of the call, and iterating goes over the keys that there were when it began.
-
-        Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
-        them under a lock, or write a shared class with a method for it.
-        """
+    def cookies(self) -> kinfolk.types.manager.DictProxy[str, str]:
         return self._singleton("cookies")
 
-    def login_lock(self) -> RLockProxy:
-        """A re-entrant lock between threads of any number of processes.
-
-        It belongs to the thread or task that acquired it, which may acquire it again and must release
-        it as many times. Those who wait get it in the order in which they came. If the process
-        that has it ends, however it ends, the lock is free.
-        """
+    def login_lock(self) -> kinfolk.types.manager.RLockProxy:
         return self._singleton("login_lock")
 
     def planner(self) -> PlannerProxy:
@@ -318,3 +154,7 @@ class CrawlManager(_Manager):
     def job(self, name: str, *, retries: int = 3) -> JobProxy:
         """Something to be done, step by step."""
         return self._make("job", {"name": name, "retries": retries})
+
+
+# Last, since generated modules may mention each other.
+import kinfolk.types.manager

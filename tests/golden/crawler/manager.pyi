@@ -3,19 +3,14 @@
 # ruff: noqa
 """Managers and proxies for `golden.crawler.spec`."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import Generic, Self, TypeVar, overload
+from collections.abc import Iterator
 
+import kinfolk.types.manager
 from golden.crawler.spec import Page
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
 
-__all__ = ["CrawlManager", "DictProxy", "FrontierProxy", "JobProxy", "PlannerProxy", "RLockProxy"]
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-_D = TypeVar("_D")
+__all__ = ["CrawlManager", "FrontierProxy", "JobProxy", "PlannerProxy"]
 
 class FrontierProxy(_Proxy):
     """URLs still to fetch."""
@@ -66,156 +61,14 @@ class JobProxy(_Proxy):
     def failed(self) -> bool:
         """Use up one retry; return whether none is left."""
 
-class DictProxy(_Proxy, Generic[_K, _V]):
-    """A dictionary that any number of processes share.
-
-    What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
-    server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
-    the moment of the call, and iterating goes over the keys that there were when it began.
-
-    Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
-    them under a lock, or write a shared class with a method for it.
-    """
-
-    def __len__(self) -> int: ...
-    def __contains__(self, key: object, /) -> bool: ...
-    def __getitem__(self, key: _K, /) -> _V: ...
-    def __setitem__(self, key: _K, value: _V, /) -> None: ...
-    def __delitem__(self, key: _K, /) -> None: ...
-    def __iter__(self) -> Iterator[_K]: ...
-    def __reversed__(self) -> Iterator[_K]: ...
-    def __or__(self, other: dict[_K, _V], /) -> dict[_K, _V]: ...
-    def __ror__(self, other: dict[_K, _V], /) -> dict[_K, _V]: ...
-    def __ior__(self, other: Mapping[_K, _V] | Iterable[tuple[_K, _V]], /) -> Self: ...
-    @overload
-    def get(self, key: _K, default: None = None, /) -> _V | None:
-        """Return the value of a key, or the default if the dictionary does not have it."""
-
-    @overload
-    def get(self, key: _K, default: _V, /) -> _V:
-        """Return the value of a key, or the default if the dictionary does not have it."""
-
-    @overload
-    def get(self, key: _K, default: _D, /) -> _V | _D:
-        """Return the value of a key, or the default if the dictionary does not have it."""
-
-    def setdefault(self, key: _K, default: _V, /) -> _V:
-        """Return the value of a key, which is set to the default first if it is not there."""
-
-    @overload
-    def pop(self, key: _K, /) -> _V:
-        """Remove a key and return its value, or the default if the dictionary does not have it.
-
-        Raises:
-            KeyError: It does not have the key, and there is no default.
-        """
-
-    @overload
-    def pop(self, key: _K, default: _V, /) -> _V:
-        """Remove a key and return its value, or the default if the dictionary does not have it.
-
-        Raises:
-            KeyError: It does not have the key, and there is no default.
-        """
-
-    @overload
-    def pop(self, key: _K, default: _D, /) -> _V | _D:
-        """Remove a key and return its value, or the default if the dictionary does not have it.
-
-        Raises:
-            KeyError: It does not have the key, and there is no default.
-        """
-
-    def popitem(self) -> tuple[_K, _V]:
-        """Remove the key that was added last, and return it with its value.
-
-        Raises:
-            KeyError: The dictionary is empty.
-        """
-
-    def update(
-        self,
-        items: Mapping[_K, _V] | Iterable[tuple[_K, _V]] = (),
-        /,
-        **kwargs: _V,
-    ) -> None:
-        """Set several keys in one call: those of a mapping or of pairs, then those by name."""
-
-    def clear(self) -> None:
-        """Remove every key."""
-
-    def keys(self) -> list[_K]:
-        """Return the keys, in the order in which they were added."""
-
-    def values(self) -> list[_V]:
-        """Return the values, in the order of their keys."""
-
-    def items(self) -> list[tuple[_K, _V]]:
-        """Return the keys with their values."""
-
-    def copy(self) -> dict[_K, _V]:
-        """Return all of it, as a dictionary of the caller's own."""
-
-class RLockProxy(_Proxy):
-    """A re-entrant lock between threads of any number of processes.
-
-    It belongs to the thread or task that acquired it, which may acquire it again and must release
-    it as many times. Those who wait get it in the order in which they came. If the process
-    that has it ends, however it ends, the lock is free.
-    """
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Acquire the lock, or acquire it once more; return whether that was done.
-
-        Args:
-            blocking: Wait until the lock is free. Otherwise return False if it is not.
-            timeout: Wait for so many seconds at most, then return False; -1 is without limit.
-
-        Raises:
-            ValueError: A timeout without blocking, or a negative one.
-            OverflowError: The timeout is larger than `threading.TIMEOUT_MAX`.
-        """
-
-    def release(self) -> None:
-        """Release the lock once; after the last time it goes to the next who waits.
-
-        Raises:
-            RuntimeError: The caller does not have it.
-        """
-
-    def __enter__(self) -> bool: ...
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
-
 class CrawlManager(_Manager):
     """A crawl of the web, shared by its crawlers."""
 
     def frontier(self) -> FrontierProxy:
         """URLs still to fetch."""
 
-    def cookies(self) -> DictProxy[str, str]:
-        """A dictionary that any number of processes share.
-
-        What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
-        server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
-        the moment of the call, and iterating goes over the keys that there were when it began.
-
-        Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
-        them under a lock, or write a shared class with a method for it.
-        """
-
-    def login_lock(self) -> RLockProxy:
-        """A re-entrant lock between threads of any number of processes.
-
-        It belongs to the thread or task that acquired it, which may acquire it again and must release
-        it as many times. Those who wait get it in the order in which they came. If the process
-        that has it ends, however it ends, the lock is free.
-        """
-
+    def cookies(self) -> kinfolk.types.manager.DictProxy[str, str]: ...
+    def login_lock(self) -> kinfolk.types.manager.RLockProxy: ...
     def planner(self) -> PlannerProxy:
         """Decides what is fetched next."""
 

@@ -12,8 +12,6 @@ from typing import Optional, Sequence, TypeVar
 
 from golden.names.left import Page, Proxy, Table
 from golden.names.left import list as _list
-from golden.names.left import list as _list2
-from golden.names.left import list as _list3
 from golden.names.right import Outer
 from golden.names.right import Page as _Page
 from golden.names.right import TimeoutError as _TimeoutError
@@ -51,7 +49,7 @@ class ManagerProxy(_Proxy):
     def url(self, url: _Url, state: _State = _UNSET) -> Optional[_Url]:
         return self._call("url", {"url": url, "state": state})
 
-    def strange(self, mode: _list = _UNSET) -> _list2:
+    def strange(self, mode: _list = _UNSET) -> _list:
         """Take something that is called like a builtin where it is defined."""
         return self._call("strange", {"mode": mode})
 
@@ -81,9 +79,9 @@ class ProxyProxy(_Proxy, _Generic[_T]):
 
 _TABLE = _Table(
     spec="golden.names.spec",
-    fingerprint="eacb21f85aa8f14dc08c753519209ae6",
+    fingerprint="2eae86a27df737eb72bc833100e8ceae",
     proxies=(ManagerProxy, GrößenwächterProxy, ProxyProxy),
-    values=(Page, Proxy, Table, _list3, Outer.Inner, _Page, Generic, Größe, _State),
+    values=(Page, Proxy, Table, _list, Outer.Inner, _Page, Generic, Größe, _State),
     errors=(_TimeoutError,),
 )
 

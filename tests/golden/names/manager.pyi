@@ -9,8 +9,6 @@ from typing import Optional, Sequence, TypeVar
 
 from golden.names.left import Page, Proxy, Table
 from golden.names.left import list as _list
-from golden.names.left import list as _list2
-from golden.names.left import list as _list3
 from golden.names.right import Outer
 from golden.names.right import Page as _Page
 from golden.names.spec import Generic, Größe, _State, _Url
@@ -31,7 +29,7 @@ class ManagerProxy(_Proxy):
     def relay(self, relay: Proxy, table: Table) -> Proxy: ...
     def generic(self, value: Generic, many: list[Generic]) -> Sequence[int]: ...
     def url(self, url: _Url, state: _State = ...) -> Optional[_Url]: ...
-    def strange(self, mode: _list = _list2.SHORT) -> _list3:
+    def strange(self, mode: _list = _list.SHORT) -> _list:
         """Take something that is called like a builtin where it is defined."""
 
     def late(self) -> None:

@@ -177,7 +177,7 @@ class CountdownProxy(_Proxy):
 
 _TABLE = _Table(
     spec="golden.operators.spec",
-    fingerprint="1d981fa0c5541d13fe00e80f0bd06351",
+    fingerprint="0c293965cb1deb8e3e110b529b58d8fc",
     proxies=(TableProxy, AmountProxy, TotalProxy, DoorProxy, CountdownProxy),
 )
 

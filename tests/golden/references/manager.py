@@ -68,7 +68,7 @@ class NodeProxy(_Proxy):
 
 _TABLE = _Table(
     spec="golden.references.spec",
-    fingerprint="c5b5e1671a55eb71c9465b0e679a3f21",
+    fingerprint="1ae60e242a6c417cb6b804691a27e0dd",
     proxies=(NodeProxy,),
     values=(Label,),
     uses=lambda: (golden.references.other_manager,),

@@ -157,7 +157,7 @@ class FieldsProxy(_Proxy):
 
 _TABLE = _Table(
     spec="golden.shadows.spec",
-    fingerprint="4903243e2c14cd0d4e9c4c7d26c7aa67",
+    fingerprint="5fa624a2a7d792582a4c48d6d6697bdc",
     proxies=(BuiltinsProxy, PropertyProxy, MyselfProxy, FieldsProxy),
     values=(Page,),
 )

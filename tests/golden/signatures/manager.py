@@ -312,7 +312,7 @@ class FrozenProxy(_Proxy):
 
 _TABLE = _Table(
     spec="golden.signatures.spec",
-    fingerprint="1821a8bd617b02f2d74eee90a7e99986",
+    fingerprint="09776ff1db9665315b0716582053c545",
     proxies=(
         ParametersProxy,
         DefaultsProxy,

@@ -79,9 +79,7 @@ class Client:
 
     # --- Requests
 
-    def start(
-        self, target: Target, member: Member, caller: int = 1, /, **arguments: object
-    ) -> int:
+    def start(self, target: Target, member: Member, caller: int = 1, /, **arguments: object) -> int:
         """Call a member, and return the call's number."""
         data = msgspec.Raw(member.arguments.encode(arguments, AsReferences()))
         return self.send(lambda number: Call(number, target, member.name, caller, data))
@@ -104,9 +102,11 @@ class Client:
         """Ask a stream for items."""
         return self.replies[self.send(lambda number: Next(number, stream, count, 1))]
 
-    def release(self, *targets: int) -> None:
+    def release(self, *targets: Target) -> None:
         """Let references go, or close streams."""
-        self.link.receive(Release(list(targets)), self.answer)
+        self.link.receive(
+            Release([target for target in targets if isinstance(target, int)]), self.answer
+        )
 
     def withdraw(self, call: int) -> None:
         """Take a call back."""

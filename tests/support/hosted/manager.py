@@ -5,22 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from types import TracebackType
+from collections.abc import Generator, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from support.hosted.spec import Page, Refused
 
-from kinfolk.proxy import UNSET as _UNSET
+import kinfolk.types.manager
 from kinfolk.proxy import Proxy as _Proxy
 from kinfolk.wire.references import SharedType as _SharedType
 from kinfolk.wire.table import ManagerType as _ManagerType
 from kinfolk.wire.table import Table as _Table
 
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 _T = TypeVar("_T")
-_D = TypeVar("_D")
 
 
 class FrontierProxy(_Proxy):
@@ -266,70 +262,6 @@ class GateProxy(_Proxy):
         return self._call("under_lock")
 
 
-class RLockProxy(_Proxy):
-    """A re-entrant lock between threads of any number of processes."""
-
-    _shared = _SharedType("kinfolk.types.spec.RLock")
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        return self._call("acquire", {"blocking": blocking, "timeout": timeout})
-
-    def release(self) -> None:
-        self._call("release")
-
-    def __enter__(self) -> bool:
-        return self._call("__enter__")
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._call(
-            "__exit__", {"exc_type": exc_type, "exc_value": exc_value, "traceback": traceback}
-        )
-
-
-class DictProxy(_Proxy, Generic[_K, _V]):
-    """A dictionary that any number of processes share."""
-
-    _shared = _SharedType("kinfolk.types.spec.Dict", {"__iter__": 100, "__reversed__": 100})
-
-    def __getitem__(self, key: _K, /) -> _V:
-        return self._call("__getitem__", {"key": key})
-
-    def __setitem__(self, key: _K, value: _V, /) -> None:
-        self._call("__setitem__", {"key": key, "value": value})
-
-    def __contains__(self, key: object, /) -> bool:
-        return self._call("__contains__", {"key": key})
-
-    def __iter__(self) -> Iterator[_K]:
-        return self._call("__iter__")
-
-    def __ior__(self, other: Mapping[_K, _V] | Iterable[tuple[_K, _V]], /) -> Self:
-        self._call("__ior__", {"other": other})
-        return self
-
-    def get(self, key: _K, default: _V | _D | None = None, /) -> _V | _D | None:
-        return self._call("get", {"key": key, "default": default})
-
-    def pop(self, key: _K, default: _V | _D = _UNSET, /) -> _V | _D:
-        return self._call("pop", {"key": key, "default": default})
-
-    def update(
-        self, items: Mapping[_K, _V] | Iterable[tuple[_K, _V]] = (), /, **kwargs: _V
-    ) -> None:
-        self._call("update", {"items": items, "kwargs": kwargs})
-
-    def items(self) -> list[tuple[_K, _V]]:
-        return self._call("items")
-
-    def copy(self) -> dict[_K, _V]:
-        return self._call("copy")
-
-
 _TABLE = _Table(
     spec="support.hosted.spec",
     fingerprint="",
@@ -345,11 +277,10 @@ _TABLE = _Table(
         BoxProxy,
         BoxesProxy,
         GateProxy,
-        RLockProxy,
-        DictProxy,
     ),
     values=(Page,),
     errors=(Refused,),
+    uses=lambda: (kinfolk.types.manager,),
 )
 
 
@@ -378,9 +309,9 @@ OFFER = _ManagerType(
         "trouble": TroubleProxy,
         "feed": FeedProxy,
         "boxes": BoxesProxy,
-        "lock": RLockProxy,
+        "lock": kinfolk.types.manager.RLockProxy,
         "gate": GateProxy,
-        "cookies": DictProxy[str, Page],
+        "cookies": kinfolk.types.manager.DictProxy[str, Page],
     },
     factories=lambda: {
         "job": TownFactories.job,
@@ -414,13 +345,13 @@ class Town:
     def boxes(self) -> BoxesProxy:
         return self._channel.singleton("boxes")
 
-    def lock(self) -> RLockProxy:
+    def lock(self) -> kinfolk.types.manager.RLockProxy:
         return self._channel.singleton("lock")
 
     def gate(self) -> GateProxy:
         return self._channel.singleton("gate")
 
-    def cookies(self) -> DictProxy[str, Page]:
+    def cookies(self) -> kinfolk.types.manager.DictProxy[str, Page]:
         return self._channel.singleton("cookies")
 
     def job(self, name: str, retries: int = 3) -> JobProxy:

@@ -17,12 +17,12 @@ __all__ = ["Codec", "Codecs", "encoded"]
 class Codec:
     """Encodes and decodes values of one declared type; threads may share it."""
 
-    __slots__ = ("_lower", "_node", "_plain")
+    __slots__ = ("_node", "_plain", "_still")
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._plain = node.plain
-        self._lower = node.lower
+        self._still = node.still
 
     @property
     def text(self) -> str:
@@ -35,7 +35,12 @@ class Codec:
         Raises:
             Mismatch: It is not of the declared type.
         """
-        return encoded(self._lower, value, references)
+        if type(value) in self._plain:
+            try:
+                return encode(value)
+            except (OverflowError, UnicodeEncodeError):
+                pass
+        return encoded(self._node.lower, value, references)
 
     def decode(self, data: Data, references: References) -> Any:
         """Return the value that MessagePack stands for.
@@ -43,8 +48,10 @@ class Codec:
         Raises:
             Mismatch: It stands for none of the declared type.
         """
+        node = self._node
         try:
-            return self._node.read(data, Context(references))
+            wire = node.decode(data)
+            return wire if type(wire) in self._still else node.lift(wire, Context(references))
         except RecursionError:
             raise TooDeep from None
 

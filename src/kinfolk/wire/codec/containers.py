@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from msgspec.msgpack import Ext
 
@@ -23,47 +23,61 @@ from kinfolk.wire.codec.node import (
 __all__ = ["Deque", "List", "Row", "Set", "Slice", "Tuple", "VarTuple", "lift_items", "lower_items"]
 
 
-Step = Callable[[int], str]
-"""The step of a path to the item at a position."""
+Step = Callable[[int, Iterable[Any]], str]
+"""Makes the step of a path to the item at a position, and with a certain key."""
 
 
-def _place(index: int) -> str:
+_NONE: Final = frozenset[type]()
+
+
+def _place(index: int, keys: Iterable[Any]) -> str:  # noqa: ARG001 - a list has none
     return f"[{index}]"
 
 
-def _element(index: int) -> str:  # noqa: ARG001 - elements of a set have no place
+def _element(index: int, keys: Iterable[Any]) -> str:  # noqa: ARG001 - nor has a set
     return "{...}"
 
 
 def lower_items(
-    values: Collection[Any], item: Node, context: Context, step: Step = _place
+    values: Collection[Any],
+    item: Node,
+    context: Context,
+    step: Step = _place,
+    keys: Iterable[Any] = (),
 ) -> Collection[Any]:
     """Lower the items of a container; return the container itself if they all stay as they are."""
-    if not context.careful and item.plain and item.plain.issuperset(map(type, values)):
+    plain = _NONE if context.careful else item.plain
+    if plain and plain.issuperset(map(type, values)):
         return values
     lower = item.lower
     lowered: list[Any] = []
     try:
         for value in values:
-            lowered.append(lower(value, context))  # noqa: PERF401 - its length is the place
+            # No comprehension: the length of the list is the place where it went wrong.
+            lowered.append(value if type(value) in plain else lower(value, context))
     except Mismatch as mismatch:
-        raise mismatch.within(step(len(lowered))) from mismatch.__cause__
+        raise mismatch.within(step(len(lowered), keys)) from mismatch.__cause__
     return lowered
 
 
 def lift_items(
-    wires: Collection[Any], item: Node, context: Context, step: Step = _place
+    wires: Collection[Any],
+    item: Node,
+    context: Context,
+    step: Step = _place,
+    keys: Iterable[Any] = (),
 ) -> Collection[Any]:
     """Lift the items of a decoded container; return it itself if they all stay as they are."""
-    if not item.lifts or (item.still and item.still.issuperset(map(type, wires))):
+    still = item.still
+    if not item.lifts or (still and still.issuperset(map(type, wires))):
         return wires
     lift = item.lift
     lifted: list[Any] = []
     try:
         for wire in wires:
-            lifted.append(lift(wire, context))  # noqa: PERF401 - its length is the place
+            lifted.append(wire if type(wire) in still else lift(wire, context))
     except Mismatch as mismatch:
-        raise mismatch.within(step(len(lifted))) from mismatch.__cause__
+        raise mismatch.within(step(len(lifted), keys)) from mismatch.__cause__
     return lifted
 
 
@@ -156,7 +170,7 @@ class Set(Node):
     def parts(self, data: Data) -> Iterator[Part]:
         """Yield the elements."""
         for part in split_array(data):
-            yield _element(0), self.item, part
+            yield _element(0, ()), self.item, part
 
 
 class Deque(Node):
@@ -208,19 +222,19 @@ class Row:
 
     def lower(self, values: Sequence[Any], context: Context) -> Sequence[Any]:
         """Lower each value."""
-        lowered: list[Any] | None = None
-        index = 0
-        for plain in self._none if context.careful else self._plains:
-            value = values[index]
+        plains = self._none if context.careful else self._plains
+        for value, plain in zip(values, plains):  # noqa: B905 - being strict costs time
             if type(value) not in plain:
-                if lowered is None:
-                    lowered = list(values)
-                try:
-                    lowered[index] = self.nodes[index].lower(value, context)
-                except Mismatch as mismatch:
-                    raise mismatch.within(self._steps[index]) from mismatch.__cause__
-            index += 1  # noqa: SIM113 - `enumerate` would make a tuple for each
-        return values if lowered is None else lowered
+                break
+        else:
+            return values
+        lowered: list[Any] = []
+        try:
+            for value, node in zip(values, self.nodes, strict=True):
+                lowered.append(node.lower(value, context))
+        except Mismatch as mismatch:
+            raise mismatch.within(self._steps[len(lowered)]) from mismatch.__cause__
+        return lowered
 
     def lift(self, wires: Sequence[Any], context: Context) -> Sequence[Any]:
         """Lift each value."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Final, cast
 
 from kinfolk.wire.codec.containers import lift_items, lower_items
@@ -52,8 +52,8 @@ class Dict(Node):
             raise Mismatch.of(self.text, value)
         # msgspec would encode an OrderedDict in another order than its own.
         entries: dict[Any, Any] = value if type(value) is dict else dict(value)
-        keys = lower_items(entries.keys(), self._key, context, _key_step(entries))
-        values = lower_items(entries.values(), self._value, context, _value_step(entries))
+        keys = lower_items(entries.keys(), self._key, context, _key, entries)
+        values = lower_items(entries.values(), self._value, context, _value, entries)
         if self._maps:
             if isinstance(keys, KeysView) and isinstance(values, ValuesView):
                 return entries
@@ -68,8 +68,8 @@ class Dict(Node):
         pairs: list[tuple[Any, Any]] = wire if type(wire) is list else list(wire.items())
         keys = [key for key, _ in pairs]
         values = [value for _, value in pairs]
-        lifted = lift_items(keys, self._key, context, lambda index: f" key {short(keys[index])}")
-        found = lift_items(values, self._value, context, lambda index: f"[{short(keys[index])}]")
+        lifted = lift_items(keys, self._key, context, _key, keys)
+        found = lift_items(values, self._value, context, _value, keys)
         if lifted is keys and found is values and type(wire) is self._cls:
             return wire
         try:
@@ -91,12 +91,12 @@ class Dict(Node):
                 yield f" {step} {index}", node, part
 
 
-def _key_step(entries: dict[Any, Any]) -> Callable[[int], str]:
-    return lambda index: f" key {short(list(entries)[index])}"
+def _key(index: int, keys: Iterable[Any]) -> str:
+    return f" key {short(list(keys)[index])}"
 
 
-def _value_step(entries: dict[Any, Any]) -> Callable[[int], str]:
-    return lambda index: f"[{short(list(entries)[index])}]"
+def _value(index: int, keys: Iterable[Any]) -> str:
+    return f"[{short(list(keys)[index])}]"
 
 
 class Default(Node):

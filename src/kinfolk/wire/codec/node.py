@@ -133,22 +133,29 @@ class Node:
         return kind in kinds_of(self) or (kind == "map" and "object" in kinds_of(self))
 
     @cached_property
-    def decoder(self) -> Decoder[Any]:
-        """The decoder of the wire type."""
+    def _decoder(self) -> Decoder[Any]:
         return Decoder(self.wire)
 
-    def read(self, data: Data, context: Context) -> Any:
-        """Decode a whole message, or a part that is a message of its own.
+    def decode(self, data: Data) -> Any:
+        """Decode a whole message, or a part that is a message of its own, to the wire type.
 
         Raises:
             Mismatch: It does not fit.
         """
         try:
-            wire = self.decoder.decode(data)
+            return self._decoder.decode(data)
         except RecursionError:
             raise TooDeep from None
         except UNREADABLE as error:
             raise self.explain(data, error) from None
+
+    def read(self, data: Data, context: Context) -> Any:
+        """Decode and lift.
+
+        Raises:
+            Mismatch: It does not fit.
+        """
+        wire = self.decode(data)
         return wire if type(wire) in self.still else self.lift(wire, context)
 
     def explain(self, data: Data, error: Exception) -> Mismatch:
@@ -164,7 +171,7 @@ class Node:
     def refusal(self, data: Data) -> Exception | None:
         """Return what the decoder has against data."""
         try:
-            self.decoder.decode(data)
+            self._decoder.decode(data)
         except UNREADABLE as error:
             return error
         return None
