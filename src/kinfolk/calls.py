@@ -22,6 +22,7 @@ from kinfolk.proxy import Channel, Proxy
 from kinfolk.wire.codec import Codec, Mismatch
 from kinfolk.wire.codec.text import describe
 from kinfolk.wire.failures import lift_failure
+from kinfolk.wire.members import Member
 from kinfolk.wire.messages import (
     ROOT,
     Call,
@@ -37,7 +38,6 @@ from kinfolk.wire.messages import (
 )
 from kinfolk.wire.narrowing import narrow, origin_of
 from kinfolk.wire.references import Reference, SharedType, shared_type
-from kinfolk.wire.table import Member
 
 __all__ = ["Calls", "Stream"]
 

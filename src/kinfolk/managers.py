@@ -2,6 +2,9 @@
 
 A manager makes a server, or reaches one, and gives out proxies of what it offers. Which objects
 those are is said by the generated subclass, in its `_offer`.
+
+A program that imports a generated module may never connect, and one that connects seldom serves. So
+what connecting and serving take is imported by the functions that do it, when they first run.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.managers import BaseManager
 from multiprocessing.util import Finalize
 from types import TracebackType
-from typing import Any, ClassVar, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from kinfolk.addresses import (
     Address,
@@ -26,14 +29,16 @@ from kinfolk.addresses import (
     private_address,
     resolve_address,
 )
-from kinfolk.client import SocketChannel
 from kinfolk.declare import Factory, Singleton, offer_of
-from kinfolk.engines.local import LocalChannel
 from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported, SpecMismatch
-from kinfolk.host.hosting import Host
-from kinfolk.server import Server
-from kinfolk.server.process import ServerProcess
 from kinfolk.wire.table import ManagerType
+
+if TYPE_CHECKING:
+    from kinfolk.client import SocketChannel
+    from kinfolk.engines.local import LocalChannel
+    from kinfolk.host.hosting import Host
+    from kinfolk.server import Server
+    from kinfolk.server.process import ServerProcess
 
 __all__ = ["Manager", "check_key"]
 
@@ -139,14 +144,14 @@ class Manager(BaseManager):
             raise AuthenticationFailed(
                 f"{place} asks for a key: give it as authkey, or in KINFOLK_AUTHKEY"
             )
-        manager._channel = SocketChannel(cls._offer, place, key=key, timeout=timeout)
+        manager._attach(place, key, timeout)
         return manager
 
     def connect(self) -> None:
         """Reach the running server at the manager's address."""
         place = self._found_place()
         key = _key_for(place, self._key) or _key_of_environment()
-        self._attach(SocketChannel(self._offer, place, key=key))
+        self._attach(place, key)
 
     def close(self) -> None:
         """End the connection, and free what this process holds; closing twice has no effect.
@@ -174,6 +179,8 @@ class Manager(BaseManager):
             initializer: Called in the child process first, with `initargs`.
             initargs: The arguments.
         """
+        from kinfolk.server.process import ServerProcess  # noqa: PLC0415 - as above
+
         place = self._place or private_address(self._offer.server)
         key = _key_for(place, self._key)
         # It has to be done before shutdown loses patience.
@@ -183,7 +190,7 @@ class Manager(BaseManager):
         self._end_child = Finalize(self, child.stop, args=(self._timeout,), exitpriority=0)
         self._child = child
         self._place = parse_address(child.url)
-        self._attach(SocketChannel(self._offer, self._place, key=key))
+        self._attach(self._place, key)
 
     def shutdown(self) -> None:  # type: ignore[override]  # theirs is set by start()
         """Stop the server, started here or not, and close the connection."""
@@ -191,9 +198,7 @@ class Manager(BaseManager):
             self.close()
             self._end_child()
             return
-        channel = self._connected()
-        if isinstance(channel, SocketChannel):
-            channel.stop()
+        self._connected().stop()
         self.close()
 
     def join(self, timeout: float | None = None) -> None:
@@ -203,6 +208,8 @@ class Manager(BaseManager):
 
     @classmethod
     def _make_server(cls, place: Address, key: bytes | None, grace: float = 1.0) -> Server:
+        from kinfolk.server import Server  # noqa: PLC0415 - see the module's docstring
+
         return Server(cls._offer, _entries(cls._offer), place, key=key, grace=grace)
 
     # --- Being both
@@ -213,6 +220,9 @@ class Manager(BaseManager):
 
         Every argument and result is encoded and decoded as if it went to another process.
         """
+        from kinfolk.engines.local import LocalChannel  # noqa: PLC0415 - as above
+        from kinfolk.host.hosting import Host  # noqa: PLC0415
+
         manager = cls()
         manager._host = Host(cls._offer, _entries(cls._offer))
         manager._channel = LocalChannel(manager._host)
@@ -270,7 +280,10 @@ class Manager(BaseManager):
             )
         return self._channel
 
-    def _attach(self, channel: SocketChannel) -> None:
+    def _attach(self, place: Address, key: bytes | None, timeout: float = 10.0) -> None:
+        from kinfolk.client import SocketChannel  # noqa: PLC0415 - see the module's docstring
+
+        channel = SocketChannel(self._offer, place, key=key, timeout=timeout)
         self.close()
         self._channel = channel
 

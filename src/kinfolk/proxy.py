@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 from kinfolk.errors import NotSupported
-from kinfolk.wire.arguments import UNSET
-from kinfolk.wire.messages import Target
-from kinfolk.wire.table import ManagerType, Member, Members, SharedType
+from kinfolk.wire.references import SharedType
+from kinfolk.wire.unset import UNSET
+
+if TYPE_CHECKING:
+    from kinfolk.wire.members import Member, Members
+    from kinfolk.wire.messages import Target
+    from kinfolk.wire.table import ManagerType
 
 __all__ = ["UNSET", "Channel", "Proxy"]
 

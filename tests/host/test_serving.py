@@ -24,8 +24,8 @@ from support.threads import Run, run_all, until
 from kinfolk.host.hosting import Host
 from kinfolk.host.turns import turn_of
 from kinfolk.wire.failures import lift_failure
+from kinfolk.wire.members import Member
 from kinfolk.wire.messages import ROOT, Call, Declined, Failed, Failure, Target
-from kinfolk.wire.table import Member
 
 FRONTIER = OFFER.members(FrontierProxy)
 

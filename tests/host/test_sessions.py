@@ -197,6 +197,7 @@ def test_a_closed_link_waits_for_nothing(host: Host) -> None:
     acquire(one)
     acquire(two)
     two.link.close()
+    assert len(host._objects._named["lock"].obj._waiters) == 0
     release(one)
     assert not two.replies
     assert not two.session.ended

@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 from support.hosted.client import AsReferences, Client, new_host
-from support.hosted.manager import OFFER, FeedProxy, FrontierProxy, TroubleProxy
+from support.hosted.manager import OFFER, FeedProxy, FrontierProxy, OpenFeedProxy, TroubleProxy
 from support.threads import Run, run_all, until
 
 from kinfolk.host.hosting import Host
@@ -152,9 +152,14 @@ def test_each_step_is_a_turn(client: Client) -> None:
     assert client.call("feed", FeedProxy, "steps") == 800
 
 
-def test_threads_that_share_a_stream_lose_no_item(client: Client) -> None:
-    """Each item goes to one of them."""
-    stream = client.call("feed", FeedProxy, "numbers", count=300)
+@pytest.mark.parametrize(
+    ("name", "proxy_type"), [("feed", FeedProxy), ("open_feed", OpenFeedProxy)]
+)
+def test_threads_that_share_a_stream_lose_no_item(
+    client: Client, name: str, proxy_type: type
+) -> None:
+    """Each item goes to one of them, whether the object takes turns or guards itself."""
+    stream = client.call(name, proxy_type, "numbers", count=300)
 
     def read() -> list[int]:
         found: list[int] = []
@@ -162,6 +167,7 @@ def test_threads_that_share_a_stream_lose_no_item(client: Client) -> None:
             reply = client.fetch(stream, 7)
             if not isinstance(reply, Items):
                 return found
+            assert reply.failure is None
             codec = FEED["numbers"].items
             assert codec is not None
             found += codec.decode(reply.items, AsReferences())
@@ -191,6 +197,8 @@ def test_items_before_a_wrong_one_arrive(client: Client) -> None:
     assert reply.failure.message == (
         "Feed.lies returned what it does not declare: must be int, not str"
     )
+    assert closed(client) == ["lies"]
+    assert gone(client, stream)
 
 
 def test_what_is_no_iterator_is_refused(client: Client) -> None:

@@ -13,19 +13,30 @@ from kinfolk.host.timer import Timer, timer
 
 def test_things_are_done_in_the_order_of_their_times() -> None:
     """Not in the order in which they were asked for."""
-    watch, done = Timer(), SimpleQueue[str]()
-    watch.call_later(0.02, lambda: done.put("second"))
-    watch.call_later(0.01, lambda: done.put("first"))
+    watch, done, both_asked = Timer(), SimpleQueue[str](), threading.Event()
+    watch.call_later(0, lambda: both_asked.wait(30))
+    watch.call_later(-1, lambda: done.put("second"))
+    watch.call_later(-2, lambda: done.put("first"))
+    both_asked.set()
     assert [done.get(timeout=30), done.get(timeout=30)] == ["first", "second"]
+
+
+def test_an_earlier_time_need_not_wait_for_a_later_one() -> None:
+    """The thread that sleeps until the later one is woken."""
+    watch, done = Timer(), SimpleQueue[str]()
+    later = watch.call_later(1000, lambda: done.put("later"))
+    watch.call_later(0.01, lambda: done.put("earlier"))
+    assert done.get(timeout=30) == "earlier"
+    watch.cancel(later)
 
 
 def test_what_is_cancelled_is_not_done() -> None:
     """Others are, and cancelling twice or too late has no effect."""
     watch, done = Timer(), SimpleQueue[str]()
-    cancelled = watch.call_later(0.01, lambda: done.put("cancelled"))
+    cancelled = watch.call_later(1000, lambda: done.put("cancelled"))
     watch.cancel(cancelled)
     watch.cancel(cancelled)
-    kept = watch.call_later(0.02, lambda: done.put("kept"))
+    kept = watch.call_later(0, lambda: done.put("kept"))
     assert done.get(timeout=30) == "kept"
     watch.cancel(kept)
     assert done.empty()
@@ -42,8 +53,8 @@ def test_cancelled_deadlines_do_not_pile_up() -> None:
 def test_a_failure_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
     """It is logged, and the thread lives on."""
     watch, done = Timer(), SimpleQueue[str]()
-    watch.call_later(0, lambda: 1 / 0)
-    watch.call_later(0.01, lambda: done.put("done"))
+    watch.call_later(-1, lambda: 1 / 0)
+    watch.call_later(0, lambda: done.put("done"))
     assert done.get(timeout=30) == "done"
     assert "ZeroDivisionError" in caplog.text
 

@@ -109,6 +109,15 @@ def test_a_grant_is_undone_if_the_caller_turns_out_to_be_gone() -> None:
     assert undo.count == 1
 
 
+def test_one_that_is_settled_already_is_passed_over() -> None:
+    """Its deadline came at the moment in which it would have been served."""
+    waiters: Waiters[str] = Waiters()
+    one, two = waiters.add(None, "late"), waiters.add(None, "late")
+    assert one.claim()
+    assert not one.claim()
+    assert waiters.next() is two
+
+
 # --- Withdrawing
 
 

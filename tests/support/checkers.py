@@ -13,7 +13,6 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import attrs
 from support.goldens import MANAGERS, TESTS
@@ -21,7 +20,6 @@ from support.goldens import MANAGERS, TESTS
 __all__ = ["Message", "mypy", "mypy_of_modules", "pyright", "stubtest"]
 
 SOURCES = TESTS.parent / "src"
-CHECKED = (TESTS / "golden", TESTS / "typing")
 
 
 @attrs.frozen(order=True)
@@ -48,13 +46,13 @@ def _run(arguments: list[str], *, path: list[Path], folder: Path) -> str:
     return done.stdout
 
 
-def _mypy(targets: list[str], folder: Path) -> list[Message]:
+def _mypy(targets: list[str], path: list[Path], folder: Path) -> list[Message]:
     options = ["--strict", "--config-file=", "--follow-imports=silent", "--explicit-package-bases"]
-    options += ["--python-version=3.11", "--output=json", "--cache-dir=.mypy"]
+    options += ["--python-version=3.11", "--output=json"]
     with tempfile.TemporaryDirectory() as cache:
-        options[-1] = f"--cache-dir={cache}"
-        printed = _run(["mypy", *options, *targets], path=[folder, SOURCES], folder=folder)
-    found = [json.loads(line) for line in printed.splitlines()]
+        options.append(f"--cache-dir={cache}")
+        printed = _run(["mypy", *options, *targets], path=path, folder=folder)
+    found = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     return sorted(
         Message(item["file"], item["line"], item["message"])
         for item in found
@@ -65,7 +63,8 @@ def _mypy(targets: list[str], folder: Path) -> list[Message]:
 @cache
 def mypy() -> list[Message]:
     """Return what mypy --strict says of the stubs, the specs and the typing tests."""
-    return _mypy([path.name for path in CHECKED], TESTS)
+    # The second folder is a base of its own, since a package `typing` is something else.
+    return _mypy(["golden", "typing"], [TESTS / "typing", TESTS, SOURCES], TESTS)
 
 
 @cache
@@ -76,25 +75,14 @@ def mypy_of_modules() -> list[Message]:
         shutil.copytree(
             TESTS / "golden", folder / "golden", ignore=shutil.ignore_patterns("*.pyi", "__pyc*")
         )
-        return _mypy(["golden"], folder)
+        return _mypy(["golden"], [folder, SOURCES], folder)
 
 
 @cache
 def pyright() -> list[Message]:
     """Return what pyright says in strict mode of all of them: modules, stubs and tests."""
-    settings: dict[str, Any] = {
-        "include": [str(path) for path in CHECKED],
-        "extraPaths": [str(SOURCES), str(TESTS)],
-        "pythonVersion": "3.11",
-        "typeCheckingMode": "strict",
-        "venvPath": str(Path(sys.prefix).parent),
-        "venv": Path(sys.prefix).name,
-    }
-    with tempfile.TemporaryDirectory() as name:
-        project = Path(name, "pyrightconfig.json")
-        project.write_text(json.dumps(settings))
-        arguments = ["pyright", "--outputjson", "--project", str(project)]
-        found = json.loads(_run(arguments, path=[SOURCES, TESTS], folder=TESTS))
+    arguments = ["--outputjson", "--pythonpath", sys.executable, "--project", str(TESTS)]
+    found = json.loads(_run(["pyright", *arguments], path=[TESTS, SOURCES], folder=TESTS))
     assert found["summary"]["filesAnalyzed"] > len(MANAGERS), "pyright found nothing to check"
     return sorted(
         Message(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import math
 import types
 import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -16,8 +15,6 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum, auto
 from fractions import Fraction
-from functools import reduce
-from operator import or_
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 from uuid import UUID
@@ -120,7 +117,7 @@ class Typed:
     """A declared type and its values; `key` says that those can be in a set."""
 
     declared: Any
-    values: st.SearchStrategy[Any]
+    values: st.SearchStrategy[Any] = attrs.field(repr=False)
     key: bool = True
 
 
@@ -363,6 +360,12 @@ def conforms(value: Any, declared: Any) -> bool:
         return inner and isinstance(value.label, str) and isinstance(value.opened, int)
     if not isinstance(value, origin):
         return False
+    if origin in {Sequence, Collection, Iterable}:
+        # Not a text or a dict, though a checker would take those.
+        if isinstance(value, range):
+            return arguments[0] in {int, float, complex, Any}
+        if not isinstance(value, list | tuple | deque | set | frozenset):
+            return False
     if origin is tuple and arguments[1:] != (...,):
         return len(value) == len(arguments) and all(map(conforms, value, arguments))
     if isinstance(value, Mapping):
@@ -393,12 +396,3 @@ def _conforms_to_options(value: Any) -> bool:
         and conforms(value["depth"], int)
         and conforms(value.get("name", ""), str)
     )
-
-
-def is_nan(value: Any) -> bool:
-    """Return whether a value differs from itself."""
-    return isinstance(value, float) and math.isnan(value)
-
-
-__all__ += ["is_nan"]
-_ = (reduce, or_)

@@ -192,6 +192,23 @@ def test_the_end_of_a_session_leaves_anothers_lock_alone(lock: RLock) -> None:
     second.release(lock)
 
 
+def test_a_released_lock_is_forgotten_by_the_session(lock: RLock) -> None:
+    """A session does not remember every lock that it ever had."""
+    client = Client()
+    Taker(client.acquire(lock))
+    client.release(lock)
+    assert not client.session._at_end
+
+
+def test_without_time_nobody_waits(lock: RLock) -> None:
+    """The answer is there at once."""
+    holder = Client()
+    Taker(holder.acquire(lock))
+    assert Client().acquire(lock, timeout=0) is False
+    assert Client().acquire(lock, blocking=False) is False
+    holder.release(lock)
+
+
 def test_a_session_that_has_ended_is_passed_over(lock: RLock) -> None:
     """It waited, and its end has not been noticed everywhere."""
     holder, dead, alive = Client(), Client(), Client()

@@ -24,8 +24,9 @@ from kinfolk.errors import ConnectionClosed, ConnectionLost, KinfolkError
 from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
+from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Call, Next, Reply, Stop, Target
-from kinfolk.wire.table import ManagerType, Member
+from kinfolk.wire.table import ManagerType
 
 __all__ = ["SocketChannel"]
 

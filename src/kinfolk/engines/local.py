@@ -14,8 +14,9 @@ from kinfolk.calls import Calls
 from kinfolk.errors import ConnectionClosed
 from kinfolk.host.hosting import Host
 from kinfolk.proxy import Proxy
+from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Call, Next, Reply, Target, Withdraw
-from kinfolk.wire.table import ManagerType, Member
+from kinfolk.wire.table import ManagerType
 
 __all__ = ["LocalChannel"]
 
@@ -58,6 +59,10 @@ class LocalChannel:
     def drop(self, target: int) -> None:
         """Note that a reference died; see `Channel.drop`."""
         self._calls.drop(target)
+
+    def stop(self) -> None:
+        """Close the channel; there is no server to stop."""
+        self.close()
 
     def close(self) -> None:
         """End the session; the host stays. Closing twice has no effect."""

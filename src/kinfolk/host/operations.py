@@ -14,9 +14,9 @@ import attrs
 
 from kinfolk.errors import NoSuchMember, ResultError
 from kinfolk.host.waiters import deferred_of
+from kinfolk.wire.members import Member, Members
 from kinfolk.wire.narrowing import origin_of
 from kinfolk.wire.references import shared_type
-from kinfolk.wire.table import Member, Members
 
 __all__ = ["Operation", "Operations"]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-import msgspec
-
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.messages import Failure
@@ -28,11 +26,7 @@ def failure_of(error: BaseException, codecs: Codecs) -> Failure:
             # What a refusal was raised from is part of the inside too.
             each.__context__ = None
         each = each.__cause__ or each.__context__
-    failure = lower_failure(error, codecs)
-    if isinstance(error, Exception):
-        return failure
-    # SystemExit and its like are meant for the process in which they are raised.
-    return msgspec.structs.replace(failure, args=None, state=None)
+    return lower_failure(error, codecs)
 
 
 def must_pass(error: BaseException) -> bool:

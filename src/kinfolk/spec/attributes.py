@@ -41,6 +41,7 @@ class Attributes:
         location = source.source.location(source.assigns[field.name])
         what = f"field `{ancestor.cls.__qualname__}.{field.name}`"
         annotation = reader.read_type(field.name)
+        self._signatures.check_bound(annotation, location, what)
         if not self._travels(annotation, location, what):
             return None
         settable: Expression | None = None
@@ -64,8 +65,6 @@ class Attributes:
         Raises:
             Unreadable: It has no getter, or one that cannot be read.
         """
-        if marks.hidden:
-            return None
         label = f"{ancestor.cls.__qualname__}.{name}"
         getter = self._getter(name, value.fget, ancestor)
         if marks.blocking or marks.ahead is not None:
@@ -123,6 +122,7 @@ class Attributes:
             self._problems.add(location, text)
             return None
         self._signatures.check(annotation, location, what)
+        self._signatures.check_bound(annotation, location, what)
         return annotation
 
     def _settable(self, name: str, value: property, ancestor: Ancestor) -> Expression | None:
@@ -138,4 +138,5 @@ class Attributes:
         )
         if settable is not None:
             self._signatures.check(settable, location, what)
+            self._signatures.check_bound(settable, location, what)
         return settable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from kinfolk.spec.model import Location, SharedClass, SpecManager
 from kinfolk.spec.naming import class_names, manager_names
@@ -14,7 +14,7 @@ __all__ = ["check_clashes"]
 
 def check_clashes(
     classes: Iterable[SharedClass],
-    managers: Iterable[SpecManager],
+    managers: Sequence[SpecManager],
     source: Source,
     problems: Problems,
 ) -> None:
@@ -25,12 +25,22 @@ def check_clashes(
             text = f"{what} and {taken[name]} would both be generated as `{name}`; rename one"
             problems.add(location, text)
         taken.setdefault(name, what)
+    _check_servers(managers, problems)
     for name, bindings in source.bindings.items():
         if name in taken:
             problems.add(
                 source.location(bindings[-1].node),
                 f"`{name}` is what is generated for {taken[name]}; give this one another name",
             )
+
+
+def _check_servers(managers: Iterable[SpecManager], problems: Problems) -> None:
+    taken: dict[str, str] = {}
+    for manager in managers:
+        other = taken.setdefault(manager.server, manager.name) if manager.server else manager.name
+        if other != manager.name:
+            text = f"managers `{other}` and `{manager.name}` are both served as `{manager.server}`"
+            problems.add(manager.location, f"{text}; give one another name")
 
 
 def _generated(

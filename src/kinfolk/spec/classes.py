@@ -32,6 +32,12 @@ class ClassReader:
         self._problems = reading.problems
         self._lineage = Lineage(cls, reading)
 
+    @property
+    def doc(self) -> str | None:
+        """The docstring of the class."""
+        source = self._lineage.ancestors[0].source
+        return source.doc if source else None
+
     @cached_property
     def parameters(self) -> tuple[TypeParameter, ...]:
         """The type parameters of the class."""
@@ -67,7 +73,7 @@ class ClassReader:
             members=self._members(mark),
             constructor=self.constructor,
             location=lineage.location,
-            doc=source.doc,
+            doc=self.doc,
             bases=tuple(lineage.shared),
             type_parameters=self.parameters,
             concurrent=mark.concurrent,

@@ -111,13 +111,17 @@ class Constructors:
         what = f"parameter '{field.parameter}' of `{self._cls.__qualname__}`"
         location = self._location(field)
         signatures.check(annotation, location, what)
+        signatures.check_bound(annotation, location, what)
         default: Expression | None = None
         literal = False
         if parameter.default is not parameter.empty:
             node = reader.default(field.name)
             default = reader.default_text(node)
             literal = node is not None and is_literal(node)
-            if literal:
+            if literal and field.converter is not None:
+                # The converter may take more than its type says, and the default with it.
+                literal = signatures.misfit(annotation, default) is None
+            elif literal:
                 signatures.check_default(annotation, default, location, what)
         return Parameter(field.parameter, _KINDS[parameter.kind], annotation, default, literal)
 

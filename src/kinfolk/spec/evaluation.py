@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from types import CodeType, GenericAlias
 from typing import Any, Final, cast, get_args, get_origin
 
@@ -17,7 +17,7 @@ from kinfolk.spec.model import Expression, Name, SharedName, Variable
 from kinfolk.spec.pieces import text_of
 from kinfolk.spec.problems import Unreadable
 from kinfolk.wire.codec import CannotTravel, Codecs, Mismatch
-from kinfolk.wire.references import Reference, SharedType
+from kinfolk.wire.references import Reference, SharedType, shared_type
 
 __all__ = ["SELF", "Evaluator"]
 
@@ -29,10 +29,15 @@ _SUBSCRIPT: Final = cast("Any", classmethod)(GenericAlias)
 
 
 class Evaluator:
-    """Evaluates expressions, each once."""
+    """Evaluates expressions, each once.
 
-    def __init__(self) -> None:
-        self._codecs = Codecs()
+    Args:
+        known: Classes that stand in the place of their bases, where these are abstract.
+    """
+
+    def __init__(self, known: Iterable[type] = ()) -> None:
+        alone = Codecs()
+        self._codecs = Codecs([cls for cls in known if _refusal(alone, cls) is None])
         self._types: dict[Expression, Any] = {}
         self._names: dict[Name, Any] = {}
         self._proxies: dict[SharedName, type] = {}
@@ -76,20 +81,13 @@ class Evaluator:
         items = get_args(self.evaluate(expression))
         if not items:
             return f"its items have no type; write `{text_of(expression)}[...]`"
-        return self._refusal(list[items[0]])  # type: ignore[valid-type]
+        return _refusal(self._codecs, list[items[0]])  # type: ignore[valid-type]
 
     def _fault(self, expression: Expression) -> str | None:
         try:
-            return self._refusal(self.evaluate(expression))
+            return _refusal(self._codecs, self.evaluate(expression))
         except Unreadable as error:
             return error.text
-
-    def _refusal(self, declared: Any) -> str | None:
-        try:
-            self._codecs.codec(declared)
-        except CannotTravel as error:
-            return str(error)
-        return None
 
     def _misfit(self, expression: Expression, literal: Expression) -> str | None:
         codec = self._codecs.codec(self.evaluate(expression))
@@ -133,8 +131,9 @@ class Evaluator:
                 value: Any = importlib.import_module(name.module)
                 for part in name.qualname.split("."):
                     value = getattr(value, part)
-                # What makes locks is a function and no class before Python 3.13.
-                self._names[name] = type(value()) if any(value is lock for lock in _LOCKS) else value
+                if any(value is lock for lock in _LOCKS):
+                    value = type(value())  # functions and no classes before Python 3.13
+                self._names[name] = value
         return self._names[name]
 
     def _proxy(self, name: SharedName) -> type:
@@ -143,6 +142,27 @@ class Evaluator:
             members: dict[str, Any] = {"_shared": mark, "__class_getitem__": _SUBSCRIPT}
             self._proxies[name] = type(name.qualname, (), members)
         return self._proxies[name]
+
+
+def _refusal(codecs: Codecs, declared: Any) -> str | None:
+    """Say why values of a run-time type cannot travel; None if they can."""
+    try:
+        codecs.codec(declared)
+        for argument in _shared_arguments(declared):
+            codecs.codec(argument)
+    except CannotTravel as error:
+        return str(error)
+    return None
+
+
+def _shared_arguments(declared: Any) -> Iterator[Any]:
+    """Yield the type arguments of shared classes, whose members mention them."""
+    # Parameters of a Callable stand in a list.
+    arguments: Iterable[Any] = declared if isinstance(declared, list) else get_args(declared)
+    for argument in arguments:
+        if shared_type(declared) is not None:
+            yield argument
+        yield from _shared_arguments(argument)
 
 
 def _compiled(text: str) -> CodeType:

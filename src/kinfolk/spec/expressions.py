@@ -18,6 +18,7 @@ from kinfolk.spec.names import MISSING, Found, Names, Scope, is_variable
 from kinfolk.spec.pieces import Piece, joined, substitute, variables_of
 from kinfolk.spec.problems import Unreadable
 from kinfolk.spec.sources import ClassSource, Local, Source, is_type_statement
+from kinfolk.wire.references import shared_type
 
 __all__ = ["Expressions"]
 
@@ -177,6 +178,11 @@ class Expressions:
             raise Unreadable(f"`{found.module}` is a module, not a type")
         if shared_mark(found.value) is not None and isinstance(found.value, type):
             return self.shared_name(found.value)
+        if shared_type(found.value) is not None:
+            raise Unreadable(
+                f"`{found.qualname}` is generated, and specs are written in shared classes; write"
+                " the class that it stands for"
+            )
         return Name(found.module, found.qualname)
 
     def shared_name(self, cls: type) -> SharedName:

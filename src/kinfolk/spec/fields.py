@@ -33,12 +33,16 @@ _UNKNOWN: Final[Expression] = ("...",)
 
 @attrs.frozen
 class Field:
-    """What runs of a field: its name, that of its constructor parameter, and how it is set."""
+    """What runs of a field: its name, that of its constructor parameter, and how it is set.
+
+    One that is not `kept` is only a parameter of the constructor.
+    """
 
     name: str
     parameter: str
     settable: bool
     converter: Any = None
+    kept: bool = True
 
 
 def fields_of(cls: type) -> dict[str, Field]:
@@ -56,9 +60,9 @@ def fields_of(cls: type) -> dict[str, Field]:
         }
     if dataclasses.is_dataclass(cls):
         frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
-        # `dataclasses.fields` leaves out what is only a parameter (InitVar).
+        kept = {field.name for field in dataclasses.fields(cls)}
         found: dict[str, dataclasses.Field[Any]] = cls.__dataclass_fields__
-        return {name: Field(name, name, not frozen) for name in found}
+        return {name: Field(name, name, not frozen, kept=name in kept) for name in found}
     return {}
 
 
@@ -77,18 +81,24 @@ class FieldReader:
         Raises:
             Unreadable: It has none, or one that cannot be read.
         """
-        statement = self._source.assigns[name]
-        node = statement.annotation if isinstance(statement, ast.AnnAssign) else None
-        node = node or self._keyword(name, "type")
+        node = self._annotation(name) or self._keyword(name, "type")
         if node is None:
             raise Unreadable(
                 f"field `{self._source.qualname}.{name}` has no type; write `{name}: <type> = …`"
             )
-        if isinstance(node, ast.Subscript):
-            found = self._expressions.found(node.value, self._scope)
-            if found and found.qualname in {"InitVar", "Final"}:
-                node = node.slice
+        if self._is_special(node, "InitVar") or self._is_special(node, "Final"):
+            node = node.slice if isinstance(node, ast.Subscript) else node
         return self._expressions.read_type(node, self._scope)
+
+    def _annotation(self, name: str) -> ast.expr | None:
+        statement = self._source.assigns[name]
+        return statement.annotation if isinstance(statement, ast.AnnAssign) else None
+
+    def _is_special(self, node: ast.expr, name: str) -> bool:
+        """Tell whether a type is `name` of the standard library, with or without brackets."""
+        head = node.value if isinstance(node, ast.Subscript) else node
+        found = self._expressions.found(head, self._scope)
+        return found is not None and found.path in {f"typing.{name}", f"dataclasses.{name}"}
 
     def default(self, name: str) -> ast.expr | None:
         """Return the default where it is written down, None where only running code knows it."""
@@ -108,7 +118,7 @@ class FieldReader:
         return taken or self.read_type(field.name)
 
     def is_frozen(self, name: str) -> bool:
-        """Tell whether the class freezes its fields by `on_setattr`."""
+        """Tell whether `Final` or `on_setattr` forbids to assign to a field."""
         hooks = [
             keyword.value
             for decorator in self._source.node.decorator_list
@@ -116,6 +126,9 @@ class FieldReader:
             for keyword in decorator.keywords
             if keyword.arg == "on_setattr"
         ]
+        annotation = self._annotation(name)
+        if annotation and self._is_special(annotation, "Final"):
+            return True
         own = self._keyword(name, "on_setattr")
         return any(self._is(hook, attrs.setters.frozen) for hook in ([own] if own else hooks))
 

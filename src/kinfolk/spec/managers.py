@@ -14,7 +14,7 @@ from kinfolk.declare import Factory, Offer, Singleton, offer_of, shared_mark
 from kinfolk.spec.classes import ClassReader
 from kinfolk.spec.model import Entry, Expression, Location, Name, SharedName, Signature, SpecManager
 from kinfolk.spec.names import Scope
-from kinfolk.spec.pieces import ANY, joined, substitute
+from kinfolk.spec.pieces import ANY, joined, substitute, text_of, variables_of
 from kinfolk.spec.problems import Unreadable
 from kinfolk.spec.reading import Reading
 from kinfolk.spec.sources import ClassSource
@@ -89,13 +89,16 @@ class ManagerReader:
         for argument in arguments:
             fault = self._reading.evaluator.fault(argument)
             if fault is not None:
-                self._problems.add(location, f"a type argument of {label} cannot travel: {fault}")
+                self._problems.add(location, f"{label}: {fault}")
+            if variables_of(argument):
+                text = f"{label} leaves open what `{text_of(argument)}` is; write a type"
+                self._problems.add(location, text)
         constructor: Signature | None = None
         if isinstance(entry, Singleton):
             self._check_arguments(name, entry, cls, label, offer)
         else:
             constructor = self._constructor(cls, arguments)
-        doc = self._source.docs.get(name)
+        doc = self._source.docs.get(name) or self._reader(cls).doc
         return Entry(name, shared, location, doc, constructor)
 
     def _shared(self, name: str, declared: Any) -> tuple[Expression, list[Expression]]:

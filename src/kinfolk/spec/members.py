@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Iterator
 from types import FunctionType
 
+from kinfolk.declare import shared_mark
 from kinfolk.spec.attributes import Attributes
 from kinfolk.spec.fields import fields_of
 from kinfolk.spec.lineage import Ancestor, Lineage
@@ -39,7 +40,7 @@ class Members:
     ) -> None:
         self._lineage = lineage
         self._problems = reading.problems
-        self._fields = fields_of(lineage.cls)
+        self._fields = {n: f for n, f in fields_of(lineage.cls).items() if f.kept}
         signatures = Signatures(reading, reading.problems, parameters)
         self._methods = Methods(lineage, signatures, concurrent=concurrent, reading=reading)
         self._attributes = Attributes(lineage, signatures, reading)
@@ -90,13 +91,26 @@ class Members:
             return None  # what attrs adds by itself is not for clients
         marks = combined_marks(value)
         self.raised += marks.raises
+        if marks.hidden:
+            self._check_hidden(name, ancestor)
+            return None
         if isinstance(value, property):
             return self._attributes.read_property(name, value, marks, ancestor)
         if isinstance(value, functools.cached_property) or _may_be_cached(name, value, source):
             return self._attributes.read_cached_property(name, ancestor, source)
-        if is_method(value) and not marks.hidden:
+        if is_method(value):
             return self._methods.read(name, value, marks, ancestor)
         return None
+
+    def _check_hidden(self, name: str, ancestor: Ancestor) -> None:
+        """What a shared base exposes, its proxies pass on to those of the class."""
+        for base in self._lineage.cls.__mro__:
+            if base is not ancestor.cls and shared_mark(base) and hasattr(base, name):
+                raise Unreadable(
+                    f"`{ancestor.cls.__qualname__}.{name}` is `@hidden`, and proxies inherit it"
+                    f" from `{base.__qualname__}` all the same; hide it there, or derive from a"
+                    " class that is not shared"
+                )
 
 
 def _is_exposed(name: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from types import ModuleType
+from types import FunctionType, ModuleType
 
-from kinfolk.declare import Factory, Singleton, offer_of, shared_mark
+from kinfolk.declare import Factory, SharedMark, Singleton, offer_of, shared_mark
 from kinfolk.errors import Problem, SpecError
 from kinfolk.spec.clashes import check_clashes
 from kinfolk.spec.classes import ClassReader
@@ -45,7 +45,7 @@ def read(module_name: str, *, generating: Collection[str] = ()) -> Spec:
         SpecError: With every problem found, if there is any.
     """
     module = import_spec(module_name)
-    reading = Reading.begin()
+    reading = Reading.begin(module)
     source = reading.sources.module(module.__name__)
     if source is None:
         text = f"the source of `{module_name}` cannot be read; a spec is a file that ends in .py"
@@ -68,7 +68,7 @@ class _Reader:
         self._homes: dict[SharedName, str] = {}
 
     def read(self) -> Spec:
-        own = [cls for cls in self._defined() if shared_mark(cls)]
+        own = [cls for cls in self._with_nested(self._defined()) if shared_mark(cls)]
         managers = self._managers()
         classes = self._classes(own, managers)
         self._check_module(own, managers)
@@ -111,6 +111,13 @@ class _Reader:
         ]
         return sorted(dict.fromkeys(found), key=self._location)
 
+    def _with_nested(self, classes: Iterable[type]) -> Iterator[type]:
+        for cls in classes:
+            yield cls
+            for value in vars(cls).values():
+                if isinstance(value, type) and value.__qualname__ == _nested(cls, value):
+                    yield value
+
     def _location(self, cls: type) -> Location:
         source = self._source.class_(cls)
         return source.location if source else Location(self._source.file, 1)
@@ -141,14 +148,24 @@ class _Reader:
             if isinstance(value, Singleton | Factory) and name in self._source.bindings:
                 found = True
                 text = f"`{name}` is an entry outside of a manager; move it into a class decorated"
-                node = self._source.bindings[name][-1].node
-                self._problems.add(self._source.location(node), f"{text} with `@manager`")
+                self._problems.add(self._place(name), f"{text} with `@manager`")
+            if isinstance(value, FunctionType) and _is_marked(value):
+                found = True
+                text = f"`{name}` is a function, and only classes are shared; make it a method of a"
+                self._problems.add(self._place(name), f"{text} class, or take `@shared` away")
         if not own and not managers and not found:
             text = (
                 f"`{self._module.__name__}` declares nothing; decorate classes with `@shared`, and"
                 " the class that offers them with `@manager`, both from `kinfolk`"
             )
             self._problems.add(Location(self._source.file, 1), text)
+
+    def _place(self, name: str) -> Location:
+        """Return where the module binds a name."""
+        bindings = self._source.bindings.get(name)
+        if not bindings:
+            return Location(self._source.file, 1)
+        return self._source.location(bindings[-1].node)
 
     # --- Shared classes
 
@@ -188,8 +205,16 @@ class _Reader:
         return True
 
 
+def _nested(cls: type, inner: type) -> str:
+    return f"{cls.__qualname__}.{inner.__name__}"
+
+
 def _name(module: ModuleType) -> str:
     return module.__name__
+
+
+def _is_marked(function: FunctionType) -> bool:
+    return any(isinstance(mark, SharedMark) for mark in vars(function).values())
 
 
 def _of_manager(manager: SpecManager) -> Iterator[Expression]:

@@ -140,13 +140,24 @@ class Signatures:
                 self.check_default(expression, default, location, what)
         return Parameter(_public(argument), argument.kind, expression, default, literal)
 
+    def check_bound(self, expression: Expression, location: Location, what: str) -> None:
+        """Check that the type variables of a type are type parameters of the class."""
+        for name in variables_of(expression):
+            if name not in self._parameters:
+                text = f"{what}: `{name}` is no type parameter of the class; add `Generic[{name}]`"
+                self._problems.add(location, f"{text} to its bases, or write another type")
+
+    def misfit(self, expression: Expression, default: Expression) -> str | None:
+        """Say why a literal default is no value of the declared type; None if it is one."""
+        if self._reading.evaluator.fault(expression) is not None:
+            return None  # noted already
+        return self._reading.evaluator.misfit(expression, default)
+
     def check_default(
         self, expression: Expression, default: Expression, location: Location, what: str
     ) -> None:
         """Check that a literal default is a value of the declared type."""
-        if self._reading.evaluator.fault(expression) is not None:
-            return  # noted already
-        misfit = self._reading.evaluator.misfit(expression, default)
+        misfit = self.misfit(expression, default)
         if misfit is not None:
             self._problems.add(
                 location,

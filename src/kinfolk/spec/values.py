@@ -6,19 +6,15 @@ loaded: the same spec gives the same table.
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from enum import Enum
-from functools import reduce
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeGuard, cast, get_args, get_type_hints, is_typeddict
+from typing import Any, TypeGuard, cast, get_args, get_type_hints
 
-import attrs
-
-from kinfolk.declare import offer_of, shared_mark
+from kinfolk.spec.kinds import has_fields, is_error, is_record, is_value, look_up
 from kinfolk.spec.model import Name
 from kinfolk.spec.names import Scope
 from kinfolk.spec.reading import Reading
@@ -45,41 +41,27 @@ def values_of(declared: Iterable[Any], module: ModuleType, reading: Reading) -> 
             continue
         seen[id(item)] = item
         waiting += [part for part in _parts(item) if id(part) not in seen]
-        if _is_value(item):
+        if is_value(item):
             found[item] = None
             subclasses: list[type] = item.__subclasses__()
-            waiting += [c for c in subclasses if _is_value(c) and c in closure]
+            waiting += [c for c in subclasses if c in closure and _travels(c, reading)]
     return sorted(Name(cls.__module__, cls.__qualname__) for cls in found)
 
 
 def _defined(module: ModuleType, reading: Reading) -> Iterator[type]:
     """Yield the values that a spec defines, if they can travel at all."""
     for name, value in vars(module).items():
-        if name.startswith("_") or not _is_value(value) or value.__module__ != module.__name__:
-            continue
-        if reading.evaluator.fault((Name(module.__name__, value.__qualname__),)) is None:
+        own = getattr(value, "__module__", None) == module.__name__
+        if own and not name.startswith("_") and _travels(value, reading):
             yield value
 
 
-def _is_value(item: Any) -> TypeGuard[type]:
-    """Tell whether something is a class that a message names, and that can be imported."""
-    if not isinstance(item, type) or issubclass(item, BaseException):
+def _travels(cls: Any, reading: Reading) -> TypeGuard[type]:
+    if not is_value(cls):
         return False
-    if not _has_fields(item) and not (issubclass(item, Enum) and len(item)):
-        return False
-    cls = cast("type", item)
-    if shared_mark(cls) or offer_of(cls) or get_args(cls):
-        return False
-    # attrs leaves the class it replaced by one with slots behind; nobody can import that one.
-    return _look_up(cls.__module__, cls.__qualname__) is cls
-
-
-def _has_fields(cls: Any) -> bool:
-    return attrs.has(cls) or dataclasses.is_dataclass(cls)
-
-
-def _look_up(module: str, qualname: str) -> Any:
-    return reduce(lambda o, n: getattr(o, n, None), qualname.split("."), sys.modules.get(module))
+    # An abstract one travels as one of its subclasses, which speak for themselves.
+    name = Name(cls.__module__, cls.__qualname__)
+    return not inspect.isabstract(cls) and reading.evaluator.fault((name,)) is None
 
 
 def _parts(item: Any) -> list[Any]:
@@ -97,17 +79,13 @@ def _parts(item: Any) -> list[Any]:
 
 
 def _field_types(cls: Any) -> list[Any]:
-    if not (_has_fields(cls) or _is_record(cls)):
+    if not (has_fields(cls) or is_record(cls)):
         return []
     try:
         return list(get_type_hints(cls, include_extras=True).values())
     except Exception:
         annotations = cast("dict[str, Any]", getattr(cls, "__annotations__", {}))
         return [declared for declared in annotations.values() if not isinstance(declared, str)]
-
-
-def _is_record(cls: Any) -> bool:
-    return is_typeddict(cls) or hasattr(cls, "_field_defaults")
 
 
 class _Closure:
@@ -159,20 +137,11 @@ def errors_of(
     for module in modules:
         source = reading.sources.module(module.__name__)
         for name, value in sorted(vars(module).items()):
-            if source is not None and _is_error(value) and value not in found:
+            if source is not None and is_error(value) and value not in found:
                 origin = reading.names.found(Scope(source), [name])
                 if origin is not None:
                     found[value] = Name(origin.module, origin.qualname)
     for error in raised:
-        if _is_error(error) and _look_up(error.__module__, error.__qualname__) is error:
+        if is_error(error) and look_up(error.__module__, error.__qualname__) is error:
             found.setdefault(error, Name(error.__module__, error.__qualname__))
     return sorted(found.values())
-
-
-def _is_error(value: Any) -> TypeGuard[type[BaseException]]:
-    """Tell whether something is an exception that both ends do not know anyway."""
-    return (
-        isinstance(value, type)
-        and issubclass(value, BaseException)
-        and value.__module__ not in {"builtins", "kinfolk.errors"}
-    )

@@ -18,18 +18,10 @@ from kinfolk.wire.codec import CannotTravel, Codecs, Context, Data, Mismatch, No
 from kinfolk.wire.codec.mismatch import TooDeep
 from kinfolk.wire.codec.node import UNREADABLE, encode, split_map
 from kinfolk.wire.references import References
+from kinfolk.wire.unset import UNSET
 
 __all__ = ["UNSET", "Arguments", "Parameter"]
 
-
-class _Unset:
-    """An argument left out, whose default only the server knows."""
-
-    def __repr__(self) -> str:
-        return "..."
-
-
-UNSET: Final[Any] = _Unset()
 
 Kind = inspect._ParameterKind  # pyright: ignore[reportPrivateUsage] - the type has no other name
 

@@ -1,25 +1,24 @@
 """The wire table: what a generated module tells both ends of a connection.
 
-A generated proxy class is its own table. Its methods' annotations are the declared types, with
-proxies where the spec has shared classes, and they are evaluated in the generated module when a
-member is first used: what is never called costs nothing. Only what annotations cannot say is
-spelled out, in `SharedType`, `ManagerType` and `Table`. No sockets and no running objects here.
+What annotations of the generated classes say is compiled by `members` when it is first needed; the
+rest is spelled out here. No sockets and no running objects, and no codec until somebody connects:
+generated modules are imported by programs that only may make a call.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType, ModuleType
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
-from kinfolk.wire.arguments import Arguments, Parameter
-from kinfolk.wire.codec import Codec, Codecs
-from kinfolk.wire.references import SharedType, shared_type
+if TYPE_CHECKING:
+    from kinfolk.wire.codec import Codecs
+    from kinfolk.wire.members import Members
 
-__all__ = ["ManagerType", "Member", "Members", "SharedType", "Table", "shared_type"]
+__all__ = ["ManagerType", "Table"]
 
 
 @attrs.frozen(eq=False)
@@ -50,123 +49,6 @@ class Table:
         return list(found.values())
 
 
-# --- Members
-
-
-@attrs.frozen(eq=False)
-class Member:
-    """One callable thing of a class, compiled.
-
-    An attribute `limit` is two members: `limit` reads it, and `limit=` sets it from one argument
-    `value`. `result` is None for a stream, and `items` (of a list of them) for all else.
-    """
-
-    owner: str
-    name: str
-    arguments: Arguments
-    result: Codec | None
-    items: Codec | None = None
-    ahead: int = 0
-
-    @property
-    def label(self) -> str:
-        """The name in messages for people: `Frontier.push`."""
-        return f"{self.owner}.{self.name.removesuffix('=')}"
-
-
-class Members(dict[str, Member]):
-    """The members of one class, compiled as they are first asked for; KeyError for any other."""
-
-    def __init__(self, owner: str, sources: Mapping[str, _Source], codecs: Codecs) -> None:
-        super().__init__()
-        self.owner = owner
-        self._sources = sources
-        self._codecs = codecs
-
-    def __missing__(self, name: str) -> Member:
-        member = self._sources[name].compile(self.owner, name, self._codecs)
-        return self.setdefault(name, member)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """All the names there are, compiled or not."""
-        return frozenset(self._sources)
-
-
-@attrs.frozen(eq=False)
-class _Source:
-    """A function of a generated class, and what the type variables in its annotations stand for."""
-
-    function: Callable[..., Any]
-    variables: Mapping[str, object]
-    ahead: int = 0
-
-    def compile(self, owner: str, name: str, codecs: Codecs) -> Member:
-        # A type variable of the method itself says nothing that could be checked.
-        free = {
-            key: Any
-            for key, value in self.function.__globals__.items()
-            if isinstance(value, TypeVar)
-        }
-        hints = get_type_hints(
-            self.function, localns={**free, **self.variables}, include_extras=True
-        )
-        parameters = list(inspect.signature(self.function).parameters.values())[1:]
-        arguments = Arguments(
-            [
-                Parameter(p.name, p.kind, hints[p.name], required=p.default is p.empty)
-                for p in parameters
-            ],
-            codecs,
-        )
-        result = hints["return"]
-        if not self.ahead:
-            return Member(owner, name, arguments, codecs.codec(result))
-        items = codecs.codec(list[get_args(result)[0]])  # type: ignore[misc]
-        return Member(owner, name, arguments, None, items, self.ahead)
-
-
-def _sources(proxy_type: object) -> dict[str, _Source]:
-    """Find the members of a proxy class, those of its bases included."""
-    found: dict[str, _Source] = {}
-    for cls, variables in reversed(list(_bases(proxy_type, proxy_type))):
-        mark = cast("SharedType", vars(cls)["_shared"])
-        for name, function in _functions(cls):
-            found[name] = _Source(function, variables, mark.streams.get(name, 0))
-    return found
-
-
-def _bases(proxy_type: object, whole: object) -> Iterator[tuple[type, dict[str, object]]]:
-    """Yield a proxy class and its generated bases, each with the values of its type variables."""
-    origin = cast("Any", get_origin(proxy_type) or proxy_type)
-    parameters = getattr(origin, "__parameters__", ())
-    arguments = get_args(proxy_type) or (Any,) * len(parameters)
-    values = dict(zip(parameters, arguments, strict=True))
-    # `_Self` is what a generated module calls it where something else has the name.
-    yield origin, {**{p.__name__: v for p, v in values.items()}, "Self": whole, "_Self": whole}
-    # Its own only: a class without generic bases would show those of its base.
-    for base in vars(origin).get("__orig_bases__", origin.__bases__):
-        if shared_type(base) is not None:
-            free = getattr(base, "__parameters__", ()) if get_origin(base) else ()
-            yield from _bases(base[tuple(values[p] for p in free)] if free else base, whole)
-
-
-def _functions(cls: type) -> Iterator[tuple[str, FunctionType]]:
-    for name, value in vars(cls).items():
-        if name.startswith("_") and not (name.startswith("__") and name.endswith("__")):
-            continue
-        if isinstance(value, FunctionType):
-            yield name, value
-        elif isinstance(value, property):
-            if isinstance(value.fget, FunctionType):
-                yield name, value.fget
-            if isinstance(value.fset, FunctionType):
-                yield f"{name}=", value.fset
-
-
-# --- Managers
-
-
 class ManagerType:
     """What a generated manager class says of itself, as its `_offer`; compiled on first use.
 
@@ -195,44 +77,38 @@ class ManagerType:
         self._singletons = singletons
         self._factories = factories
         self._compiled: dict[object, Members] = {}
-        self._codecs: Codecs | None = None
-        self._proxies: dict[str, type] | None = None
 
-    @property
+    @cached_property
     def codecs(self) -> Codecs:
         """The compiler of this manager's types, with all classes that its tables know."""
-        if self._codecs is None:
-            tables = self.table.closure()
-            self._codecs = Codecs(
-                values=[value for table in tables for value in table.values],
-                errors=[error for table in tables for error in table.errors],
-            )
-        return self._codecs
+        from kinfolk.wire.codec import Codecs  # noqa: PLC0415 - see the module's docstring
 
-    @property
+        tables = self.table.closure()
+        return Codecs(
+            values=[value for table in tables for value in table.values],
+            errors=[error for table in tables for error in table.errors],
+        )
+
+    @cached_property
     def proxies(self) -> Mapping[str, type]:
         """Every proxy class that can arrive, by the name of its shared class."""
-        if self._proxies is None:
-            self._proxies = {
-                cast("Any", proxy)._shared.name: proxy
-                for table in self.table.closure()
-                for proxy in table.proxies
-            }
-        return self._proxies
+        return {
+            cast("Any", proxy)._shared.name: proxy
+            for table in self.table.closure()
+            for proxy in table.proxies
+        }
 
-    @property
+    @cached_property
     def singletons(self) -> Mapping[str, object]:
         """The proxy type of each singleton, by name."""
         return self._singletons()
 
-    @property
+    @cached_property
     def root(self) -> Members:
         """The members of the manager itself: its factories."""
-        found = self._compiled.get(None)
-        if found is None:
-            sources = {name: _Source(f, {}) for name, f in self._factories().items()}
-            found = self._compiled.setdefault(None, Members(self.name, sources, self.codecs))
-        return found
+        from kinfolk.wire.members import members_of_factories  # noqa: PLC0415 - as above
+
+        return members_of_factories(self.name, self._factories(), self.codecs)
 
     def members(self, proxy_type: object) -> Members:
         """Return the members of a proxy class, or of a parametrised one such as `BoxProxy[int]`.
@@ -242,10 +118,8 @@ class ManagerType:
         """
         found = self._compiled.get(proxy_type)
         if found is None:
-            mark = shared_type(proxy_type)
-            if mark is None:
-                raise TypeError(f"{proxy_type!r} is not a generated proxy class")
-            owner = mark.name.rpartition(".")[2]
-            members = Members(owner, _sources(proxy_type), self.codecs)
+            from kinfolk.wire.members import members_of_proxy  # noqa: PLC0415 - as above
+
+            members = members_of_proxy(proxy_type, self.codecs)
             found = self._compiled.setdefault(proxy_type, members)
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +29,7 @@ from kinfolk.wire.messages import (
     Withdraw,
 )
 from kinfolk.wire.references import Reference
-from kinfolk.wire.table import Member
+from kinfolk.wire.members import Member
 
 __all__ = ["Client", "new_host"]
 
@@ -74,7 +75,8 @@ class Client:
     def send(self, make: Callable[[int], Request]) -> int:
         """Send a request with a number of its own, and return that."""
         number = next(self.numbers)
-        self.link.receive(make(number), self.answer)
+        with contextlib.suppress(BrokenPipeError):
+            self.link.receive(make(number), self.answer)
         return number
 
     # --- Requests

@@ -220,6 +220,15 @@ class FeedProxy(_Proxy):
         return self._call("jobs")
 
 
+class OpenFeedProxy(_Proxy):
+    """Guards itself, and yet a generator can make only one step at a time."""
+
+    _shared = _SharedType("support.hosted.spec.OpenFeed", {"numbers": 5})
+
+    def numbers(self, count: int) -> Iterator[int]:
+        return self._call("numbers", {"count": count})
+
+
 class BoxProxy(_Proxy, Generic[_T]):
     """Holds one value of a type of its own."""
 
@@ -274,6 +283,7 @@ _TABLE = _Table(
         PeerProxy,
         TroubleProxy,
         FeedProxy,
+        OpenFeedProxy,
         BoxProxy,
         BoxesProxy,
         GateProxy,
@@ -308,6 +318,7 @@ OFFER = _ManagerType(
         "planner": PlannerProxy,
         "trouble": TroubleProxy,
         "feed": FeedProxy,
+        "open_feed": OpenFeedProxy,
         "boxes": BoxesProxy,
         "lock": kinfolk.types.manager.RLockProxy,
         "gate": GateProxy,

@@ -290,14 +290,29 @@ class Feed:
     @stream(ahead=10)
     def lies(self) -> Iterator[int]:
         """Yield what is not declared."""
-        yield 1
-        yield cast("int", "two")
+        try:
+            yield 1
+            yield cast("int", "two")
+        finally:
+            self.closed.append("lies")
 
     @stream(ahead=10)
     def jobs(self) -> Iterator[Job]:
         """Yield shared objects."""
         yield Job("first")
         yield UrgentJob("second")
+
+
+@shared(concurrent=True)
+class OpenFeed:
+    """Guards itself, and yet a generator can make only one step at a time."""
+
+    @stream(ahead=5)
+    def numbers(self, count: int) -> Iterator[int]:
+        """Yield numbers, giving others every chance to come between."""
+        for number in range(count):
+            time.sleep(0)
+            yield number
 
 
 @shared
@@ -370,6 +385,7 @@ class Town:
     planner = singleton(Planner, frontier, job)
     trouble = singleton(Trouble)
     feed = singleton(Feed)
+    open_feed = singleton(OpenFeed)
     boxes = singleton(Boxes)
     lock = singleton(RLock)
     gate = singleton(Gate, lock)

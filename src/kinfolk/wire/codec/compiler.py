@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import cached_property
 from types import NoneType, TracebackType, UnionType
-from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, Union, cast
+from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 import typing_extensions
-from typing_extensions import NoDefault, get_args, get_origin, get_type_hints, is_typeddict
+from typing_extensions import NoDefault, get_type_hints, is_typeddict
 
 from kinfolk.declare import shared_mark
 from kinfolk.wire.codec.anything import Anything

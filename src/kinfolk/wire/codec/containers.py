@@ -146,7 +146,7 @@ class Set(Node):
 
     arrivals = frozenset({list})
 
-    def __init__(self, text: str, cls: type[set[Any]] | type[frozenset[Any]], item: Node) -> None:
+    def __init__(self, text: str, cls: type[set[Any] | frozenset[Any]], item: Node) -> None:
         super().__init__(text)
         self.classes = frozenset({cls})
         self.item = item

@@ -14,9 +14,9 @@ from typing import Any, Final, cast
 import msgspec
 
 from kinfolk import errors
-from kinfolk.errors import KinfolkError, RemoteError
-from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
-from kinfolk.wire.codec.node import UNREADABLE, Context, Keys, Node, encode
+from kinfolk.errors import RemoteError
+from kinfolk.wire.codec.mismatch import Mismatch
+from kinfolk.wire.codec.node import Context, Keys, Node, encode
 from kinfolk.wire.messages import Failure
 
 __all__ = ["ExceptionClass", "Raised", "error_name", "known_errors", "lift_error", "lower_error"]

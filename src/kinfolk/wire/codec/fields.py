@@ -9,11 +9,11 @@ import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 import typing_extensions
-from typing_extensions import get_args, get_origin, get_original_bases, get_type_hints
+from typing_extensions import get_original_bases, get_type_hints
 
 from kinfolk.wire.codec.mismatch import CannotTravel
 from kinfolk.wire.codec.text import class_name

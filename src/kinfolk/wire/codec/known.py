@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import Any
-
-from typing_extensions import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from kinfolk.wire.codec.fields import fields_of, has_fields
 from kinfolk.wire.codec.mismatch import CannotTravel

@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from kinfolk.wire.codec.containers import Row
 from kinfolk.wire.codec.fields import Field
 from kinfolk.wire.codec.mismatch import Mismatch
-from kinfolk.wire.codec.node import Context, Data, Keys, Node, Part, kind_of, split_array, split_map
+from kinfolk.wire.codec.node import Context, Data, Keys, Node, Part, kind_of, split_map
 from kinfolk.wire.codec.text import class_name
 
 __all__ = ["Entries", "Named", "Object", "Record", "qualified"]

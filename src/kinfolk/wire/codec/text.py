@@ -5,10 +5,20 @@ from __future__ import annotations
 import reprlib
 import types
 from enum import Enum
-from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, Union, cast
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    ForwardRef,
+    Literal,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 import typing_extensions
-from typing_extensions import get_args, get_origin
 
 __all__ = ["class_name", "describe", "short"]
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.msgpack import Ext
 
 from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
-from kinfolk.wire.codec.node import Context, Data, Keys, Node, Part, kinds_of, split_array
+from kinfolk.wire.codec.node import Context, Data, Node, Part, kinds_of, split_array
 from kinfolk.wire.codec.scalars import Leaf
 
 __all__ = ["unite"]
@@ -39,7 +39,7 @@ def _fold(text: str, nodes: list[Node]) -> list[Node]:
     if str in classes:
         leaves = [leaf for leaf in leaves if bytes not in leaf.plain]
         classes = classes - {bytes}
-    if len(leaves) < 2:  # noqa: PLR2004 - nothing to fold
+    if len(leaves) < 2:
         return nodes
     rest = [node for node in nodes if node not in leaves]
     return [Leaf(text, classes), *rest]
@@ -183,7 +183,7 @@ class Tagged(_Union):
     def parts(self, data: Data) -> Iterator[Part]:
         """Yield the value as the member at its position."""
         items = split_array(data)
-        if len(items) == 2:  # noqa: PLR2004 - a position and a value
+        if len(items) == 2:
             position = msgspec.msgpack.decode(items[0])
             if type(position) is int and 0 <= position < len(self.nodes):
                 yield "", self.nodes[position], items[1]
