@@ -215,7 +215,7 @@ class Stream(Iterator[Any]):
             if self._items:
                 return self._items.popleft()
             error, self._error = self._error, None
-            raise error or StopIteration
+            raise StopIteration if error is None else error
 
     def close(self) -> None:
         """End the stream here and at the server; closing twice has no effect."""

@@ -18,7 +18,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.managers import BaseManager
 from multiprocessing.util import Finalize
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar
 
 from kinfolk.addresses import (
     Address,
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 __all__ = ["Manager", "check_key"]
 
 _SHORTEST_KEY: Final = 8
+
+_M = TypeVar("_M", bound="Manager")
+"""Not `Self`, which jedi does not follow into subclasses; it completes in IPython and vim."""
 
 
 def check_key(authkey: str | bytes) -> bytes:
@@ -104,8 +107,8 @@ class Manager(BaseManager):
     # --- Reaching a server
 
     @classmethod
-    def open(
-        cls,
+    def open(  # noqa: PYI019 - see `_M`
+        cls: type[_M],
         address: WrittenAddress | None = None,
         *,
         authkey: str | bytes | None = None,
@@ -113,7 +116,7 @@ class Manager(BaseManager):
         timeout: float = 10.0,
         start: bool = False,
         idle: float | None = None,
-    ) -> Self:
+    ) -> _M:
         """Reach a running server; `close`, or leaving a `with` block, ends the connection only.
 
         Args:
@@ -215,7 +218,7 @@ class Manager(BaseManager):
     # --- Being both
 
     @classmethod
-    def local(cls) -> Self:
+    def local(cls: type[_M]) -> _M:  # noqa: PYI019
         """Make the objects in this process, behind the same proxies: for tests.
 
         Every argument and result is encoded and decoded as if it went to another process.
@@ -243,7 +246,7 @@ class Manager(BaseManager):
             f"and run `kinfolk generate {cls._offer.spec}`"
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self: _M) -> _M:  # noqa: PYI019
         if self._channel is None:
             self.start()
         return self

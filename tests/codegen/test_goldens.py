@@ -24,12 +24,12 @@ def test_the_golden_modules_are_what_is_generated() -> None:
 
 
 def test_mypy_accepts_the_stubs() -> None:
-    """mypy --strict has nothing to say of specs and stubs."""
+    """In strict mode, mypy has nothing to say of specs and stubs."""
     assert [message for message in mypy() if message.file.startswith("golden/")] == []
 
 
 def test_mypy_accepts_the_modules() -> None:
-    """mypy --strict has nothing to say of the modules either, where they have no stubs."""
+    """In strict mode, mypy has nothing to say of the modules either, their stubs aside."""
     assert mypy_of_modules() == []
 
 

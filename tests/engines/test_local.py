@@ -289,6 +289,22 @@ def test_threads_exclude_each_other(town: Town) -> None:
         lock.release()
 
 
+class Odd(Exception):
+    """An exception that nobody else knows, with something in it that cannot travel."""
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), Odd(object()), SystemExit(3), KeyboardInterrupt()]
+)
+def test_any_exception_in_the_block_frees_the_lock(town: Town, error: BaseException) -> None:
+    """Whether it can travel or not, and it goes on as it was."""
+    lock = town.lock()
+    with pytest.raises(type(error)) as raised, lock:
+        raise error
+    assert raised.value is error
+    assert Run(lambda: lock.acquire(blocking=False)).result()
+
+
 def test_closing_the_channel_frees_its_locks(host: Host, town: Town) -> None:
     """As the end of a process would."""
     other = LocalChannel(host)

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from support.folders import short_folder
 
 from kinfolk import AuthenticationFailed
 from kinfolk.examples.login.client import ManagerClient
@@ -59,9 +59,17 @@ def test_a_wrong_key_is_refused(server: ManagerServer) -> None:
         _connect(server, "another key of some length")
 
 
-def test_a_private_socket_needs_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def private_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give a folder of their own to private sockets."""
+    with short_folder() as folder:
+        monkeypatch.setenv("KINFOLK_DIR", str(folder))
+        yield
+
+
+@pytest.mark.usefixtures("private_folder")
+def test_a_private_socket_needs_no_key() -> None:
     """Without a domain both ends meet at this user's private socket."""
-    monkeypatch.setenv("KINFOLK_DIR", str(tmp_path / "sockets"))
     server = ManagerServer()
     thread = threading.Thread(target=server.run)
     thread.start()

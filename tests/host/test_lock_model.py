@@ -154,7 +154,7 @@ class LockModel(RuleBasedStateMachine):
     @invariant()
     def agrees(self) -> None:
         """The lock belongs to whom the model says, and the same ones wait."""
-        assert (self.lock._owner, self.lock._count) == (self.owner, self.count)
+        assert (self.lock._held.owner, self.lock._count) == (self.owner, self.count)
         assert len(self.lock._waiters) == len(self.queue)
         waiting = sum(session.waiting for session in self.host.sessions)
         assert waiting == len(self.queue)

@@ -15,6 +15,7 @@ from support.hosted.manager import (
     FrontierProxy,
     JobProxy,
     PlannerProxy,
+    TroubleProxy,
     UrgentJobProxy,
 )
 from support.hosted.spec import Job
@@ -118,8 +119,6 @@ def test_singletons_go_by_name_and_stay(client: Client) -> None:
 
 def test_a_reply_that_fails_mentions_nothing(client: Client) -> None:
     """What was counted for it is taken back."""
-    from support.hosted.manager import TroubleProxy
-
     before = jobs()
     assert client.call("trouble", TroubleProxy, "lie_about_jobs")[0] == "ResultError"
     assert jobs() == before
@@ -204,6 +203,7 @@ def test_a_session_refers_to_so_many_objects(client: Client) -> None:
         "LimitExceeded",
         "This client refers to 2 objects (limit 2)",
     )
+    assert len(host._objects._numbered) == 2
     Client(host).make("job", name="d")
     client.release(one.target)
     client.make("job", name="e")

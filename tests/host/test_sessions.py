@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from support.hosted.client import Client, new_host
-from support.hosted.manager import OFFER, FrontierProxy, GateProxy
+from support.hosted.manager import OFFER, FrontierProxy, GateProxy, VaultProxy
 from support.threads import Run, until
 
 from kinfolk.errors import ProtocolError
+from kinfolk.host.chains import graph
 from kinfolk.host.hosting import Host
 from kinfolk.host.limits import Limits
+from kinfolk.host.turns import turn_of
 from kinfolk.types.manager import RLockProxy
 from kinfolk.wire.messages import Failed, Result, Stop
 
@@ -316,6 +319,66 @@ def test_a_method_may_block_in_plain_python(host: Host) -> None:
     until(lambda: one.link._running)
     two.call("gate", GateProxy, "open")
     assert run.result() is True
+
+
+# --- Deadlocks with locks
+
+
+def test_a_lock_and_a_turn_in_a_circle_raise_deadlock(host: Host) -> None:
+    """One has the lock and wants the object, the other has the object and wants the lock."""
+    one, two = Client(host), Client(host)
+    acquire(one)
+    run = Run(lambda: two.call("vault", VaultProxy, "read"))
+    lock = host._objects._named["lock"].obj
+    until(lambda: len(lock._waiters))
+    until(lambda: thread_waits(lock))
+    name, message = one.call("vault", VaultProxy, "read")
+    assert name == "Deadlock"
+    assert message.startswith("Vault.read would wait for Vault.read, which waits for the caller")
+    assert message.endswith("the caller that has the lock, which made this call")
+    release(one)
+    assert run.result() == "gold"
+    assert is_free(host)
+
+
+def test_the_one_who_comes_to_the_lock_last_gets_deadlock(host: Host) -> None:
+    """Whoever would close the circle is told, be it an object that wants a lock."""
+    one, two = Client(host), Client(host)
+    acquire(one)
+    vault = host._objects._named["vault"].obj
+    turn = turn_of(vault)
+    assert turn is not None
+    inside, go_on = threading.Event(), threading.Event()
+    vault.inside, vault.go_on = inside, go_on
+    first = Run(lambda: two.call("vault", VaultProxy, "read"))
+    inside.wait(30)
+    second = Run(lambda: one.call("vault", VaultProxy, "read"))
+    until(lambda: turn.waiting)
+    go_on.set()
+    name, message = first.result()
+    assert name == "Deadlock"
+    assert message.startswith("RLock.__enter__ would wait for the caller that has the lock")
+    assert message.endswith("which waits for Vault.read, which made this call")
+    assert second.result() == "gold"
+    release(one)
+    assert is_free(host)
+
+
+def test_a_wait_that_ends_by_itself_is_no_deadlock(host: Host) -> None:
+    """After its deadline the object goes on, and so does the one who waits for it."""
+    one, two = Client(host), Client(host)
+    acquire(one)
+    run = Run(lambda: two.call("vault", VaultProxy, "try_to_read", timeout=0.05))
+    lock = host._objects._named["lock"].obj
+    until(lambda: len(lock._waiters) or not run.running)
+    assert one.call("vault", VaultProxy, "read") == "gold"
+    assert run.result() == ""
+
+
+def thread_waits(lock: Any) -> bool:
+    """Whether a thread waits for what somebody has."""
+    with graph.lock:
+        return any(chain.waits_for is lock._held for chain in graph._waiting)
 
 
 # --- Limits and mistakes

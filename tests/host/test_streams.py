@@ -220,6 +220,13 @@ def test_a_session_has_so_many_streams_open() -> None:
     assert isinstance(client.call("feed", FeedProxy, "numbers", count=3), int)
 
 
+def test_a_session_that_has_ended_opens_no_stream(client: Client) -> None:
+    """The method was still running when the session ended."""
+    client.session.service.close()
+    assert client.call("feed", FeedProxy, "numbers", count=3)[0] == "LimitExceeded"
+    assert not client.session.service._streams
+
+
 def test_a_request_fetches_at_most_so_many(client: Client) -> None:
     """However many it asks for; and at least one."""
     client = Client(new_host(Limits(ahead=4)))

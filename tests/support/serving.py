@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
+import resource
 import socket
 import sys
 import threading
@@ -39,7 +41,20 @@ class Served:
 
     url: str
     key: str | None
-    program: Program | None = None
+    server: Server | None = None
+    in_process: Program | None = None
+
+    @property
+    def program(self) -> Program:
+        """The process, where it has one of its own."""
+        assert self.in_process is not None
+        return self.in_process
+
+    @property
+    def here(self) -> Server:
+        """The server, where it runs in this process."""
+        assert self.server is not None
+        return self.server
 
     def open(self, **rest: Any) -> SampleManager:
         """Return a manager that is connected to it."""
@@ -54,29 +69,33 @@ class Served:
 
 
 @contextmanager
-def serve(kind: str, folder: Path, **options: Any) -> Iterator[Served]:
-    """Run a server in a process of its own.
+def serve(kind: str, folder: Path, *, files: int | None = None, **options: Any) -> Iterator[Served]:
+    """Run a server in a process of its own, which logs to stderr.
 
     Args:
-        kind: "unix" or "tcp"; the latter with a key.
+        kind: "unix", "unix with a key", or "tcp", which has a key always.
         folder: Where to put the socket.
+        files: How many files it may have open.
         options: What else to give to `Server`.
     """
     url, key = _address(kind, folder)
-    settings = json.dumps({"url": url, "key": key, "options": options})
+    settings = json.dumps({"url": url, "key": key, "files": files, "options": options})
     with Program("-m", "support.serving", settings) as program:
-        yield Served(program.line(), key, program)
+        yield Served(program.line(), key, in_process=program)
 
 
 @contextmanager
-def serve_here(kind: str, folder: Path, **options: Any) -> Iterator[Served]:
-    """Run a server in a thread of this process."""
-    url, key = _address(kind, folder)
+def serve_here(
+    kind: str, folder: Path, *, url: str | None = None, **options: Any
+) -> Iterator[Served]:
+    """Run a server in a thread of this process, at a URL of its own if none is given."""
+    found, key = _address(kind, folder)
+    url = url or found
     server = make_server(url, key, options)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Served(server.url, key)
+        yield Served(server.url, key, server)
     finally:
         server.stop()
         thread.join(PATIENCE)
@@ -85,7 +104,8 @@ def serve_here(kind: str, folder: Path, **options: Any) -> Iterator[Served]:
 def _address(kind: str, folder: Path) -> tuple[str, str | None]:
     if kind == "tcp":
         return "tcp://127.0.0.1:0", KEY
-    return f"unix://{folder}/{len(list(folder.iterdir()))}.sock", None
+    key = KEY if kind == "unix with a key" else None
+    return f"unix://{folder}/{len(list(folder.iterdir()))}.sock", key
 
 
 def make_server(url: str, key: str | None, options: dict[str, Any]) -> Server:
@@ -162,6 +182,9 @@ class Raw:
 
 if __name__ == "__main__":
     settings = json.loads(sys.argv[1])
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    if settings["files"] is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (settings["files"],) * 2)
     server = make_server(settings["url"], settings["key"], settings["options"])
     print(server.url, flush=True)
     server.serve_forever()

@@ -386,7 +386,7 @@ class LockMachine(RuleBasedStateMachine):
         assert self.lock._count == self.count
         owner = self.owner
         expected = owner and Owner(self.clients[owner[0]].session, owner[1])
-        assert self.lock._owner == expected
+        assert self.lock._held.owner == expected
         assert len(self.lock._waiters) == len(self.queue)
 
 

@@ -30,7 +30,7 @@ def crawl(crawl: CrawlManager) -> None:
     # mypy says: "FrontierProxy" has no attribute "pull"
     # pyright says: Cannot access attribute "pull" for class "FrontierProxy"
     frontier.limit = "many"
-    # mypy says: Incompatible types in assignment (expression has type "str", variable has type "int")
+    # mypy says: expression has type "str", variable has type "int"
     # pyright says: "Literal['many']" is not assignable to "int"
     page: Page = frontier.pop()
     # mypy says: expression has type "Page | None", variable has type "Page"
@@ -68,7 +68,7 @@ def signatures(signatures: SignaturesManager) -> None:
     # mypy says: Argument 3 to "everything" of "ParametersProxy" has incompatible type "str"
     # pyright says: "Literal['rest']" is not assignable to "bytes"
     signatures.overloads().parse("1", strict=1)
-    # mypy says: No overload variant of "parse" of "OverloadsProxy" matches argument types "str", "int"
+    # mypy says: No overload variant of "parse" of "OverloadsProxy" matches
     # pyright says: No overloads for "parse" match the provided arguments
     signatures.annotations().literal("c")
     # mypy says: Argument 1 to "literal" of "AnnotationsProxy" has incompatible type "Literal['c']"
@@ -101,7 +101,7 @@ def others(
     # mypy says: Argument 2 to "set" of "BuiltinsProxy" has incompatible type "str"; expected "int"
     # pyright says: "Literal['b']" is not assignable to "int"
     shadows.str("2020-01-01")
-    # mypy says: Argument 1 to "str" of "ShadowsManager" has incompatible type "str"; expected "date"
+    # mypy says: Argument 1 to "str" of "ShadowsManager" has incompatible type "str"
     # pyright says: "Literal['2020-01-01']" is not assignable to "date"
     print(operators.amount(1) + "x")
     # mypy says: Unsupported operand types for + ("AmountProxy" and "str")
@@ -118,5 +118,5 @@ def others(
     # mypy says: has incompatible type "NamedBoxProxy"; expected "BoxProxy[int]"
     # pyright says: "NamedBoxProxy" is not assignable to "BoxProxy[int]"
     references.root().add("child")
-    # mypy says: Argument 1 to "add" of "NodeProxy" has incompatible type "str"; expected "NodeProxy"
+    # mypy says: Argument 1 to "add" of "NodeProxy" has incompatible type "str"
     # pyright says: "Literal['child']" is not assignable to "NodeProxy"

@@ -14,7 +14,8 @@ from golden.crawler.manager import CrawlManager
 from golden.signatures.manager import SignaturesManager
 from golden.shadows.manager import ShadowsManager
 from golden.generics.manager import GenericsManager
-crawl = CrawlManager.local()
+with CrawlManager.open() as crawl:
+    crawl.frontier()
 signatures = SignaturesManager.local()
 shadows = ShadowsManager.local()
 generics = GenericsManager.local()

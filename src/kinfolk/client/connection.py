@@ -25,7 +25,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.sockets import close_in_children, peer_credentials, tune
-from kinfolk.wire.frames import HEADER, FrameBuffer, decode_reply
+from kinfolk.wire.frames import FrameBuffer, decode_reply, whole_message
 from kinfolk.wire.handshake import HANDSHAKE_LIMIT, ClientHandshake, Identity, Peer
 from kinfolk.wire.messages import Reply
 
@@ -105,10 +105,8 @@ class Connection:
             raise self._lost(error.strerror, executed="no") from None
         try:
             data = self._sock.recv(_READ)
-            # Nearly always the whole reply and nothing else.
-            if len(data) - HEADER == int.from_bytes(data[:HEADER], "big") <= self._limit:
-                message = memoryview(data)[HEADER:]
-            else:
+            message = whole_message(data, self._limit)
+            if message is None:
                 message = self._receive(data)
         except OSError as error:
             raise self._lost(error.strerror, executed="unknown") from None

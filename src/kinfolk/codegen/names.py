@@ -137,8 +137,11 @@ class Namespace:
         name = proxy_name(shared)
         if name in self._classes and shared not in self._homes:
             return name
-        # Generated modules may mention each other, so all that can wait is imported at the end.
-        return f"{self.module(self._homes[shared], hidden, last=not early)}.{name}"
+        home = self._homes[shared]
+        if early:
+            return self.name(home, name, hidden)
+        # Generated modules may mention each other, so what can wait is imported at the end.
+        return f"{self.module(home, hidden, last=True)}.{name}"
 
 
 @attrs.frozen

@@ -25,7 +25,8 @@ def failure_of(error: BaseException, codecs: Codecs) -> Failure:
         if each.__suppress_context__:
             # What a refusal was raised from is part of the inside too.
             each.__context__ = None
-        each = each.__cause__ or each.__context__
+        cause = each.__cause__
+        each = cause if cause is not None else each.__context__
     return lower_failure(error, codecs)
 
 

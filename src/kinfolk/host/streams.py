@@ -16,7 +16,7 @@ from kinfolk.errors import ResultError
 from kinfolk.host.instrument import is_generator
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Owner, acting_for
-from kinfolk.host.turns import Turn, turn_of
+from kinfolk.host.turns import Turn
 from kinfolk.wire.codec import Mismatch
 from kinfolk.wire.references import References
 
@@ -69,7 +69,7 @@ class Stream:
     def close(self) -> None:
         """End it; a generator is closed within the turn of its object."""
         iterator = self._iterator
-        if not is_generator(iterator) or turn_of(iterator) is not None:
+        if not is_generator(iterator):
             return
         try:
             with acting_for(self._owner):

@@ -1,6 +1,6 @@
 """Turns: calls on one object do not overlap.
 
-A turn belongs to a chain of calls, which is what one thread does from the outermost call on. Within
+A turn belongs to a chain of calls, which is what one thread does from its outermost call on. Within
 the chain it is re-entrant. Who finds it taken waits, and gets it in the order of arrival. A chain
 that would wait for itself, over any number of others, gets `Deadlock` at once.
 
@@ -11,39 +11,12 @@ may be called by other objects long after the last client has let it go.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections import deque
-from typing import Final
 
-from kinfolk.errors import Deadlock
+from kinfolk.host.chains import Chain, graph, thread
 
 __all__ = ["Turn", "give_turn", "take_turn_away", "turn_of"]
-
-
-class _Chain:
-    """The calls of one thread; `waits_for` is the turn that the innermost one waits to get."""
-
-    __slots__ = ("granted", "label", "waits_for")
-
-    def __init__(self) -> None:
-        self.waits_for: Turn | None = None
-        self.label = ""
-        # Held, except for the moment in which a turn is handed to this chain.
-        self.granted = threading.Lock()
-        self.granted.acquire()
-
-
-class _Thread(threading.local):
-    def __init__(self) -> None:
-        self.chain: Final = _Chain()
-
-
-_thread = _Thread()
-
-# One lock for all turns, since a cycle goes through several; it is held for moments only. It is
-# re-entrant because a collected object's `__del__` may call another inside any line below.
-_graph = threading.RLock()
 
 
 class Turn:
@@ -58,15 +31,15 @@ class Turn:
     def __init__(self, subject: object) -> None:
         self.subject = subject
         self.hosts = 0
-        self._holder: _Chain | None = None
+        self._holder: Chain | None = None
         self._label = ""
         self._depth = 0
-        self._queue: deque[_Chain] = deque()
+        self._queue: deque[Chain] = deque()
 
     @property
     def mine(self) -> bool:
         """Whether this thread's chain has it."""
-        return self._holder is _thread.chain
+        return self._holder is thread.chain
 
     @property
     def held_by(self) -> str | None:
@@ -87,16 +60,15 @@ class Turn:
         Raises:
             Deadlock: The other chain waits, itself or through others, for a turn of this one.
         """
-        chain = _thread.chain
+        chain = thread.chain
         if self._holder is chain:  # only this thread could change that
             self._depth += 1
             return
-        with _graph:
+        with graph.lock:
             if self._holder is None:
                 self._grant(chain, label)
                 return
-            self._check(chain, label)
-            chain.waits_for, chain.label = self, label
+            graph.begin(chain, self, label)
             self._queue.append(chain)
         try:
             chain.granted.acquire()
@@ -109,45 +81,34 @@ class Turn:
         if self._depth > 1:
             self._depth -= 1
             return
-        with _graph:
+        with graph.lock:
             if self._queue:
                 chain = self._queue.popleft()
                 self._grant(chain, chain.label)
-                chain.waits_for = None
+                graph.end(chain)
                 chain.granted.release()
             else:
                 self._holder, self._depth = None, 0
 
-    def _grant(self, chain: _Chain, label: str) -> None:
+    def holder(self) -> tuple[str, Chain | None]:
+        """Return the call that has it, and its chain; see `Awaited.holder`."""
+        return self._label, self._holder
+
+    def _grant(self, chain: Chain, label: str) -> None:
         self._holder, self._label, self._depth = chain, label, 1
 
-    def _give_up(self, chain: _Chain) -> None:
+    def _give_up(self, chain: Chain) -> None:
         """Leave the queue, since the wait was interrupted."""
-        with _graph:
+        with graph.lock:
             waiting = chain.waits_for is self
             if waiting:
                 self._queue.remove(chain)
-                chain.waits_for = None
+                graph.end(chain)
             else:
                 chain.granted.acquire(blocking=False)
         if not waiting:
             # It was handed over at the same moment.
             self.leave()
-
-    def _check(self, chain: _Chain, label: str) -> None:
-        """Follow who waits for whom from here; refuse to close a circle."""
-        holders: list[str] = []
-        turn: Turn | None = self
-        while turn is not None:
-            holders.append(turn._label)
-            holder = turn._holder
-            if holder is chain:
-                raise Deadlock(_circle(label, holders))
-            turn = holder.waits_for if holder is not None else None
-
-
-def _circle(label: str, holders: list[str]) -> str:
-    return f"{label} would wait for {', which waits for '.join(holders)}, which made this call"
 
 
 # --- Which objects have turns
@@ -163,7 +124,7 @@ def turn_of(obj: object) -> Turn | None:
 def give_turn(obj: object) -> Turn:
     """Return the turn of an object, which from here on has one; see `take_turn_away`."""
     key = id(obj)
-    with _graph:
+    with graph.lock:
         turn = _turns.get(key)
         if turn is None:
             turn = _turns[key] = Turn(_reference(obj, key))
@@ -176,7 +137,7 @@ def take_turn_away(obj: object) -> None:
 
     If Python can tell when it dies, it keeps its turn until then, as long as others may call it.
     """
-    with _graph:
+    with graph.lock:
         turn = _turns.get(id(obj))
         if turn is None:
             return
@@ -196,12 +157,6 @@ def _reference(obj: object, key: int) -> object:
         return obj
 
 
-def _start_afresh() -> None:
-    # In a forked child nothing is hosted, and a turn may belong to a thread that it does not have.
-    global _graph
-    _graph = threading.RLock()
-    _turns.clear()
-
-
+# In a forked child nothing is hosted, and a turn may belong to a thread that it does not have.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_afresh)
+    os.register_at_fork(after_in_child=_turns.clear)

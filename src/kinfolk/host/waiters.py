@@ -37,13 +37,16 @@ import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Generic, TypeGuard, TypeVar, cast
 
 from kinfolk.errors import ConnectionLost
+from kinfolk.host.chains import Held, waiting_for
 from kinfolk.host.owners import Owner, current_owner
 from kinfolk.host.timer import Alarm, timer
 
 __all__ = [
+    "Held",
     "Owner",
     "Pending",
     "Waiters",
@@ -67,7 +70,7 @@ def deferred(method: F) -> F:
     @functools.wraps(method)
     def blocked(*args: Any, **kwargs: Any) -> Any:
         result = method(*args, **kwargs)
-        return result.wait() if is_pending(result) else result
+        return result.wait(method.__qualname__) if is_pending(result) else result
 
     setattr(blocked, _DEFERRED, method)
     return cast("F", blocked)
@@ -189,11 +192,16 @@ class Pending(Generic[T]):
         if undo is not None:
             undo()
 
-    def wait(self) -> T:
+    def wait(self, label: str = "") -> T:
         """Block this thread until it is settled, and return or raise the result.
+
+        Args:
+            label: What others read of the call: `RLock.acquire`.
 
         Raises:
             ConnectionLost: The process for which this thread acts has ended.
+            Deadlock: The one who has what it waits for waits, itself or through others, for the
+                turn of an object that this thread is calling. Not raised where a deadline ends it.
         """
         arrived = threading.Event()
 
@@ -210,7 +218,9 @@ class Pending(Generic[T]):
         try:
             if not session.at_end(self, abandon):
                 abandon()
-            arrived.wait()
+            held = self._queue.held if self._queue is not None and self._alarm is None else None
+            with waiting_for(held, label) if held is not None else nullcontext():
+                arrived.wait()
         except BaseException:
             self.withdraw()
             raise
@@ -265,9 +275,14 @@ def settled(value: T, undo: Callable[[], object] | None = None) -> Pending[T]:
 
 
 class Waiters(Generic[T]):
-    """Those who wait for the same thing, in the order in which they came."""
+    """Those who wait for the same thing, in the order in which they came.
 
-    def __init__(self) -> None:
+    Args:
+        held: What they wait for, if it belongs to one caller at a time.
+    """
+
+    def __init__(self, held: Held | None = None) -> None:
+        self.held = held
         self._lock = threading.Lock()
         self._queue: OrderedDict[Pending[T], None] = OrderedDict()
 

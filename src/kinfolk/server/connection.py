@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
@@ -29,7 +29,7 @@ from kinfolk.server.outbox import Outbox
 from kinfolk.sockets import Credentials, close_in_children, peer_credentials, tune
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.failures import lower_failure
-from kinfolk.wire.frames import FrameBuffer, decode_request, encode
+from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.handshake import HANDSHAKE_LIMIT, Identity, Peer, ServerHandshake
 from kinfolk.wire.messages import NOTHING, Failed, Reply, Result, Stop
 
@@ -192,24 +192,37 @@ class Connection:
         pid = seen.pid if seen is not None and seen.pid == peer.pid else 0
         self._service.deaths.watch(self, self._sock.fileno(), pid)
         _logger.info("%s is connected", self._who)
-        buffer = FrameBuffer(self._service.identity.limit)
-        while (messages := self._read(buffer)) is not None:
-            for message in messages:
+        limit = self._service.identity.limit
+        buffer = FrameBuffer(limit)
+        while data := self._sock.recv(_READ):
+            message = whole_message(data, limit)
+            for each in (message,) if message is not None else self._gather(buffer, data):
                 self._busy = True
                 if self._over:
                     return
-                self._handle(link, message)
+                self._handle(link, each)
                 self._busy = False
         if not buffer.empty:
             _logger.warning("%s left in the middle of a message", self._who)
 
-    def _read(self, buffer: FrameBuffer) -> list[memoryview] | None:
-        space = buffer.space()
-        if space is None:
-            data = self._sock.recv(_READ)
-            return buffer.receive(data) if data else None
-        count = self._sock.recv_into(space)
-        return buffer.filled(count) if count else None
+    def _gather(self, buffer: FrameBuffer, data: bytes) -> Iterator[memoryview]:
+        """Yield messages that came in pieces, or several at once, until a frame ends with a piece.
+
+        When the connection ends before that, the buffer is not empty.
+        """
+        yield from buffer.receive(data)
+        while not buffer.empty:
+            space = buffer.space()
+            if space is not None:
+                count = self._sock.recv_into(space)
+                if not count:
+                    return
+                yield from buffer.filled(count)
+            else:
+                data = self._sock.recv(_READ)
+                if not data:
+                    return
+                yield from buffer.receive(data)
 
     def _handle(self, link: Link, message: memoryview) -> None:
         request = decode_request(message)

@@ -20,12 +20,14 @@ def check_clashes(
 ) -> None:
     """Check the names of generated classes against each other and against the spec's own."""
     taken: dict[str, str] = {}
+    clashing: set[tuple[str, str]] = set()
     for name, what, location in _generated(classes, managers):
-        if name in taken and taken[name] != what:
-            text = f"{what} and {taken[name]} would both be generated as `{name}`; rename one"
+        other = taken.setdefault(name, what)
+        if other != what and (other, what) not in clashing:
+            clashing.add((other, what))
+            text = f"{what} and {other} would both be generated as `{name}`; rename one"
             problems.add(location, text)
-        taken.setdefault(name, what)
-    _check_servers(managers, problems)
+    _check_servers(managers, source, problems)
     for name, bindings in source.bindings.items():
         if name in taken:
             problems.add(
@@ -34,12 +36,13 @@ def check_clashes(
             )
 
 
-def _check_servers(managers: Iterable[SpecManager], problems: Problems) -> None:
+def _check_servers(managers: Iterable[SpecManager], source: Source, problems: Problems) -> None:
     taken: dict[str, str] = {}
     for manager in managers:
-        other = taken.setdefault(manager.server, manager.name) if manager.server else manager.name
+        server = manager.server or f"{source.name}.{manager.name}"
+        other = taken.setdefault(server, manager.name)
         if other != manager.name:
-            text = f"managers `{other}` and `{manager.name}` are both served as `{manager.server}`"
+            text = f"managers `{other}` and `{manager.name}` are both served as `{server}`"
             problems.add(manager.location, f"{text}; give one another name")
 
 

@@ -10,7 +10,7 @@ from kinfolk.spec.lineage import Lineage
 from kinfolk.spec.members import Members
 from kinfolk.spec.model import Attribute, Member, SharedClass, Signature, TypeParameter
 from kinfolk.spec.parameters import class_parameters
-from kinfolk.spec.problems import Problems
+from kinfolk.spec.problems import Problems, Unreadable
 from kinfolk.spec.reading import Reading
 from kinfolk.spec.wrapping import combined_marks, is_method
 
@@ -42,7 +42,13 @@ class ClassReader:
     def parameters(self) -> tuple[TypeParameter, ...]:
         """The type parameters of the class."""
         source = self._lineage.ancestors[0].source
-        return class_parameters(self.cls, source, self._reading) if source else ()
+        if source is None:
+            return ()
+        try:
+            return class_parameters(self.cls, source, self._reading)
+        except Unreadable as error:
+            self._problems.note(source.location, error)
+            return ()
 
     @cached_property
     def constructor(self) -> Signature:

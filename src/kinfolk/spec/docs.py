@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from typing import Any
+from functools import cached_property
+from types import FunctionType
+from typing import Any, Final
 
 from kinfolk.spec.lineage import Ancestor, Lineage
 from kinfolk.spec.sources import Function
 
 __all__ = ["inherited_doc"]
+
+_DOCUMENTED: Final = (FunctionType, staticmethod, classmethod, property, cached_property)
 
 
 def inherited_doc(
@@ -23,7 +27,7 @@ def inherited_doc(
     order = lineage.cls.__mro__
     for base in order[order.index(ancestor.cls) + 1 :]:
         value: Any = vars(base).get(name)
-        doc = getattr(value, "__doc__", None)
+        doc = value.__doc__ if isinstance(value, _DOCUMENTED) else None
         # The standard library's are about something else ("Return self==value.").
         if (
             isinstance(doc, str)

@@ -24,7 +24,10 @@ __all__ = ["SELF", "Evaluator"]
 SELF: Final = frozenset({("typing", "Self"), ("typing_extensions", "Self")})
 
 
-_LOCKS: Final = (threading.Lock, threading.RLock)
+_LOCKS: Final[dict[Name, type]] = {
+    Name("threading", "Lock"): type(threading.Lock()),
+    Name("threading", "RLock"): type(threading.RLock()),
+}
 _SUBSCRIPT: Final = cast("Any", classmethod)(GenericAlias)
 
 
@@ -131,9 +134,8 @@ class Evaluator:
                 value: Any = importlib.import_module(name.module)
                 for part in name.qualname.split("."):
                     value = getattr(value, part)
-                if any(value is lock for lock in _LOCKS):
-                    value = type(value())  # functions and no classes before Python 3.13
-                self._names[name] = value
+                # Functions and no classes before Python 3.13.
+                self._names[name] = _LOCKS.get(name, value)
         return self._names[name]
 
     def _proxy(self, name: SharedName) -> type:
@@ -155,12 +157,13 @@ def _refusal(codecs: Codecs, declared: Any) -> str | None:
     return None
 
 
-def _shared_arguments(declared: Any) -> Iterator[Any]:
+def _shared_arguments(declared: object) -> Iterator[object]:
     """Yield the type arguments of shared classes, whose members mention them."""
+    shared = shared_type(declared) is not None
     # Parameters of a Callable stand in a list.
-    arguments: Iterable[Any] = declared if isinstance(declared, list) else get_args(declared)
-    for argument in arguments:
-        if shared_type(declared) is not None:
+    listed = cast("list[object]", declared) if isinstance(declared, list) else ()
+    for argument in (*get_args(declared), *listed):
+        if shared:
             yield argument
         yield from _shared_arguments(argument)
 

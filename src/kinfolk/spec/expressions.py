@@ -32,7 +32,7 @@ class Expressions:
     def __init__(self, names: Names) -> None:
         self._names = names
         self.shared: dict[SharedName, type] = {}
-        self.variables: dict[str, Found] = {}
+        self.variables: dict[str, Any] = {}
         self._read_types: dict[object, Expression] = {}
         self._read_values: dict[object, Expression] = {}
         self._aliases: dict[tuple[str, str], Expression | None] = {}
@@ -47,6 +47,8 @@ class Expressions:
             Unreadable: It is no type, or a name in it cannot be found at run time.
         """
         key = _key(node, scope)
+        if key is None:
+            return joined(self._type(node, scope))
         if key not in self._read_types:
             self._read_types[key] = joined(self._type(node, scope))
         return self._read_types[key]
@@ -114,6 +116,8 @@ class Expressions:
     def read_value(self, node: ast.expr, scope: Scope) -> Expression:
         """Read any other expression, as its author wrote it."""
         key = _key(node, scope)
+        if key is None:
+            return self._value(node, scope)
         if key not in self._read_values:
             self._read_values[key] = self._value(node, scope)
         return self._read_values[key]
@@ -158,13 +162,11 @@ class Expressions:
         if parts[0] in scope.parameters:
             yield from _variable(parts, scope)
             return
-        found = self._names.find(scope, parts[:1] if len(parts) == 2 else parts)
-        if is_variable(found.value):  # also `P.args`
-            self.variables[found.value.__name__] = found
-            yield from _variable([found.value.__name__, *parts[1:]], scope)
+        found = self._names.find(scope, parts)
+        if is_variable(found.value):
+            self.variables[found.value.__name__] = found.value
+            yield from _variable([found.value.__name__], scope)
             return
-        if len(parts) == 2:
-            found = self._names.find(scope, parts)
         expanded = self._alias(found)
         yield from expanded if expanded is not None else (self._name(found),)
 
@@ -278,13 +280,13 @@ class _Marker(ast.NodeTransformer):
 
 
 def _key(node: ast.expr, scope: Scope) -> object:
-    """Return what is equal for expressions that mean the same, where that is easily told.
+    """Return what is equal for expressions that mean the same, None where that is hard to tell.
 
     Not for what stands in a quoted type, which does not know its place in the file.
     """
     text = scope.source.text(node)
     if text is None or scope.variables or scope.parameters:
-        return node
+        return None
     return scope.source.name, scope.owner and scope.owner.qualname, text
 
 

@@ -21,13 +21,11 @@ from kinfolk.spec.sources import ClassSource
 
 __all__ = ["ManagerReader"]
 
-_RESERVED: Final = frozenset(name for name in dir(BaseManager) if not name.startswith("_")) | {
-    "address",
-    "open",
-    "close",
-    "local",
-    "later",
-}
+_RESERVED: Final = frozenset(
+    # `shutdown` is an attribute of managers that have started.
+    {"shutdown", "open", "close", "local", "later"}
+    | {name for name in dir(BaseManager) if not name.startswith("_")}
+)
 
 
 class ManagerReader:
@@ -70,7 +68,8 @@ class ManagerReader:
         )
 
     def _location(self, name: str) -> Location:
-        statement = self._source.types.get(name)
+        definitions = self._source.functions.get(name, ())
+        statement = definitions[-1] if definitions else self._source.types.get(name)
         return self._source.source.location(statement) if statement else self._source.location
 
     # --- Entries
@@ -172,7 +171,8 @@ class ManagerReader:
 
     def _check_class(self, cls: Any, label: str) -> None:
         if not isinstance(cls, type):
-            raise Unreadable(f"{label} offers `{cls!r}`, which is no class; name a shared class")
+            name = getattr(cls, "__name__", None) or repr(cls)
+            raise Unreadable(f"{label} offers `{name}`, which is no class; name a shared class")
         if shared_mark(cls) is None:
             raise Unreadable(
                 f"{label} offers `{cls.__qualname__}`, which is no shared class; decorate"
@@ -212,7 +212,7 @@ class ManagerReader:
         cls = self._cls.__qualname__
         if not offer.entries:
             text = (
-                f"manager `{cls}` offers nothing; write `name = singleton(SomeSharedClass)` in it"
+                f"manager `{cls}` offers nothing; write `name = singleton(SharedClass)` in it"
             )
             self._problems.add(self._source.location, text)
         for name, reason in self._strangers(offer):

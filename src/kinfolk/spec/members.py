@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Collection, Iterator
-from types import FunctionType
 
 from kinfolk.declare import shared_mark
 from kinfolk.spec.attributes import Attributes
@@ -124,9 +123,7 @@ def _is_standard(cls: type) -> bool:
 
 def _may_be_cached(name: str, value: object, source: ClassSource) -> bool:
     """Tell whether a definition may be a `cached_property` that attrs turned into a slot."""
-    return name in source.functions and not isinstance(
-        value, FunctionType | staticmethod | classmethod
-    )
+    return name in source.functions and not is_method(value)
 
 
 def _location(name: str, source: ClassSource) -> Location:

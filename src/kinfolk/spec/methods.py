@@ -90,7 +90,11 @@ class Methods:
 
     def _signature(self, definition: Definition, label: str) -> Signature | None:
         signature = self._signatures.read(
-            definition.node, definition.scope, label, bound=definition.bound
+            definition.node,
+            definition.scope,
+            label,
+            bound=definition.bound,
+            travels=not definition.is_async,  # refused as a whole
         )
         if signature is None or definition.result is None:
             return signature

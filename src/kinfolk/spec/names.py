@@ -185,6 +185,11 @@ class Names:
     def _attribute(self, found: Found, part: str) -> Found:
         if not isinstance(found.value, ModuleType):
             value = getattr(found.value, part, MISSING)
+            if is_variable(found.value):
+                raise Unreadable(
+                    f"`{found.qualname}.{part}` stands for parameters that are not known; write"
+                    " them out"
+                )
             if value is MISSING:
                 raise Unreadable(f"`{found.path}` has no `{part}` at run time")
             return Found(found.module, f"{found.qualname}.{part}", value)

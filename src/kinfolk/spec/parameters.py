@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import attrs
 
 from kinfolk.spec.model import TypeParameter
-from kinfolk.spec.names import Scope, is_variable
+from kinfolk.spec.names import Scope
 from kinfolk.spec.reading import Reading
 from kinfolk.spec.sources import ClassSource, Function
 
@@ -46,21 +46,15 @@ def class_parameters(cls: type, source: ClassSource, reading: Reading) -> tuple[
     if names:
         return tuple(declared_parameters(source.node, scope, reading))
     return tuple(
-        type_parameter(parameter.__name__, scope, reading)
-        for parameter in getattr(cls, "__parameters__", ())
+        type_parameter(variable, reading) for variable in getattr(cls, "__parameters__", ())
     )
 
 
-def type_parameter(name: str, scope: Scope, reading: Reading) -> TypeParameter:
+def type_parameter(variable: Any, reading: Reading) -> TypeParameter:
     """Return a type parameter that is a variable made by `TypeVar(...)`."""
-    # It may have another name here than it gives itself.
-    found = reading.expressions.variables.get(name) or reading.names.found(scope, [name])
-    if found is None or not is_variable(found.value):
-        return TypeParameter(name)
-    bare = TypeParameter(
-        name, cast("Kind", type(found.value).__name__), variance=_variance(found.value)
-    )
-    defined = reading.names.definition(found.module, found.qualname)
+    kind = cast("Kind", type(variable).__name__)
+    bare = TypeParameter(variable.__name__, kind, variance=_variance(variable))
+    defined = reading.names.definition(variable.__module__, variable.__name__)
     call = getattr(defined[1].node, "value", None) if defined else None
     if defined is None or not isinstance(call, ast.Call):
         return bare

@@ -201,7 +201,7 @@ class Signatures:
         return (
             *declared.values(),
             *(
-                type_parameter(name, scope, self._reading)
+                type_parameter(self._reading.expressions.variables[name], self._reading)
                 for name in used
                 if name not in declared and name not in self._parameters
             ),

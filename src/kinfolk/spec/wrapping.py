@@ -90,7 +90,8 @@ def defined(name: str, value: object, ancestor: Ancestor, reading: Reading) -> D
     result: Expression | None = None
     layers = list(_layers(value))
     for layer in layers:
-        if layer.__module__ == "contextlib":
+        # `functools.wraps` made its `__module__` that of what it wraps.
+        if layer.__globals__.get("__name__") == "contextlib":
             raise Unreadable(
                 f"{label} is a context manager made by `contextlib`, which cannot be remote;"
                 " return an object of a shared class that has `__enter__` and `__exit__`"

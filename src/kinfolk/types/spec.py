@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, Self, TypeVar, cast, overload
 from kinfolk.declare import blocking, shared, stream
 from kinfolk.errors import ConnectionLost
 from kinfolk.host.waiters import (
+    Held,
     Owner,
     Pending,
     Waiters,
@@ -42,9 +43,9 @@ class RLock:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._owner: Owner | None = None
+        self._held = Held("the lock")
         self._count = 0
-        self._waiters: Waiters[bool] = Waiters()
+        self._waiters: Waiters[bool] = Waiters(self._held)
         # What its owner's session knows it by.
         self._key = object()
 
@@ -72,7 +73,7 @@ class RLock:
         """
         owner = current_owner()
         with self._guard:
-            if self._owner != owner:
+            if self._held.owner != owner:
                 raise RuntimeError("cannot release a lock that this caller does not have")
             waiter = self._give_back(owner)
         self._tell(waiter)
@@ -93,11 +94,11 @@ class RLock:
     def _acquire(self, blocking: bool, timeout: float | None) -> bool:
         owner = current_owner()
         with self._guard:
-            if self._owner == owner:
+            if self._held.owner == owner:
                 self._count += 1
-            elif self._owner is None:
+            elif self._held.owner is None:
                 if not self._take(owner):
-                    self._owner = None
+                    self._held.owner = None
                     raise ConnectionLost("The process that called has ended", executed="yes")
             elif not blocking or timeout == 0:
                 return False
@@ -114,7 +115,7 @@ class RLock:
     def _abandon(self, owner: Owner) -> None:
         """Free the lock, since its owner's process has ended."""
         with self._guard:
-            if self._owner == owner:
+            if self._held.owner == owner:
                 self._count = 1
             waiter = self._give_back(owner)
         self._tell(waiter)
@@ -132,12 +133,12 @@ class RLock:
 
     def _take(self, owner: Owner) -> bool:
         """Give the lock to an owner; return whether its process still lives."""
-        self._owner, self._count = owner, 1
+        self._held.owner, self._count = owner, 1
         return owner.session.at_end(self._key, functools.partial(self._abandon, owner))
 
     def _give_back(self, owner: Owner) -> Pending[bool] | None:
         """Count one acquisition less; return whom the lock has gone to, if it has gone."""
-        if self._owner != owner:
+        if self._held.owner != owner:
             return None
         self._count -= 1
         if self._count:
@@ -146,7 +147,7 @@ class RLock:
         while waiter := self._waiters.next():
             if self._take(waiter.owner):
                 return waiter
-        self._owner, self._count = None, 0
+        self._held.owner, self._count = None, 0
         return None
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Union
+from types import GenericAlias
+from typing import Any, Final
 
 import attrs
 import msgspec
 from msgspec.structs import astuple
 
 from kinfolk.wire.codec import CannotTravel, Codecs, Context, Data, Mismatch, Node, encoded
+from kinfolk.wire.codec.forms import UNREADABLE, split_map
 from kinfolk.wire.codec.mismatch import TooDeep
-from kinfolk.wire.codec.node import UNREADABLE, encode, split_map
+from kinfolk.wire.codec.node import encode
+from kinfolk.wire.codec.records import member
 from kinfolk.wire.references import References
 from kinfolk.wire.unset import UNSET
 
@@ -99,9 +102,7 @@ class Arguments:
 
     # --- And back
 
-    def decode(
-        self, data: Data, references: References
-    ) -> tuple[list[object], dict[str, object]]:
+    def decode(self, data: Data, references: References) -> tuple[list[object], dict[str, object]]:
         """Return the positional and the keyword arguments to call the member with.
 
         Raises:
@@ -123,7 +124,9 @@ class Arguments:
                 return self._arrange(values)
         if self._leading is None:
             return self._arrange(values)
-        return list(values[: self._leading]), dict(zip(self._names, values[self._leading :]))
+        return list(values[: self._leading]), dict(
+            zip(self._names, values[self._leading :], strict=True)
+        )
 
     def _lift(self, values: Sequence[Any], context: Context) -> Sequence[Any]:
         lifted: list[Any] | None = None
@@ -189,9 +192,9 @@ class Arguments:
 def _node(parameter: Parameter, codecs: Codecs) -> Node:
     declared = parameter.type
     if parameter.kind is Kind.VAR_POSITIONAL:
-        declared = tuple[declared, ...]
+        declared = GenericAlias(tuple, (declared, ...))
     elif parameter.kind is Kind.VAR_KEYWORD:
-        declared = dict[str, declared]
+        declared = GenericAlias(dict, (str, declared))
     try:
         return codecs.node(declared)
     except CannotTravel as error:
@@ -211,9 +214,7 @@ def _mirror(nodes: Mapping[str, Node], required: Iterable[str]) -> Any:
     return msgspec.defstruct(
         "Arguments",
         [
-            (f"f{index}", node.wire)
-            if name in required
-            else (f"f{index}", Union[node.wire, msgspec.UnsetType], msgspec.UNSET)
+            member(f"f{index}", node, required=name in required)
             for index, (name, node) in enumerate(nodes.items())
         ],
         rename={f"f{index}": name for index, name in enumerate(nodes)},

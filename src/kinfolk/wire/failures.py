@@ -30,9 +30,7 @@ def lower_failure(error: BaseException, codecs: Codecs) -> Failure:
 def lift_failure(failure: Failure, codecs: Codecs) -> BaseException:
     """Return the exception that a message stands for. Runs no code of its class."""
     anything = codecs.codec(Any)
-    error = lift_error(
-        failure, codecs.errors, lambda data: anything.decode(data, NO_REFERENCES)
-    )
+    error = lift_error(failure, codecs.errors, lambda data: anything.decode(data, NO_REFERENCES))
     if failure.traceback:
         # Not by `add_note`, which a class can override or forbid.
         notes: list[str] = vars(error).setdefault("__notes__", [])

@@ -37,6 +37,7 @@ __all__ = [
     "decode_reply",
     "decode_request",
     "encode",
+    "whole_message",
 ]
 
 M = TypeVar("M")
@@ -111,6 +112,16 @@ def decode(decoder: msgspec.msgpack.Decoder[M], message: Buffer, what: str) -> M
 
 
 # --- Frames
+
+
+def whole_message(data: bytes, limit: int) -> memoryview | None:
+    """Return the message of data that is one frame and nothing else, as nearly all is.
+
+    For any other it returns None, and a `FrameBuffer` has to make sense of it.
+    """
+    if len(data) - HEADER == int.from_bytes(data[:HEADER], "big") <= limit:
+        return memoryview(data)[HEADER:]
+    return None
 
 
 class FrameBuffer:

@@ -44,7 +44,8 @@ class Table:
         waiting = [self]
         while waiting:
             table = waiting.pop()
-            if found.setdefault(id(table), table) is table:
+            if id(table) not in found:
+                found[id(table)] = table
                 waiting.extend(vars(module)["_TABLE"] for module in table.uses())
         return list(found.values())
 

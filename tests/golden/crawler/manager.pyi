@@ -67,8 +67,25 @@ class CrawlManager(_Manager):
     def frontier(self) -> FrontierProxy:
         """URLs still to fetch."""
 
-    def cookies(self) -> kinfolk.types.manager.DictProxy[str, str]: ...
-    def login_lock(self) -> kinfolk.types.manager.RLockProxy: ...
+    def cookies(self) -> kinfolk.types.manager.DictProxy[str, str]:
+        """A dictionary that any number of processes share.
+
+        What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
+        server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
+        the moment of the call, and iterating goes over the keys that there were when it began.
+
+        Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
+        them under a lock, or write a shared class with a method for it.
+        """
+
+    def login_lock(self) -> kinfolk.types.manager.RLockProxy:
+        """A re-entrant lock between threads of any number of processes.
+
+        It belongs to the thread or task that acquired it, which may acquire it again and must release
+        it as many times. Those who wait get it in the order in which they came. If the process
+        that has it ends, however it ends, the lock is free.
+        """
+
     def planner(self) -> PlannerProxy:
         """Decides what is fetched next."""
 

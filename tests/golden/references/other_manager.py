@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import golden.references.manager
+from golden.references.manager import NodeProxy
 from kinfolk.managers import Manager as _Manager
 from kinfolk.wire.references import SharedType as _SharedType
 from kinfolk.wire.table import ManagerType as _ManagerType
@@ -15,7 +15,7 @@ from kinfolk.wire.table import Table as _Table
 __all__ = ["GuestProxy", "GuestsManager"]
 
 
-class GuestProxy(golden.references.manager.NodeProxy):
+class GuestProxy(NodeProxy):
     """A node from elsewhere."""
 
     _shared = _SharedType("golden.references.other_spec.Guest")
@@ -50,8 +50,13 @@ class GuestsManager(_Manager):
     )
 
     def tree(self) -> golden.references.manager.NodeProxy:
+        """A node of a tree."""
         return self._singleton("tree")
 
     def guest(self, text: str = "") -> GuestProxy:
         """A node from elsewhere."""
         return self._make("guest", {"text": text})
+
+
+# Last, since generated modules may mention each other.
+import golden.references.manager

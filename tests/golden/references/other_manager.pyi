@@ -4,11 +4,12 @@
 """Managers and proxies for `golden.references.other_spec`."""
 
 import golden.references.manager
+from golden.references.manager import NodeProxy
 from kinfolk.managers import Manager as _Manager
 
 __all__ = ["GuestProxy", "GuestsManager"]
 
-class GuestProxy(golden.references.manager.NodeProxy):
+class GuestProxy(NodeProxy):
     """A node from elsewhere."""
 
     def visit(self, node: golden.references.manager.NodeProxy) -> str:
@@ -17,6 +18,8 @@ class GuestProxy(golden.references.manager.NodeProxy):
 class GuestsManager(_Manager):
     """Guests, and where they go."""
 
-    def tree(self) -> golden.references.manager.NodeProxy: ...
+    def tree(self) -> golden.references.manager.NodeProxy:
+        """A node of a tree."""
+
     def guest(self, text: str = "") -> GuestProxy:
         """A node from elsewhere."""

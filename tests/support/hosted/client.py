@@ -15,6 +15,7 @@ from kinfolk.declare import offer_of
 from kinfolk.host.hosting import Host
 from kinfolk.host.limits import Limits
 from kinfolk.host.sessions import Link, Session
+from kinfolk.wire.members import Member
 from kinfolk.wire.messages import (
     ROOT,
     Call,
@@ -29,7 +30,6 @@ from kinfolk.wire.messages import (
     Withdraw,
 )
 from kinfolk.wire.references import Reference
-from kinfolk.wire.members import Member
 
 __all__ = ["Client", "new_host"]
 

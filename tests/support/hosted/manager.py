@@ -271,6 +271,18 @@ class GateProxy(_Proxy):
         return self._call("under_lock")
 
 
+class VaultProxy(_Proxy):
+    """Takes turns, and uses a lock that clients use too."""
+
+    _shared = _SharedType("support.hosted.spec.Vault")
+
+    def read(self) -> str:
+        return self._call("read")
+
+    def try_to_read(self, timeout: float) -> str:
+        return self._call("try_to_read", {"timeout": timeout})
+
+
 _TABLE = _Table(
     spec="support.hosted.spec",
     fingerprint="",
@@ -287,6 +299,7 @@ _TABLE = _Table(
         BoxProxy,
         BoxesProxy,
         GateProxy,
+        VaultProxy,
     ),
     values=(Page,),
     errors=(Refused,),
@@ -322,6 +335,7 @@ OFFER = _ManagerType(
         "boxes": BoxesProxy,
         "lock": kinfolk.types.manager.RLockProxy,
         "gate": GateProxy,
+        "vault": VaultProxy,
         "cookies": kinfolk.types.manager.DictProxy[str, Page],
     },
     factories=lambda: {

@@ -375,6 +375,33 @@ class Gate:
             return True
 
 
+@shared
+class Vault:
+    """Takes turns, and uses a lock that clients use too; the events are set by tests."""
+
+    inside: threading.Event | None = None
+    go_on: threading.Event | None = None
+
+    def __init__(self, lock: RLock) -> None:
+        self._lock = lock
+
+    def read(self) -> str:
+        """Read under the lock."""
+        inside, self.inside = self.inside, None
+        if inside is not None and self.go_on is not None:
+            inside.set()
+            self.go_on.wait(30)
+        with self._lock:
+            return "gold"
+
+    def try_to_read(self, timeout: float) -> str:
+        """Read if the lock can be had in time."""
+        if not self._lock.acquire(timeout=timeout):
+            return ""
+        self._lock.release()
+        return "gold"
+
+
 @manager
 class Town:
     """What the tests call."""
@@ -389,6 +416,7 @@ class Town:
     boxes = singleton(Boxes)
     lock = singleton(RLock)
     gate = singleton(Gate, lock)
+    vault = singleton(Vault, lock)
     cookies = singleton(Dict[str, Page], {"a": Page("a")})
     peer = factory(Peer)
     box = factory(Box[int])

@@ -112,16 +112,20 @@ class StationProxy(_Proxy):
         """Wait, with a thread, until somebody is here or gone; return whether it came true."""
         return self._call("until", {"name": name, "here": here, "timeout": timeout})
 
-    def stay(self) -> None:
-        """Run on until `leave_all`, with a thread."""
-        return self._call("stay")
+    def stay(self, timeout: float | None = None) -> None:
+        """Run on until `leave_all`, or for so many seconds, with a thread."""
+        return self._call("stay", {"timeout": timeout})
+
+    def inside(self) -> int:
+        """Return how many calls of `stay` have begun."""
+        return self._call("inside")
 
     def until_inside(self, count: int, timeout: float = 10.0) -> bool:
         """Wait until so many calls of `stay` have begun."""
         return self._call("until_inside", {"count": count, "timeout": timeout})
 
     def leave_all(self) -> None:
-        """End all calls of `stay`."""
+        """End all calls of `stay` that have begun."""
         return self._call("leave_all")
 
     def knock(self) -> bool:
@@ -131,6 +135,10 @@ class StationProxy(_Proxy):
     def waiting(self) -> int:
         """Return how many knock."""
         return self._call("waiting")
+
+    def until_waiting(self, count: int, timeout: float = 10.0) -> bool:
+        """Wait until so many knock."""
+        return self._call("until_waiting", {"count": count, "timeout": timeout})
 
     def open_gate(self) -> int:
         """Let everybody in who knocks; return how many there were."""

@@ -142,12 +142,17 @@ class Station:
         with self._guard:
             return self._guard.wait_for(lambda: (name in self._present) == here, timeout)
 
-    def stay(self) -> None:
-        """Run on until `leave_all`, with a thread."""
+    def stay(self, timeout: float | None = None) -> None:
+        """Run on until `leave_all`, or for so many seconds, with a thread."""
         with self._guard:
+            leave = self._open
             self._inside += 1
             self._guard.notify_all()
-        self._open.wait()
+        leave.wait(timeout)
+
+    def inside(self) -> int:
+        """Return how many calls of `stay` have begun."""
+        return self._inside
 
     def until_inside(self, count: int, timeout: float = 10.0) -> bool:
         """Wait until so many calls of `stay` have begun."""
@@ -155,18 +160,27 @@ class Station:
             return self._guard.wait_for(lambda: self._inside >= count, timeout)
 
     def leave_all(self) -> None:
-        """End all calls of `stay`."""
-        self._open.set()
+        """End all calls of `stay` that have begun."""
+        before, self._open = self._open, threading.Event()
+        before.set()
 
     @blocking
     @deferred
     def knock(self) -> bool:
         """Wait, without a thread, for the next `open_gate`."""
-        return later(self._gate.add(None, expired=False))
+        with self._guard:
+            waiter = self._gate.add(None, expired=False)
+            self._guard.notify_all()
+        return later(waiter)
 
     def waiting(self) -> int:
         """Return how many knock."""
         return len(self._gate)
+
+    def until_waiting(self, count: int, timeout: float = 10.0) -> bool:
+        """Wait until so many knock."""
+        with self._guard:
+            return self._guard.wait_for(lambda: len(self._gate) >= count, timeout)
 
     def open_gate(self) -> int:
         """Let everybody in who knocks; return how many there were."""

@@ -29,7 +29,7 @@ type has one form, wherever it stands:
     type[exception]                       its qualified name
     traceback                             nil
     recursive type                        as the type itself
-    Any                                   None, bool, int, float, str, bytes, list and dict as above,
+    Any                                   None, bool, int, float, str, bytes, list, dict as above;
                                           all else an extension
 
     extension  class                      contents
@@ -61,8 +61,9 @@ Extensions 9, 10, 13, 16 and 32 to 50 stand only where `Any` is declared.
 """
 
 from kinfolk.wire.codec.codecs import Codec, Codecs, encoded
+from kinfolk.wire.codec.forms import Data
 from kinfolk.wire.codec.mismatch import NESTING_LIMIT, CannotTravel, Mismatch
-from kinfolk.wire.codec.node import Context, Data, Node
+from kinfolk.wire.codec.node import Context, Node
 from kinfolk.wire.codec.references import NO_REFERENCES
 
 __all__ = [

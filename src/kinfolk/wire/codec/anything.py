@@ -14,14 +14,18 @@ from typing import Any, Final, Protocol, get_origin
 import msgspec
 from msgspec.msgpack import Decoder, Ext
 
-from kinfolk.wire.codec.containers import Slice, lift_items, lower_items
+from kinfolk.declare import shared_mark
+from kinfolk.wire.codec.containers import List, Slice
 from kinfolk.wire.codec.extensions import EXTENSIONS, Extension, extension_of
+from kinfolk.wire.codec.forms import UNREADABLE
 from kinfolk.wire.codec.maps import Dict
 from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
-from kinfolk.wire.codec.node import UNREADABLE, Context, Keys, Node, encode
+from kinfolk.wire.codec.node import Context, Keys, Node, encode
 from kinfolk.wire.codec.records import qualified
+from kinfolk.wire.codec.references import Shared
 from kinfolk.wire.codec.scalars import Leaf
 from kinfolk.wire.codec.text import class_name
+from kinfolk.wire.references import Reference, shared_type
 
 __all__ = ["Anything"]
 
@@ -32,6 +36,7 @@ _PAIRS: Final = 35
 _KNOWN: Final = 48
 _EXCEPTION: Final = 49
 _EXCEPTION_CLASS: Final = 50
+_SHARED: Final = 51
 _CONTAINERS: Final[Mapping[int, Any]] = {
     32: tuple[Any, ...],
     33: set[Any],
@@ -44,12 +49,11 @@ _CONTAINERS: Final[Mapping[int, Any]] = {
 
 _pairs: Final = Decoder(list[tuple[Any, Any]])
 _known: Final = Decoder(tuple[str, msgspec.Raw])
+_reference: Final = Decoder(Reference)
 
 
 class Compiler(Protocol):
     """What `Any` needs to know of the compiler."""
-
-    errors: Mapping[str, type[BaseException]]
 
     @property
     def known(self) -> Mapping[str, type]:
@@ -76,19 +80,22 @@ class Anything(Node):
         super().__init__(text)
         self._compiler = compiler
         self._leaf = Leaf(text, _PLAIN - {bytes})
+        self._list = List(text, self)
         self._dict = Dict(text, self, self)
         self._slice = Slice(text, self)
+        self._shared = Shared(text, object)
         self._lowers: dict[type, Lower] = {slice: self._slice.lower}
         self._lifts: dict[int, Lift] = {
             _PAIRS: self._lift_pairs,
             _KNOWN: self._lift_known,
+            _SHARED: self._lift_shared,
             Slice.code: self._slice.lift,
             **{extension.code: _lifting(extension) for extension in EXTENSIONS},
         }
 
     # --- There
 
-    def lower(self, value: Any, context: Context) -> Any:
+    def lower(self, value: object, context: Context) -> Any:
         """Return the value itself, or the extension that says what it is."""
         cls = type(value)
         if cls in _PLAIN:
@@ -97,10 +104,10 @@ class Anything(Node):
         context.descend()
         try:
             if cls is list:
-                return lower_items(value, self, context)
+                return self._list.lower(value, context)
             if cls is dict:
                 entries = self._dict.lower(value, context)
-                return entries if type(entries) is dict else Ext(_PAIRS, encode(entries))
+                return Ext(_PAIRS, encode(entries)) if isinstance(entries, list) else entries
             lower = self._lowers.get(cls)
             if lower is None:
                 lower = self._lowers[cls] = self._find(value)
@@ -108,8 +115,8 @@ class Anything(Node):
         finally:
             context.depth -= 1
 
-    def _find(self, value: Any) -> Lower:
-        cls: type = type(value)
+    def _find(self, value: object) -> Lower:
+        cls = type(value)
         extension = extension_of(cls)
         if extension is not None:
             return _lowering(extension)
@@ -120,6 +127,8 @@ class Anything(Node):
             return _holding(_EXCEPTION, self._compiler.node(BaseException))
         if isinstance(value, type) and issubclass(value, BaseException):
             return _holding(_EXCEPTION_CLASS, self._compiler.node(type[BaseException]))
+        if shared_type(cls) is not None or any(map(shared_mark, cls.__mro__)):
+            return lambda value, context: Ext(_SHARED, encode(self._shared.lower(value, context)))
         name = qualified(cls)
         if self._compiler.known.get(name) is cls:
             return _named(name, self._compiler.node(cls))
@@ -127,7 +136,7 @@ class Anything(Node):
 
     # --- And back
 
-    def lift(self, wire: Any, context: Context) -> Any:
+    def lift(self, wire: object, context: Context) -> Any:
         """Return the value itself, or what an extension says it is."""
         cls = type(wire)
         if cls in _PLAIN:
@@ -135,10 +144,10 @@ class Anything(Node):
         context.descend()
         try:
             if cls is list:
-                return lift_items(wire, self, context)
+                return self._list.lift(wire, context)
             if cls is dict:
                 return self._dict.lift(wire, context)
-            if cls is Ext:
+            if isinstance(wire, Ext):
                 return self._lift_extension(wire, context)
         finally:
             context.depth -= 1
@@ -158,7 +167,7 @@ class Anything(Node):
             node = self._compiler.node(type[BaseException])
         else:
             raise Mismatch.wrong(self.text, "an unknown extension")
-        lift = self._lifts[code] = lambda wire, context: node.read(wire.data, context)
+        lift = self._lifts[code] = lambda wire, context: node.read(bytes(wire.data), context)
         return lift
 
     def _lift_pairs(self, wire: Ext, context: Context) -> Any:
@@ -170,6 +179,9 @@ class Anything(Node):
         if cls is None:
             raise Mismatch(f"must be of a class that the spec knows, not {name}")
         return self._compiler.node(cls).read(data, context)
+
+    def _lift_shared(self, wire: Ext, context: Context) -> Any:
+        return self._shared.lift(_decode(_reference, wire), context)
 
 
 def _lowering(extension: Extension) -> Lower:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kinfolk.wire.codec.compiler import Compiler
+from kinfolk.wire.codec.forms import Data
 from kinfolk.wire.codec.mismatch import CannotTravel, Mismatch, TooDeep
-from kinfolk.wire.codec.node import Context, Data, Node, encode
+from kinfolk.wire.codec.node import Context, Node, encode
 from kinfolk.wire.codec.text import describe
 from kinfolk.wire.references import References
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import collections
 import collections.abc as abc
-import datetime
+import datetime as dt
 import inspect
 import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from functools import cached_property
-from types import NoneType, TracebackType, UnionType
+from types import GenericAlias, NoneType, TracebackType, UnionType
 from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -52,15 +51,18 @@ class Compiler:
     def __init__(self, values: Iterable[type], errors: Iterable[type[BaseException]]) -> None:
         self.errors = known_errors(errors)
         self._values = tuple(values)
+        self._known: Mapping[str, type] | None = None
         self._nodes: dict[object, Node] = {}
         self._under_way: set[object] = set()
         # Types are compiled on first use, by whichever thread comes first.
         self._lock = threading.RLock()
 
-    @cached_property
+    @property
     def known(self) -> Mapping[str, type]:
         """The classes that a value of type `Any` may be of, by name in messages."""
-        return known_classes(self._values)
+        if self._known is None:
+            self._known = known_classes(self._values)
+        return self._known
 
     def node(self, declared: Any) -> Node:
         """Return the node of a declared type.
@@ -131,19 +133,20 @@ class Compiler:
             return self._class(declared, origin, text, arguments)
         raise CannotTravel(why_not(declared, text))
 
-    def _class(self, declared: Any, cls: type, text: str, arguments: tuple[Any, ...]) -> Node:
+    def _class(self, declared: Any, cls: Any, text: str, arguments: tuple[Any, ...]) -> Node:
         build = _BUILDERS.get(cls)
         if build is not None:
             return build(self, text, arguments)
         if shared_type(declared) is not None or shared_mark(declared) is not None:
             return Shared(text, declared)
-        if issubclass(cls, BaseException):
+        bases: tuple[type, ...] = cls.__mro__
+        if BaseException in bases:
             return Raised(text, cls, self.errors, lambda: self.node(Any))
-        if issubclass(cls, Enum) and cls.__members__:
+        if Enum in bases and cls.__members__:
             return enumeration(cls)
         if is_typeddict(cls):
             return self._typed_dict(cls, text, arguments)
-        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        if tuple in bases and hasattr(cls, "_fields"):
             return self._named(cls, text, arguments)
         if has_fields(cls):
             return self._object(cls, text, arguments)
@@ -184,10 +187,12 @@ class Compiler:
     # --- Classes with fields
 
     def _object(self, cls: type, text: str, arguments: tuple[Any, ...]) -> Node:
-        records = [] if inspect.isabstract(cls) else [self._record(cls, arguments)]
-        for derived in self.known.values():
-            if derived is not cls and issubclass(derived, cls) and not inspect.isabstract(derived):
-                records.append(self._record(derived, bound_arguments(derived, cls, arguments)))
+        derived = [each for each in self.known.values() if issubclass(each, cls)]
+        records = [
+            self._record(each, arguments if each is cls else bound_arguments(each, cls, arguments))
+            for each in dict.fromkeys([cls, *derived])
+            if not inspect.isabstract(each)
+        ]
         if not records:
             raise CannotTravel(
                 f"`{text}` cannot travel: it is abstract, and no class derived from it is known;"
@@ -211,9 +216,9 @@ class Compiler:
 
     def _named(self, cls: Any, text: str, arguments: tuple[Any, ...]) -> Node:
         names: tuple[str, ...] = cls._fields
-        annotated = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", ())}
         # What collections.namedtuple makes has no types.
-        hints = hints_of(cls, arguments, [name for name in names if name in annotated])
+        typed = any("__annotations__" in vars(base) for base in cls.__mro__)
+        hints = hints_of(cls, arguments, list(names)) if typed else {}
         nodes = self._nodes_of(cls, {name: hints.get(name, Any) for name in names})
         return Named(text, cls, list(nodes.values()))
 
@@ -340,7 +345,9 @@ def _either(*classes: Any, ranges: bool = False) -> Build:
 
     def build(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
         item = arguments[0] if arguments else Any
-        members: list[Any] = [tuple[item, ...] if cls is tuple else cls[item] for cls in classes]
+        members: list[Any] = [
+            GenericAlias(cls, (item, ...) if cls is tuple else (item,)) for cls in classes
+        ]
         if ranges and item in _OF_RANGES:
             members.append(range)
         return unite(text, [compiler.node(member) for member in members])
@@ -353,7 +360,7 @@ _deque = collections.deque
 
 _BUILDERS: Final[dict[Any, Build]] = {
     **{cls: _leaf(cls) for cls in (NoneType, bool, int, float, str, bytes)},
-    **{cls: _native(cls) for cls in (bytearray, datetime.timedelta, uuid.UUID)},
+    **{cls: _native(cls) for cls in (bytearray, dt.timedelta, uuid.UUID)},
     complex: _complex,
     slice: lambda compiler, text, arguments: Slice(text, compiler.node(Any)),  # noqa: ARG005
     TracebackType: lambda compiler, text, arguments: Nothing(text, [TracebackType]),  # noqa: ARG005

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from kinfolk.wire.codec.forms import Data
 from kinfolk.wire.codec.mismatch import Mismatch
-from kinfolk.wire.codec.node import Context, Data, Node, Part
+from kinfolk.wire.codec.node import Context, Node, Part
 from kinfolk.wire.codec.text import short
 
 __all__ = ["Checked"]
@@ -24,7 +25,7 @@ _CHECKS: Final[dict[str, tuple[str, Callable[[Any, Any], bool]]]] = {
     "multiple_of": ("a multiple of {}", lambda value, factor: value % factor == 0),
     "min_length": ("of length >= {}", lambda value, limit: len(value) >= limit),
     "max_length": ("of length <= {}", lambda value, limit: len(value) <= limit),
-    "pattern": ("matching {!r}", lambda value, pattern: bool(re.search(pattern, value))),
+    "pattern": ("matching {!r}", lambda value, pattern: re.search(pattern, value) is not None),
 }
 
 

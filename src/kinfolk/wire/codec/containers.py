@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from types import GenericAlias
 from typing import Any, Final
 
 from msgspec.msgpack import Ext
 
+from kinfolk.wire.codec.forms import Data, kind_of, split_array
 from kinfolk.wire.codec.mismatch import Mismatch
-from kinfolk.wire.codec.node import (
-    Context,
-    Data,
-    Keys,
-    Node,
-    Part,
-    encode,
-    kind_of,
-    split_array,
-)
+from kinfolk.wire.codec.node import Context, Keys, Node, Part, encode
 
 __all__ = ["Deque", "List", "Row", "Set", "Slice", "Tuple", "VarTuple", "lift_items", "lower_items"]
 
@@ -54,7 +47,7 @@ def lower_items(
     try:
         for value in values:
             # No comprehension: the length of the list is the place where it went wrong.
-            lowered.append(value if type(value) in plain else lower(value, context))
+            lowered.append(value if type(value) in plain else lower(value, context))  # noqa: PERF401
     except Mismatch as mismatch:
         raise mismatch.within(step(len(lowered), keys)) from mismatch.__cause__
     return lowered
@@ -75,7 +68,7 @@ def lift_items(
     lifted: list[Any] = []
     try:
         for wire in wires:
-            lifted.append(wire if type(wire) in still else lift(wire, context))
+            lifted.append(wire if type(wire) in still else lift(wire, context))  # noqa: PERF401
     except Mismatch as mismatch:
         raise mismatch.within(step(len(lifted), keys)) from mismatch.__cause__
     return lifted
@@ -90,13 +83,13 @@ class List(Node):
     def __init__(self, text: str, item: Node) -> None:
         super().__init__(text)
         self.item = item
-        self.wire = list[item.wire]
+        self.wire = GenericAlias(list, (item.wire,))
         self.lifts = item.lifts
         self.still = frozenset() if item.lifts else frozenset({list})
 
     def lower(self, value: Any, context: Context) -> Any:
         """Lower the items."""
-        if not isinstance(value, list):
+        if not issubclass(type(value), list):
             raise Mismatch.of(self.text, value)
         return lower_items(value, self.item, context)
 
@@ -119,14 +112,14 @@ class VarTuple(Node):
     def __init__(self, text: str, item: Node) -> None:
         super().__init__(text)
         self.item = item
-        self.wire = tuple[item.wire, ...]
+        self.wire = GenericAlias(tuple, (item.wire, ...))
         self.lifts = item.lifts
         self.still = frozenset() if item.lifts else frozenset({tuple})
         self.keys = item.keys
 
     def lower(self, value: Any, context: Context) -> Any:
         """Lower the items."""
-        if not isinstance(value, tuple):
+        if not issubclass(type(value), tuple):
             raise Mismatch.of(self.text, value)
         # A tuple again, which unlike a list can be a key.
         return tuple(lower_items(value, self.item, context))
@@ -150,12 +143,12 @@ class Set(Node):
         super().__init__(text)
         self.classes = frozenset({cls})
         self.item = item
-        self.wire = list[item.wire]
+        self.wire = GenericAlias(list, (item.wire,))
         self._cls = cls
 
     def lower(self, value: Any, context: Context) -> Any:
         """Lower the elements."""
-        if not isinstance(value, self._cls):
+        if not issubclass(type(value), self._cls):
             raise Mismatch.of(self.text, value)
         return lower_items(value, self.item, context, _element)
 
@@ -182,11 +175,11 @@ class Deque(Node):
     def __init__(self, text: str, item: Node) -> None:
         super().__init__(text)
         self.item = item
-        self.wire = tuple[int | None, list[item.wire]]
+        self.wire = GenericAlias(tuple, (int | None, GenericAlias(list, (item.wire,))))
 
     def lower(self, value: Any, context: Context) -> Any:
         """Return its greatest length and the lowered items."""
-        if not isinstance(value, deque):
+        if not issubclass(type(value), deque):
             raise Mismatch.of(self.text, value)
         return value.maxlen, list(lower_items(value, self.item, context))
 
@@ -267,15 +260,14 @@ class Tuple(Node):
     def __init__(self, text: str, items: Sequence[Node]) -> None:
         super().__init__(text)
         self._row = Row(items, [f"[{index}]" for index in range(len(items))])
-        # Subscribed at run time, since the number of items is known only then.
-        self.wire = tuple.__class_getitem__(tuple(item.wire for item in items))
+        self.wire = GenericAlias(tuple, tuple(item.wire for item in items))
         self.lifts = self._row.lifts
         self.still = frozenset() if self.lifts else frozenset({tuple})
         self.keys = min((item.keys for item in items), default=Keys.ALWAYS)
 
     def lower(self, value: Any, context: Context) -> Any:
         """Lower the items."""
-        if not isinstance(value, tuple):
+        if not issubclass(type(value), tuple):
             raise Mismatch.of(self.text, value)
         values: tuple[Any, ...] = value
         if len(values) != len(self._row.nodes):
@@ -322,4 +314,4 @@ class Slice(Node):
         """Return the slice."""
         if wire.code != self.code:
             raise Mismatch.wrong(self.text, "an extension")
-        return slice(*self._row.read(wire.data, context))
+        return slice(*self._row.read(bytes(wire.data), context))

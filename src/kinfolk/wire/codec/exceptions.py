@@ -7,9 +7,10 @@ ends know, or else the exception becomes a `RemoteError`.
 from __future__ import annotations
 
 import builtins
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from types import MemberDescriptorType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 import msgspec
 
@@ -17,7 +18,7 @@ from kinfolk import errors
 from kinfolk.errors import RemoteError
 from kinfolk.wire.codec.mismatch import Mismatch
 from kinfolk.wire.codec.node import Context, Keys, Node, encode
-from kinfolk.wire.messages import Failure
+from kinfolk.wire.messages import NOTHING, Failure
 
 __all__ = ["ExceptionClass", "Raised", "error_name", "known_errors", "lift_error", "lower_error"]
 
@@ -65,13 +66,11 @@ def lower_error(
     if _travels(error, known):
         try:
             arguments, packed = pack(_arguments(error)), pack(state)
-            return Failure(
-                name, message, traceback, msgspec.Raw(arguments), msgspec.Raw(packed)
-            )
+            return Failure(name, message, traceback, msgspec.Raw(arguments), msgspec.Raw(packed))
         except Mismatch:
             pass
-    kept = msgspec.Raw(pack({"__notes__": [_sendable(note) for note in notes]})) if notes else None
-    return Failure(name, message, traceback, None, kept)
+    kept = {"__notes__": [_sendable(note) for note in notes]} if notes else None
+    return Failure(name, message, traceback, NOTHING, msgspec.Raw(pack(kept)))
 
 
 def _travels(error: BaseException, known: Errors) -> bool:
@@ -102,8 +101,8 @@ def _text(error: BaseException) -> str:
 
 
 def _notes(error: BaseException) -> list[Any]:
-    notes = vars(error).get("__notes__")
-    return list(cast("list[Any]", notes)) if isinstance(notes, list) else []
+    notes: object = vars(error).get("__notes__")
+    return notes if _is_list(notes) else []
 
 
 def _state(error: BaseException) -> dict[str, Any]:
@@ -144,7 +143,9 @@ def _places(cls: type) -> dict[str, Any]:
 # --- Putting together
 
 
-def lift_error(failure: Failure, known: Errors, unpack: Callable[[msgspec.Raw], Any]) -> Any:
+def lift_error(
+    failure: Failure, known: Errors, unpack: Callable[[msgspec.Raw], Any]
+) -> BaseException:
     """Return the exception that a message stands for, a `RemoteError` if its class is not known.
 
     Args:
@@ -153,23 +154,29 @@ def lift_error(failure: Failure, known: Errors, unpack: Callable[[msgspec.Raw], 
         unpack: Decodes a value of type `Any`; raises `Mismatch` where it is none.
     """
     state = _unpacked(failure.state, unpack)
-    state = cast("dict[str, Any]", state) if isinstance(state, dict) else {}
+    state = state if _is_dict(state) else {}
     cls = known.get(failure.class_name)
-    if cls is not None and failure.args is not None:
-        arguments = _unpacked(failure.args, unpack)
-        if isinstance(arguments, list):
-            try:
-                return _rebuild(cls, tuple(cast("list[Any]", arguments)), state)
-            except (TypeError, ValueError):
-                pass  # the arguments are none that its builtin base could have
+    arguments = _unpacked(failure.args, unpack)
+    if cls is not None and _is_list(arguments):
+        # Otherwise the arguments are none that its builtin base could have.
+        with contextlib.suppress(TypeError, ValueError):
+            return _rebuild(cls, tuple(arguments), state)
     remote = RemoteError(failure.class_name, failure.message, failure.traceback)
     _annotate(remote, state)
     return remote
 
 
-def _unpacked(data: msgspec.Raw | None, unpack: Callable[[msgspec.Raw], Any]) -> Any:
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return type(value) is list
+
+
+def _is_dict(value: object) -> TypeGuard[dict[str, Any]]:
+    return type(value) is dict
+
+
+def _unpacked(data: msgspec.Raw, unpack: Callable[[msgspec.Raw], Any]) -> object:
     try:
-        return None if data is None else unpack(data)
+        return unpack(data)
     except Mismatch:
         return None
 
@@ -179,10 +186,9 @@ def _rebuild(cls: Any, arguments: tuple[Any, ...], state: dict[str, Any]) -> Bas
     while base.__module__ != "builtins":
         base = base.__base__
     error: BaseException = base.__new__(cls, *arguments)
-    try:
+    # A class whose own constructor never calls that of its base may have any arguments.
+    with contextlib.suppress(TypeError, ValueError):
         base.__init__(error, *arguments)
-    except (TypeError, ValueError):
-        pass  # a class whose own constructor never calls that of its base
     # Past the class's own __setattr__, which a frozen one has.
     cast("Any", BaseException.args).__set__(error, arguments)
     places = _places(cls)
@@ -196,10 +202,9 @@ def _rebuild(cls: Any, arguments: tuple[Any, ...], state: dict[str, Any]) -> Bas
 
 
 def _annotate(error: BaseException, state: Mapping[str, Any]) -> None:
-    notes = state.get("__notes__")
-    if isinstance(notes, list):
-        found = [note for note in cast("list[Any]", notes) if isinstance(note, str)]
-        vars(error)["__notes__"] = found
+    notes: object = state.get("__notes__")
+    if _is_list(notes):
+        vars(error)["__notes__"] = [note for note in notes if isinstance(note, str)]
 
 
 # --- As values
@@ -223,9 +228,7 @@ class Raised(Node):
         if not isinstance(value, self._cls):
             raise Mismatch.of(self.text, value)
         anything = self._anything()
-        return lower_error(
-            value, self._known, lambda part: encode(anything.lower(part, context))
-        )
+        return lower_error(value, self._known, lambda part: encode(anything.lower(part, context)))
 
     def lift(self, wire: Any, context: Context) -> Any:
         """Return the exception."""
@@ -252,11 +255,11 @@ class ExceptionClass(Node):
         """Return whether instances of a metaclass may be exception classes."""
         return issubclass(cls, type)
 
-    def lower(self, value: Any, context: Context) -> Any:
+    def lower(self, value: object, context: Context) -> Any:
         """Return the name of the class."""
-        if not isinstance(value, type) or not issubclass(value, self._cls):
-            raise Mismatch.of(self.text, value)
-        return error_name(value)
+        if isinstance(value, type) and issubclass(value, self._cls):
+            return error_name(value)
+        raise Mismatch.of(self.text, value)
 
     def lift(self, wire: Any, context: Context) -> Any:
         """Return the class of a name."""

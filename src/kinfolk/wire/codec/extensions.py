@@ -6,7 +6,7 @@ slow to import are imported when the first value of theirs is met.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import importlib
 import os
@@ -78,7 +78,7 @@ class Extension:
             Mismatch: It stands for none.
         """
         try:
-            return self.unpack(wire.data)
+            return self.unpack(bytes(wire.data))
         except _INVALID as error:
             # Without the error's text, in which there may be paths of this machine.
             raise Mismatch(f"is not a valid {class_name(self.cls)}") from error
@@ -113,7 +113,7 @@ class Extended(Node):
         self.plain = own if exact is None else frozenset()
         self.keys = Keys.NEVER if native is None else Keys.USUALLY
 
-    def lower(self, value: Any, context: Context) -> Any:
+    def lower(self, value: object, context: Context) -> Any:
         """Return the value where msgspec can be trusted with it, else an extension."""
         cls = type(value)
         if cls is self._native and (self._exact is None or self._exact(value)):
@@ -166,36 +166,37 @@ _complex: Final = struct.Struct(">dd")
 # --- Time
 
 
-def _microseconds(delta: datetime.timedelta) -> int:
+def _microseconds(delta: dt.timedelta) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
-def _pack_zone(zone: datetime.tzinfo | None) -> str | list[Any] | None:
+def _pack_zone(zone: dt.tzinfo | None) -> str | list[Any] | None:
     if zone is None:
         return None
-    if type(zone) is datetime.timezone:
+    if type(zone) is dt.timezone:
         # What it was made with: only there a name that was given differs from one computed.
         offset, *name = cast("Any", zone).__getinitargs__()
         return [_microseconds(offset), *name]
     return _zone_key(zone)
 
 
-def _zone_key(zone: datetime.tzinfo) -> str:
+def _zone_key(zone: dt.tzinfo) -> str:
     zones: Any = sys.modules.get("zoneinfo")
-    key = zone.key if zones is not None and type(zone) is zones.ZoneInfo else None
+    own = zones is not None and type(zone) is zones.ZoneInfo
+    key: str | None = cast("Any", zone).key if own else None
     if key is None:
-        kind = "one without a key" if type(zone).__name__ == "ZoneInfo" else class_name(type(zone))
+        kind = "one without a key" if own else class_name(type(zone))
         raise Mismatch(f"must have a ZoneInfo or a datetime.timezone as its zone, not {kind}")
-    return str(key)
+    return key
 
 
-def _unpack_zone(zone: str | list[Any] | None) -> datetime.tzinfo | None:
+def _unpack_zone(zone: str | list[Any] | None) -> dt.tzinfo | None:
     if zone is None:
         return None
     if isinstance(zone, str):
-        return _unpack_zoneinfo(zone.encode())
+        return cast("dt.tzinfo", _unpack_zoneinfo(zone.encode()))
     offset, *name = zone
-    return datetime.timezone(datetime.timedelta(microseconds=offset), *name)
+    return dt.timezone(dt.timedelta(microseconds=offset), *name)
 
 
 def _unpack_zoneinfo(data: bytes) -> Any:
@@ -203,13 +204,13 @@ def _unpack_zoneinfo(data: bytes) -> Any:
 
 
 class _Moment(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    value: datetime.datetime
+    value: dt.datetime
     fold: Literal[0, 1]
     zone: str | list[int | str] | None
 
 
 class _Hour(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    value: datetime.time
+    value: dt.time
     fold: Literal[0, 1]
     zone: str | list[int | str] | None
 
@@ -219,16 +220,16 @@ _moments: Final = Decoder(_Moment)
 _hours: Final = Decoder(_Hour)
 
 
-def _pack_time(value: datetime.datetime | datetime.time) -> bytes:
+def _pack_time(value: dt.datetime | dt.time) -> bytes:
     return encode([value.replace(tzinfo=None, fold=0), value.fold, _pack_zone(value.tzinfo)])
 
 
-def _unpack_datetime(data: bytes) -> datetime.datetime:
+def _unpack_datetime(data: bytes) -> dt.datetime:
     moment = _moments.decode(data)
     return moment.value.replace(tzinfo=_unpack_zone(moment.zone), fold=moment.fold)
 
 
-def _unpack_time(data: bytes) -> datetime.time:
+def _unpack_time(data: bytes) -> dt.time:
     hour = _hours.decode(data)
     return hour.value.replace(tzinfo=_unpack_zone(hour.zone), fold=hour.fold)
 
@@ -306,7 +307,7 @@ EXTENSIONS: Final = (
         10,
         "datetime.date",
         lambda value: value.isoformat().encode(),
-        lambda data: datetime.date.fromisoformat(data.decode()),
+        lambda data: dt.date.fromisoformat(data.decode()),
     ),
     Extension(11, "datetime.datetime", _pack_time, _unpack_datetime, _MOMENTS),
     Extension(12, "datetime.time", _pack_time, _unpack_time),
@@ -314,7 +315,7 @@ EXTENSIONS: Final = (
         13,
         "datetime.timedelta",
         lambda value: _pack_integers(_microseconds(value)),
-        lambda data: datetime.timedelta(microseconds=_unpack_integers(data)[0]),
+        lambda data: dt.timedelta(microseconds=_unpack_integers(data)[0]),
     ),
     Extension(
         14,
@@ -348,18 +349,18 @@ def extension_of(cls: type) -> Extension | None:
     return found if found is not None and found.cls is cls else None
 
 
-def _naive(value: datetime.time) -> bool:
+def _naive(value: dt.time) -> bool:
     return value.tzinfo is None and not value.fold
 
 
-def _naive_or_utc(value: datetime.datetime) -> bool:
-    return (value.tzinfo is None or value.tzinfo is datetime.UTC) and not value.fold
+def _naive_or_utc(value: dt.datetime) -> bool:
+    return (value.tzinfo is None or value.tzinfo is dt.UTC) and not value.fold
 
 
 _NATIVE: Final[dict[type, Callable[[Any], bool] | None]] = {
-    datetime.date: None,
-    datetime.datetime: _naive_or_utc,
-    datetime.time: _naive,
+    dt.date: None,
+    dt.datetime: _naive_or_utc,
+    dt.time: _naive,
 }
 """What msgspec encodes without loss of the classes that it decodes."""
 

@@ -164,7 +164,7 @@ def substitute(declared: Any, variables: Variables) -> Any:
     if isinstance(declared, TypeVar):
         return variables.get(declared, declared)
     free = getattr(declared, "__parameters__", ())
-    if not free or not variables or (isinstance(declared, type) and get_origin(declared) is None):
+    if not free or not variables or get_origin(declared) is None:
         return declared
     return declared[tuple(variables.get(parameter, parameter) for parameter in free)]
 

@@ -46,6 +46,6 @@ def _mentioned(declared: Any, seen: set[int]) -> Iterator[type]:
 
 
 def _is_value(cls: type) -> bool:
-    if issubclass(cls, BaseException):
+    if BaseException in cls.__mro__:
         return False
-    return has_fields(cls) or issubclass(cls, Enum) or hasattr(cls, "_fields")
+    return has_fields(cls) or hasattr(cls, "_fields") or issubclass(cls, Enum)

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import GenericAlias
+from typing import Any, Final
 
 from kinfolk.wire.codec.containers import lift_items, lower_items
+from kinfolk.wire.codec.forms import Data, kind_of, split_array, split_map, union_of
 from kinfolk.wire.codec.mismatch import Mismatch
-from kinfolk.wire.codec.node import (
-    Context,
-    Data,
-    Keys,
-    Node,
-    Part,
-    encode,
-    kind_of,
-    split_array,
-    split_map,
-)
+from kinfolk.wire.codec.node import Context, Keys, Node, Part, encode
 from kinfolk.wire.codec.text import short
 
 __all__ = ["Default", "Dict"]
+
+
+_EXACT: Final = frozenset({dict})
 
 
 class Dict(Node):
@@ -36,26 +31,28 @@ class Dict(Node):
         self._key, self._value, self._cls = key, value, cls
         self.classes = frozenset({cls})
         self._maps = key.keys is not Keys.NEVER
-        pairs, entries = list[tuple[key.wire, value.wire]], dict[key.wire, value.wire]
+        entries = GenericAlias(dict, (key.wire, value.wire))
+        pairs = GenericAlias(list, (GenericAlias(tuple, (key.wire, value.wire)),))
         if key.keys is Keys.NEVER:
             self.wire, self.arrivals = pairs, frozenset({list})
         elif key.keys is Keys.ALWAYS:
             self.wire, self.arrivals = entries, frozenset({dict})
         else:
-            self.wire, self.arrivals = pairs | entries, frozenset({list, dict})
+            self.wire, self.arrivals = union_of([pairs, entries]), frozenset({list, dict})
         if cls is dict and self._maps and not (key.lifts or value.lifts):
             self.lifts, self.still = False, frozenset({dict})
 
     def lower(self, value: Any, context: Context) -> Any:
         """Lower keys and values."""
-        if not isinstance(value, self._cls):
+        if not issubclass(type(value), self._cls):
             raise Mismatch.of(self.text, value)
         # msgspec would encode an OrderedDict in another order than its own.
-        entries: dict[Any, Any] = value if type(value) is dict else dict(value)
-        keys = lower_items(entries.keys(), self._key, context, _key, entries)
-        values = lower_items(entries.values(), self._value, context, _value, entries)
+        entries: dict[Any, Any] = value if type(value) in _EXACT else dict(value)
+        own_keys, own_values = entries.keys(), entries.values()
+        keys = lower_items(own_keys, self._key, context, _key, entries)
+        values = lower_items(own_values, self._value, context, _value, entries)
         if self._maps:
-            if isinstance(keys, KeysView) and isinstance(values, ValuesView):
+            if keys is own_keys and values is own_values:
                 return entries
             try:
                 return dict(zip(keys, values, strict=True))
@@ -65,7 +62,7 @@ class Dict(Node):
 
     def lift(self, wire: Any, context: Context) -> Any:
         """Lift keys and values."""
-        pairs: list[tuple[Any, Any]] = wire if type(wire) is list else list(wire.items())
+        pairs: list[tuple[Any, Any]] = list(wire.items()) if type(wire) in _EXACT else wire
         keys = [key for key, _ in pairs]
         values = [value for _, value in pairs]
         lifted = lift_items(keys, self._key, context, _key, keys)
@@ -108,13 +105,13 @@ class Default(Node):
     def __init__(self, text: str, entries: Dict) -> None:
         super().__init__(text)
         self._entries = entries
-        self.wire = tuple[str | None, entries.wire]
+        self.wire = GenericAlias(tuple, (str | None, entries.wire))
 
     def lower(self, value: Any, context: Context) -> Any:
         """Return the name of the factory and the lowered entries."""
-        if not isinstance(value, defaultdict):
+        if not issubclass(type(value), defaultdict):
             raise Mismatch.of(self.text, value)
-        factory = cast("defaultdict[Any, Any]", value).default_factory
+        factory = value.default_factory
         name = getattr(factory, "__name__", "") if factory is not None else None
         if _FACTORIES.get(name) is not factory:
             raise Mismatch("must have a builtin class as its default_factory, or None")

@@ -77,8 +77,8 @@ class TooDeep(Mismatch):
     def __init__(self) -> None:
         super().__init__(f"is nested too deep (limit {NESTING_LIMIT})")
 
-    def within(self, step: str) -> Mismatch:  # noqa: ARG002 - a hundred steps tell nothing
-        """Keep no path."""
+    def within(self, step: str) -> Mismatch:
+        """Keep no path: a hundred steps tell nothing."""
         return self
 
     def __reduce__(self) -> tuple[type[TooDeep], tuple[()]]:

@@ -10,36 +10,16 @@ from typing import Any, Final
 import msgspec
 from msgspec.msgpack import Decoder, Encoder
 
+from kinfolk.wire.codec.forms import UNREADABLE, Data, kind_of, kinds_of, name_of
 from kinfolk.wire.codec.mismatch import NESTING_LIMIT, Mismatch, TooDeep
 from kinfolk.wire.references import References
 
-__all__ = [
-    "Context",
-    "Data",
-    "Keys",
-    "Late",
-    "Node",
-    "Part",
-    "encode",
-    "kind_of",
-    "kinds_of",
-    "split_array",
-    "split_map",
-]
-
-Data = bytes | memoryview | msgspec.Raw
-"""MessagePack of one value."""
+__all__ = ["Context", "Keys", "Late", "Node", "Part", "encode"]
 
 Part = tuple[str, "Node", Data]
 """The step to a part of a value, the type declared for it, and the part."""
 
 encode: Final = Encoder().encode
-
-_arrays: Final = Decoder(list[msgspec.Raw])
-_maps: Final = Decoder(dict[Any, msgspec.Raw])
-
-# What a decoder raises when data is not what its type says, beside RecursionError.
-UNREADABLE: Final = (msgspec.MsgspecError, ValueError, OverflowError)
 
 
 class Keys(IntEnum):
@@ -130,7 +110,8 @@ class Node:
     def claims(self, data: Data) -> bool:
         """Return whether data has the outward form of this type."""
         kind = kind_of(data)
-        return kind in kinds_of(self) or (kind == "map" and "object" in kinds_of(self))
+        kinds = kinds_of(self.arrivals)
+        return kind in kinds or (kind == "map" and "object" in kinds)
 
     @cached_property
     def _decoder(self) -> Decoder[Any]:
@@ -178,7 +159,7 @@ class Node:
 
     def found(self, data: Data) -> str:
         """Name what stands in data in place of a value of this type."""
-        return _FOUND.get(kind_of(data), "an extension")
+        return name_of(data)
 
 
 class Late(Node):
@@ -215,89 +196,3 @@ class Late(Node):
             return self.node.read(wire, context)
         finally:
             context.depth -= 1
-
-
-# --- The outward form of MessagePack
-
-
-_FOUND: Final = {
-    "nil": "None",
-    "bool": "bool",
-    "int": "int",
-    "float": "float",
-    "text": "str",
-    "bin": "bytes",
-    "array": "list",
-    "map": "dict",
-    "reserved": "nothing",
-}
-
-_HEADS: Final = {
-    0xC0: "nil",
-    0xC1: "reserved",
-    0xC2: "bool",
-    0xC3: "bool",
-    **dict.fromkeys((0xC4, 0xC5, 0xC6), "bin"),
-    **dict.fromkeys((*range(0xC7, 0xCA), *range(0xD4, 0xD9)), "extension"),
-    **dict.fromkeys((0xCA, 0xCB), "float"),
-    **dict.fromkeys(range(0xCC, 0xD4), "int"),
-    **dict.fromkeys((*range(0xA0, 0xC0), *range(0xD9, 0xDC)), "text"),
-    **dict.fromkeys((*range(0x90, 0xA0), 0xDC, 0xDD), "array"),
-    **dict.fromkeys((*range(0x80, 0x90), 0xDE, 0xDF), "map"),
-}
-
-
-def kind_of(data: Data) -> str:
-    """Return the kind of value that data holds, from its first bytes."""
-    view = memoryview(data)
-    kind = _HEADS.get(view[0], "int")
-    if kind != "extension":
-        return kind
-    # Its code stands behind its length, which takes no, one, two or four bytes.
-    code = view[{0xC7: 2, 0xC8: 3, 0xC9: 5}.get(view[0], 1)]
-    return f"extension {code}"
-
-
-_KINDS: Final[dict[type, str]] = {
-    type(None): "nil",
-    bool: "bool",
-    int: "int",
-    float: "float",
-    list: "array",
-    tuple: "array",
-    dict: "map",
-}
-
-
-def kinds_of(node: Node) -> set[str]:
-    """Return the forms that a type has on the wire; msgspec needs those of a union to differ."""
-    kinds: set[str] = set()
-    for arrival in node.arrivals:
-        if isinstance(arrival, int):
-            kinds.add(f"extension {arrival}")
-        elif issubclass(arrival, msgspec.Struct):
-            config = arrival.__struct_config__
-            if config.array_like:
-                kinds |= {"array", "struct"}
-            else:
-                kinds |= {"map", "struct"} if config.tag is None else {"object"}
-        else:
-            # Whatever has no kind of its own stands in MessagePack as text.
-            kinds.add(_KINDS.get(arrival, "text"))
-    return kinds
-
-
-def split_array(data: Data) -> list[msgspec.Raw]:
-    """Return the items of an array; none if it is something else."""
-    try:
-        return _arrays.decode(data)
-    except UNREADABLE:
-        return []
-
-
-def split_map(data: Data) -> dict[Any, msgspec.Raw]:
-    """Return the entries of a map; none if it is something else."""
-    try:
-        return _maps.decode(data)
-    except UNREADABLE:
-        return {}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final, Union
+from types import GenericAlias
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import astuple
 
 from kinfolk.wire.codec.containers import Row
 from kinfolk.wire.codec.fields import Field
+from kinfolk.wire.codec.forms import Data, kind_of, split_map, union_of
 from kinfolk.wire.codec.mismatch import Mismatch
-from kinfolk.wire.codec.node import Context, Data, Keys, Node, Part, kind_of, split_map
+from kinfolk.wire.codec.node import Context, Keys, Node, Part
 from kinfolk.wire.codec.text import class_name
 
 __all__ = ["Entries", "Named", "Object", "Record", "qualified"]
@@ -33,6 +35,8 @@ class Record:
     def __init__(self, cls: type, fields: Sequence[Field], nodes: Sequence[Node]) -> None:
         self.cls = cls
         self.tag = qualified(cls)
+        # msgspec decodes a tag that is not ASCII only once its UTF-8 is cached in the string.
+        msgspec.msgpack.encode(self.tag)
         self._names = tuple(field.name for field in fields)
         self._row = Row(nodes, [f".{name}" for name in self._names])
         self._get = _getter(self._names)
@@ -76,6 +80,13 @@ def mirror(name: str, names: Sequence[str], nodes: Sequence[Node], **config: Any
         gc=False,
         **config,
     )
+
+
+def member(name: str, node: Node, *, required: bool) -> Any:
+    """Return the definition of a struct's field, which if not required may be left out."""
+    if required:
+        return name, node.wire
+    return name, union_of([node.wire, msgspec.UnsetType]), msgspec.UNSET
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
@@ -156,11 +167,11 @@ class Object(Node):
         self._by_class = {record.cls: record for record in records}
         self._by_mirror = {record.mirror: record for record in records}
         self._by_tag = {record.tag: record for record in records}
-        self.wire = Union[tuple(self._by_mirror)]
+        self.wire = union_of(self._by_mirror)
         self.arrivals = frozenset(self._by_mirror)
         self.classes = frozenset(self._by_class)
 
-    def lower(self, value: Any, context: Context) -> Any:
+    def lower(self, value: object, context: Context) -> Any:
         """Return the mirror of an instance."""
         record = self._by_class.get(type(value))
         if record is None:
@@ -209,7 +220,7 @@ class Named(Node):
         self._cls = cls
         self._row = Row(nodes, [f".{name}" for name in names])
         self.classes = frozenset({cls})
-        self.wire = tuple.__class_getitem__(tuple(node.wire for node in nodes))
+        self.wire = GenericAlias(tuple, tuple(node.wire for node in nodes))
         self.keys = min((node.keys for node in nodes), default=Keys.ALWAYS)
 
     def lower(self, value: Any, context: Context) -> Any:
@@ -240,9 +251,7 @@ class Entries(Node):
         self.wire = msgspec.defstruct(
             "Entries",
             [
-                (f"f{index}", node.wire)
-                if name in required
-                else (f"f{index}", Union[node.wire, msgspec.UnsetType], msgspec.UNSET)
+                member(f"f{index}", node, required=name in required)
                 for index, (name, node) in enumerate(nodes.items())
             ],
             rename={f"f{index}": name for index, name in enumerate(nodes)},
@@ -254,7 +263,7 @@ class Entries(Node):
 
     def lower(self, value: Any, context: Context) -> Any:
         """Return a dict of the lowered entries."""
-        if not isinstance(value, dict):
+        if not issubclass(type(value), dict):
             raise Mismatch.of(self.text, value)
         entries: dict[Any, Any] = value
         lowered: dict[str, Any] = {}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, Flag
-from typing import Any, Final, Literal, Union
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec.msgpack import Ext
 
 from kinfolk.wire.codec.extensions import BIG
+from kinfolk.wire.codec.forms import Data, kind_of, name_of, union_of
 from kinfolk.wire.codec.mismatch import Mismatch
-from kinfolk.wire.codec.node import Context, Data, Keys, Node, kind_of
+from kinfolk.wire.codec.node import Context, Keys, Node
 from kinfolk.wire.codec.text import describe, short
 
 __all__ = [
@@ -53,7 +54,7 @@ class Leaf(Node):
         self.classes = self.plain = self.still = exact
         self.lifts = int in exact
         self.arrivals = exact | {BIG.code} if self.lifts else exact
-        self.wire = Union[tuple(sorted(exact, key=repr)) + ((Ext,) if self.lifts else ())]  # noqa: UP007
+        self.wire = union_of([*sorted(exact, key=repr), *((Ext,) if self.lifts else ())])
         self.keys = Keys.USUALLY if self.lifts else Keys.ALWAYS
 
     def lower(self, value: Any, context: Context) -> Any:
@@ -141,7 +142,7 @@ class Never(Node):
     """`NoReturn` and `Never`, which have no values."""
 
     wire = type(None)
-    classes: frozenset[type] = frozenset()
+    classes = frozenset[type]()
     arrivals = frozenset({type(None)})
 
     def lower(self, value: Any, context: Context) -> Any:
@@ -162,13 +163,13 @@ class Choice(Node):
     lifts = False
     keys = Keys.ALWAYS
 
-    def __init__(self, text: str, values: tuple[Any, ...]) -> None:
+    def __init__(self, text: str, values: tuple[object, ...]) -> None:
         super().__init__(text)
-        self.wire = Literal[values]
+        self.wire = Literal[values]  # pyright: ignore[reportInvalidTypeForm]
         self._values = frozenset((type(value), value) for value in values)
         self.classes = self.arrivals = self.still = frozenset(map(type, values))
 
-    def lower(self, value: Any, context: Context) -> Any:
+    def lower(self, value: object, context: Context) -> Any:
         """Return the value itself."""
         cls = type(value)
         if cls not in self.still or (cls, value) not in self._values:
@@ -177,7 +178,7 @@ class Choice(Node):
 
     def found(self, data: Data) -> str:
         """Show the value, where it is of a class that could have been right."""
-        return _shown(self, data)
+        return _shown(data)
 
 
 class Numbered(Node):
@@ -186,14 +187,16 @@ class Numbered(Node):
     keys = Keys.ALWAYS
     arrivals = frozenset({int})
 
-    def __init__(self, text: str, values: tuple[Any, ...]) -> None:
+    def __init__(self, text: str, values: tuple[object, ...]) -> None:
         super().__init__(text)
         self.wire = Literal[tuple(range(len(values)))]
         self.classes = frozenset(map(type, values))
         self._values = values
-        self._numbers = {(type(value), value): number for number, value in enumerate(values)}
+        self._numbers: dict[tuple[type, object], int] = {
+            (type(value), value): number for number, value in enumerate(values)
+        }
 
-    def lower(self, value: Any, context: Context) -> Any:
+    def lower(self, value: object, context: Context) -> Any:
         """Return its position."""
         cls = type(value)
         number = self._numbers.get((cls, value)) if cls in (self.classes or ()) else None
@@ -244,7 +247,7 @@ class Members(Node):
 
     def found(self, data: Data) -> str:
         """Show the name that is none of a member."""
-        return _shown(self, data)
+        return _shown(data)
 
 
 class Bits(Node):
@@ -279,11 +282,11 @@ class Bits(Node):
         return flags
 
 
-def _shown(node: Node, data: Data) -> str:
-    found = node.__class__.__mro__[1].found(node, data)
+def _shown(data: Data) -> str:
+    """Show a text or a number, and name anything else."""
     if kind_of(data) in {"text", "int"}:
         return short(msgspec.msgpack.decode(data))
-    return found
+    return name_of(data)
 
 
 def enumeration(cls: type[Enum]) -> Node:

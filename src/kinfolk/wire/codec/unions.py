@@ -7,15 +7,14 @@ Otherwise each stands in an array behind its position in the union.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
-from operator import or_
-from typing import Any, Final, Union
+from typing import Any, Final
 
 import msgspec
 from msgspec.msgpack import Ext
 
+from kinfolk.wire.codec.forms import Data, kinds_of, split_array, union_of
 from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
-from kinfolk.wire.codec.node import Context, Data, Node, Part, kinds_of, split_array
+from kinfolk.wire.codec.node import Context, Node, Part
 from kinfolk.wire.codec.scalars import Leaf
 
 __all__ = ["unite"]
@@ -35,7 +34,7 @@ def unite(text: str, nodes: Sequence[Node]) -> Node:
 def _fold(text: str, nodes: list[Node]) -> list[Node]:
     """Make one leaf of all leaves; bytes stay alone, which msgspec cannot tell from text."""
     leaves = [node for node in nodes if isinstance(node, Leaf)]
-    classes = reduce(or_, (leaf.plain for leaf in leaves), frozenset[type]())
+    classes = frozenset[type]().union(*(leaf.plain for leaf in leaves))
     if str in classes:
         leaves = [leaf for leaf in leaves if bytes not in leaf.plain]
         classes = classes - {bytes}
@@ -51,7 +50,7 @@ def _clash(nodes: Sequence[Node]) -> bool:
     tags: set[object] = set()
     objects = False
     for node in nodes:
-        kinds = kinds_of(node)
+        kinds = kinds_of(node.arrivals)
         if "object" in kinds:
             own = {
                 arrival.__struct_config__.tag
@@ -91,7 +90,7 @@ class _Union(Node):
                 self._positions[cls] = found
         return found
 
-    def _lower(self, value: Any, context: Context) -> tuple[int, Any]:
+    def _lower(self, value: object, context: Context) -> tuple[int, Any]:
         candidates = self._candidates(type(value))
         if len(candidates) == 1:
             try:
@@ -116,7 +115,7 @@ class Direct(_Union):
 
     def __init__(self, text: str, nodes: Sequence[Node]) -> None:
         super().__init__(text, nodes)
-        self.wire = Union[tuple(node.wire for node in nodes)]
+        self.wire = union_of(node.wire for node in nodes)
         self.arrivals = frozenset[type | int]().union(*(node.arrivals for node in nodes))
         self.plain = frozenset[type]().union(*(node.plain for node in nodes))
         self.still = frozenset[type]().union(*(node.still for node in nodes))
@@ -128,12 +127,11 @@ class Direct(_Union):
         """Lower it as the member it belongs to."""
         return self._lower(value, context)[1]
 
-    def lift(self, wire: Any, context: Context) -> Any:
+    def lift(self, wire: object, context: Context) -> Any:
         """Lift it as the member that its form tells."""
-        cls = type(wire)
-        if cls in self.still:
+        if type(wire) in self.still:
             return wire
-        node = self._by_arrival.get(wire.code if cls is Ext else cls)
+        node = self._by_arrival.get(wire.code if isinstance(wire, Ext) else type(wire))
         if node is None:
             raise Mismatch.wrong(self.text, "an extension")
         try:
@@ -163,7 +161,7 @@ class Tagged(_Union):
             )
             for position, node in enumerate(nodes)
         ]
-        self.wire = Union[tuple(self._members)]
+        self.wire = union_of(self._members)
         self.arrivals = frozenset(self._members)
         self._by_member = dict(zip(self._members, self.nodes, strict=True))
 

@@ -1,0 +1,405 @@
+"""The channel: threads, forks, interruptions, and connections that break."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.folders import short_folder
+from support.programs import Program
+from support.samples.manager import JobProxy, SampleManager
+from support.serving import Served, serve, serve_here
+from support.threads import Run, run_all, until
+
+from kinfolk.client import SocketChannel
+from kinfolk.errors import ConnectionClosed, ConnectionLost, NotRunning, ObjectGone, ProtocolError
+from kinfolk.wire.frames import FrameBuffer, decode_request, encode
+from kinfolk.wire.handshake import Identity, ServerHandshake
+from kinfolk.wire.messages import Call, Result
+
+# Forking with threads about is what these tests are for.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Make a folder with a short path."""
+    with short_folder() as path:
+        yield path
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def served(request: pytest.FixtureRequest, folder: Path) -> Iterator[Served]:
+    """Run a server in a process of its own."""
+    with serve(request.param, folder) as found:
+        yield found
+
+
+@pytest.fixture
+def manager(served: Served) -> Iterator[SampleManager]:
+    """Connect to it."""
+    with served.open() as found:
+        yield found
+
+
+def channel_of(manager: SampleManager) -> SocketChannel:
+    """Return what carries a manager's calls."""
+    assert isinstance(manager._channel, SocketChannel)
+    return manager._channel
+
+
+# --- Threads
+
+
+def test_a_call_does_not_wait_for_another_threads(manager: SampleManager) -> None:
+    """While one thread's call runs, others are answered."""
+    station = manager.station()
+    slow = [Run(station.stay) for _ in range(5)]
+    assert station.until_inside(5)
+    assert manager.frontier().limit == 500
+    station.leave_all()
+    for run in slow:
+        run.result()
+
+
+def test_threads_get_their_own_answers(manager: SampleManager) -> None:
+    """Any number of threads may use one manager and one proxy."""
+    trouble = manager.trouble()
+
+    def talk(name: int) -> None:
+        for number in range(50):
+            word = f"{name}-{number}".encode() * (name + 1)
+            assert trouble.echo(word) == word
+
+    run_all(*(functools.partial(talk, name) for name in range(8)))
+
+
+def test_all_connections_are_one_session(served: Served, manager: SampleManager) -> None:
+    """What one thread has on the server stays when its connection is busy, or closed."""
+    station = manager.station()
+    station.enrol("me")
+    slow = [Run(station.stay) for _ in range(20)]
+    assert station.until_inside(20)
+    with served.open() as other:
+        assert other.station().present() == ["me"]
+        station.leave_all()
+        for run in slow:
+            run.result()
+        assert len(channel_of(manager)._idle) < 20, "those that are not needed are closed"
+        assert other.station().present() == ["me"]
+        manager.close()
+        assert other.station().until("me", here=False)
+
+
+def test_the_first_calls_of_two_threads_are_one_session(served: Served, folder: Path) -> None:
+    """Also where no connection was there to present the session of."""
+    with served.open() as manager, served.open() as other:
+        channel = channel_of(manager)
+        channel.start_afresh()  # as after a fork
+        station = manager.station()
+        run_all(*(functools.partial(station.enrol, f"thread {n}") for n in range(8)))
+        assert len(other.station().present()) == 8
+        manager.close()
+        for number in range(8):
+            assert other.station().until(f"thread {number}", here=False)
+
+
+# --- Interruptions
+
+
+@contextmanager
+def interrupted_when(manager: SampleManager, waiting: int) -> Iterator[None]:
+    """Send this process a SIGINT once so many calls wait at the server."""
+
+    def interrupt() -> None:
+        assert manager.station().until_waiting(waiting)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    run = Run(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        yield
+    run.result()
+
+
+def test_an_interrupted_call_leaves_nothing_behind(served: Served, manager: SampleManager) -> None:
+    """The next call gets its own answer, the session lives on, and the call waits no more."""
+    station = manager.station()
+    station.enrol("me")
+    with served.open() as other:
+        with interrupted_when(other, waiting=1):
+            station.knock()
+        assert manager.frontier().limit == 500
+        assert station.present() == ["me"]
+        until(lambda: other.station().waiting() == 0)
+        assert other.station().present() == ["me"]
+
+
+def test_an_interruption_when_the_server_is_gone_is_still_one(
+    served: Served, manager: SampleManager
+) -> None:
+    """What cannot be saved does not hide the interruption."""
+    station = manager.station()
+
+    def interrupt() -> None:
+        with served.open() as other:
+            assert other.station().until_waiting(1)
+        served.program.signal(signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    run = Run(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        station.knock()
+    run.result()
+    served.program.signal(signal.SIGCONT)
+
+
+# --- Connections that break
+
+
+def test_a_call_under_way_when_the_server_dies_is_lost(
+    served: Served, manager: SampleManager
+) -> None:
+    """Whether it ran is not known, and the next call says that no server runs."""
+    station = manager.station()
+    run = Run(station.knock)
+    with served.open() as other:
+        assert other.station().until_waiting(1)
+        served.program.kill()
+        with pytest.raises(ConnectionLost) as caught:
+            run.result()
+        assert caught.value.executed == "unknown"
+        with pytest.raises(NotRunning, match="kinfolk serve"):
+            manager.frontier().pop()
+
+
+def test_idle_connections_die_together(folder: Path) -> None:
+    """A server's death costs one failed call, however many connections there were."""
+    with serve("unix", folder) as served, served.open() as manager:
+        station = manager.station()
+        runs = [Run(station.stay) for _ in range(4)]
+        assert station.until_inside(4)
+        station.leave_all()
+        for run in runs:
+            run.result()
+        served.program.kill()
+        with pytest.raises(ConnectionLost) as caught:
+            manager.frontier().pop()
+        assert caught.value.executed == "no"
+        with pytest.raises(NotRunning):
+            manager.frontier().pop()
+
+
+def test_a_restarted_server_is_reached_again(folder: Path) -> None:
+    """Entries go by name; objects of the old server are gone."""
+    with serve("unix", folder) as served:
+        manager = served.open()
+        frontier, job = manager.frontier(), manager.job("old")
+        served.program.kill()
+    with pytest.raises(ConnectionLost):
+        frontier.pop()
+    with serve_here("unix", folder, url=served.url):
+        assert frontier.limit == 500
+        with pytest.raises(ObjectGone):
+            job.describe()
+        manager.close()
+
+
+def answer(sock: socket.socket, off_by: int) -> None:
+    """Serve one call, and answer it, or another one, with its distance from that one."""
+    identity = Identity.of(SampleManager._offer)
+    handshake = ServerHandshake(identity, key=None, admit=lambda *_: b"token")
+    while handshake.peer is None:
+        sock.sendall(handshake.receive(sock.recv(4096)))
+    [message] = FrameBuffer().receive(sock.recv(4096))
+    request = decode_request(message)
+    assert isinstance(request, Call)
+    value = msgspec.Raw(msgspec.msgpack.encode(off_by))
+    sock.sendall(encode(Result(request.call + off_by, value)))
+
+
+def test_a_wrong_answer_is_not_taken_for_the_right_one(folder: Path) -> None:
+    """A server that answers another call breaks the protocol, and its connection is given up."""
+
+    def misbehave(listener: socket.socket) -> None:
+        with listener.accept()[0] as first:
+            answer(first, off_by=1)
+            # The client has opened this one before it closes the first.
+            with listener.accept()[0] as second:
+                answer(second, off_by=0)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "x"))
+        listener.listen()
+        run = Run(lambda: misbehave(listener))
+        with SampleManager.open(folder / "x") as manager:
+            with pytest.raises(ProtocolError, match="a call that nobody made"):
+                manager.frontier().limit  # noqa: B018 - a property that calls
+            assert manager.frontier().limit == 0
+        run.result()
+
+
+# --- Closing
+
+
+def test_after_closing_every_call_says_so(manager: SampleManager) -> None:
+    """A closed manager does not come back by itself."""
+    frontier = manager.frontier()
+    manager.close()
+    manager.close()
+    with pytest.raises(ConnectionClosed, match="open the manager again"):
+        frontier.pop()
+    with pytest.raises(ConnectionClosed):
+        manager.job("late")
+
+
+def test_closing_ends_the_calls_of_other_threads(served: Served, manager: SampleManager) -> None:
+    """They fail at once, and their sessions' end is seen at the server."""
+    station = manager.station()
+    station.enrol("me")
+    run = Run(station.knock)
+    with served.open() as other:
+        assert other.station().until_waiting(1)
+        manager.close()
+        with pytest.raises(ConnectionClosed, match="was closed during the call"):
+            run.result()
+        assert other.station().until("me", here=False)
+
+
+def test_a_manager_that_nobody_has_any_more_is_closed(served: Served) -> None:
+    """Leaving it, and its proxies, is as good as closing."""
+    with served.open() as other:
+        manager = served.open()
+        station = manager.station()
+        station.enrol("me")
+        assert other.station().until("me", here=True)
+        del manager, station
+        gc.collect()
+        assert other.station().until("me", here=False)
+
+
+# --- References
+
+
+def test_a_proxy_that_dies_lets_its_object_go(manager: SampleManager) -> None:
+    """The server hears of it with the next call."""
+    job = manager.job("short-lived")
+    members, number = job._members, job._target
+    assert isinstance(number, int)
+    del job
+    manager.frontier().pop()
+    ghost = JobProxy(channel_of(manager), number, members)
+    with pytest.raises(ObjectGone):
+        ghost.describe()
+
+
+# --- Forks
+
+
+def in_child(action: object) -> int:
+    """Run something in a forked child, and return its exit code."""
+    assert callable(action)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_forked_child_has_a_session_of_its_own(served: Served, manager: SampleManager) -> None:
+    """Parent and child may go on calling through the same proxies."""
+    station = manager.station()
+    station.enrol("parent")
+
+    def act() -> None:
+        station.enrol("child")
+        assert station.present() == ["child", "parent"]
+
+    assert in_child(act) == 0
+    with served.open() as other:
+        assert other.station().until("child", here=False)
+        assert other.station().present() == ["parent"]
+    assert manager.frontier().limit == 500
+
+
+def test_what_a_child_drops_is_not_dropped_for_its_parent(manager: SampleManager) -> None:
+    """References are the parent's; the child has copies that mean nothing."""
+    job = manager.job("parents")
+
+    def act() -> None:
+        with pytest.raises(ObjectGone):
+            job.describe()
+        job.__del__()  # the child's copy dies
+        assert manager.frontier().limit == 500
+
+    assert in_child(act) == 0
+    assert job.describe() == "parents x3"
+
+
+def test_a_fork_while_other_threads_call(manager: SampleManager) -> None:
+    """The child does not touch what the parent's threads are doing."""
+    station = manager.station()
+    slow = [Run(station.stay) for _ in range(3)]
+    assert station.until_inside(3)
+
+    def act() -> None:
+        assert manager.frontier().limit == 500
+        manager.close()
+
+    assert in_child(act) == 0
+    station.leave_all()
+    for run in slow:
+        run.result()
+
+
+FAMILY = """
+import os, signal, sys
+from support.samples.manager import SampleManager
+
+manager = SampleManager.open(sys.argv[1], authkey=sys.argv[2] or None)
+manager.station().enrol("parent")
+child = os.fork()
+if child == 0:
+    signal.pause()
+print(child, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_killed_parent_is_noticed_while_its_child_lives(
+    served: Served, manager: SampleManager
+) -> None:
+    """The child closed the sockets that it inherited, so the parent's end is seen."""
+    with Program("-c", FAMILY, served.url, served.key or "") as parent:
+        child = int(parent.line())
+        try:
+            parent.process.kill()
+            assert manager.station().until("parent", here=False)
+            os.kill(child, 0)
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_an_inherited_socket_is_closed_before_the_child_does_anything(
+    manager: SampleManager,
+) -> None:
+    """Not at its first call, which may never come."""
+    [connection] = channel_of(manager)._idle
+    number = connection._sock.fileno()
+
+    def act() -> None:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(number)
+
+    assert in_child(act) == 0

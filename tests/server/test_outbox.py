@@ -1,0 +1,117 @@
+"""The way out of a connection: order, and threads that do not wait for each other's clients."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from support.programs import PATIENCE
+
+from kinfolk.server.outbox import Outbox
+
+LARGE = bytes(4 * 2**20)
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """Return two connected sockets."""
+    left, right = socket.socketpair()
+    with left, right:
+        right.settimeout(PATIENCE)
+        yield left, right
+
+
+def elsewhere(action: Callable[[], object]) -> threading.Thread:
+    """Run something in another thread."""
+    thread = threading.Thread(target=action)
+    thread.start()
+    return thread
+
+
+def read(sock: socket.socket, count: int) -> bytes:
+    """Read so many bytes."""
+    data = bytearray()
+    while len(data) < count:
+        data += sock.recv(2**20)
+    return bytes(data)
+
+
+def test_frames_go_out_in_their_order(pair: Pair) -> None:
+    """What one thread sends arrives in the order in which it was sent."""
+    outbox = Outbox(pair[0], broken=list)
+    assert all(outbox.send(bytes([n])) for n in range(50))
+    assert read(pair[1], 50) == bytes(range(50))
+
+
+def test_another_thread_never_waits_for_the_client(pair: Pair) -> None:
+    """What the socket does not take at once is sent later, in order and whole."""
+    outbox = Outbox(pair[0], broken=list)
+    thread = elsewhere(lambda: [outbox.send(frame) for frame in (LARGE, b"second", b"third")])
+    thread.join(PATIENCE)
+    assert not thread.is_alive(), "it waited although nobody reads"
+    assert read(pair[1], len(LARGE) + 11) == LARGE + b"secondthird"
+    assert outbox.send(b"fourth")
+    assert read(pair[1], 6) == b"fourth"
+
+
+def test_an_answer_from_elsewhere_does_not_split_a_frame(pair: Pair) -> None:
+    """While the connection's thread sends a long frame, others leave theirs to it."""
+    done: list[threading.Thread] = []
+
+    def serve() -> None:
+        outbox = Outbox(pair[0], broken=list)
+
+        def interrupt() -> None:
+            # By now the other thread is in the middle of the long frame, or past it.
+            pair[1].recv(1, socket.MSG_PEEK)
+            outbox.send(b"short")
+
+        done.append(elsewhere(interrupt))
+        outbox.send(LARGE)
+
+    done.append(elsewhere(serve))
+    assert read(pair[1], len(LARGE) + 5) == LARGE + b"short"
+    for thread in done:
+        thread.join(PATIENCE)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_broken_connection_is_told_once_and_takes_no_more(pair: Pair, own: bool) -> None:
+    """Whichever thread finds out says so, and later frames are refused."""
+    told: list[str] = []
+    outbox = Outbox(pair[0], broken=lambda: told.append("broken"))
+    pair[1].close()
+    if own:
+        assert not outbox.send(b"frame")
+    else:
+        elsewhere(lambda: outbox.send(b"frame")).join(PATIENCE)
+    assert not outbox.send(b"frame")
+    assert told == ["broken"]
+
+
+def test_without_a_thread_to_leave_it_to_the_connection_is_broken(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame that was sent in part only must not be followed by another."""
+    told: list[str] = []
+    outbox = Outbox(pair[0], broken=lambda: told.append("broken"))
+    sent: list[bool] = []
+    patched = threading.Event()
+
+    def send() -> None:
+        patched.wait(PATIENCE)
+        sent.append(outbox.send(LARGE))
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    thread = elsewhere(send)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    patched.set()
+    thread.join(PATIENCE)
+    assert sent == [False]
+    assert told == ["broken"]
