@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 from kinfolk.declare import shared_mark
 from kinfolk.host.turns import Turn, turn_of
 
-__all__ = ["instrument", "takes_turns"]
+__all__ = ["instrument", "takes_turns", "without_turns"]
 
 _WRAPPED = "__kinfolk_turns__"
 
@@ -96,8 +96,14 @@ def _function(
             turn.leave()
         return _steps(result, turn, label) if streams else result
 
-    setattr(in_turn, _WRAPPED, True)
+    setattr(in_turn, _WRAPPED, function)
     return in_turn
+
+
+def without_turns(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a wrapped method wraps, and any other as it is."""
+    wrapped: Callable[..., Any] = getattr(function, _WRAPPED, function)
+    return wrapped
 
 
 # --- Iterators

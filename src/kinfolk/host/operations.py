@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from types import FunctionType
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from kinfolk.errors import NoSuchMember, ResultError
+from kinfolk.host.instrument import without_turns
 from kinfolk.host.waiters import deferred_of
 from kinfolk.wire.members import Member, Members
 from kinfolk.wire.narrowing import origin_of
@@ -107,37 +109,44 @@ def _run_of(proxy_class: type, name: str, label: str) -> Run:
 
 
 def _method(name: str) -> Run:
-    deferred = _Deferred(name)
+    bare = _Bare(name)
 
     def run(obj: object, args: list[object], kwargs: dict[str, object]) -> Any:
-        raw = deferred[type(obj)]
-        if raw is None:
+        function = bare[type(obj)]
+        if function is None:
             return getattr(obj, name)(*args, **kwargs)
-        return raw(obj, *args, **kwargs)
+        return function(obj, *args, **kwargs)
 
     return run
 
 
 def _special_method(name: str) -> Run:
-    deferred = _Deferred(name)
+    bare = _Bare(name)
 
     def run(obj: object, args: list[object], kwargs: dict[str, object]) -> Any:
         cls = type(obj)
         # As Python does: what stands in the instance does not count.
-        return (deferred[cls] or getattr(cls, name))(obj, *args, **kwargs)
+        return (bare[cls] or getattr(cls, name))(obj, *args, **kwargs)
 
     return run
 
 
-class _Deferred(dict[type, Callable[..., Any] | None]):
-    """What `@deferred` decorates under one name, class by class; looking it up takes longer."""
+class _Bare(dict[type, Callable[..., Any] | None]):
+    """The methods of one name as their authors wrote them, class by class; None for what is none.
+
+    A call through the host has its turn already, and waits by itself. Looking it up takes longer.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
 
     def __missing__(self, cls: type) -> Callable[..., Any] | None:
-        return self.setdefault(cls, deferred_of(getattr(cls, self._name, None)))
+        found = inspect.getattr_static(cls, self._name, None)
+        if not isinstance(found, FunctionType):
+            return self.setdefault(cls, None)
+        function = without_turns(found)
+        return self.setdefault(cls, deferred_of(function) or function)
 
 
 def _in_place(name: str, label: str) -> Run:
