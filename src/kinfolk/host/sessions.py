@@ -13,7 +13,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from kinfolk.errors import CallTimeout, ConnectionClosed, LimitExceeded, ProtocolError
 from kinfolk.host.limits import Limits
@@ -27,6 +27,7 @@ from kinfolk.wire.messages import Call, Next, Release, Reply, Request, Result, S
 __all__ = ["Answer", "Link", "Session"]
 
 Answer: TypeAlias = Callable[[Reply], object]
+R = TypeVar("R", Call, Next)
 
 _logger = logging.getLogger(__name__)
 
@@ -134,9 +135,9 @@ class Link:
         """
         match request:
             case Call():
-                self._serve(request.call, lambda: self._service.call(request), answer)
+                self._serve(request, self._service.call, answer)
             case Next():
-                self._serve(request.call, lambda: self._service.next(request), answer)
+                self._serve(request, self._service.next, answer)
             case Release():
                 self._service.release(request.targets)
             case Withdraw():
@@ -159,23 +160,22 @@ class Link:
 
     # --- Inside
 
-    def _serve(self, call: int, carry_out: Callable[[], Outcome], answer: Answer) -> None:
-        with self._lock:
-            if self._closed:
-                return
-            self._running[call] = False
+    def _serve(self, request: R, carry_out: Callable[[R], Outcome], answer: Answer) -> None:
+        # No lock to begin with: what others do meanwhile is seen when the call has to wait.
+        if self._closed:
+            return
+        self._running[request.call] = False
         try:
-            outcome = carry_out()
+            outcome = carry_out(request)
         except BaseException:
-            self._running.pop(call, None)
+            self._running.pop(request.call, None)
             raise
         if isinstance(outcome, Waiting):
             self._wait(outcome, answer)
             return
         with self._lock:
-            self._running.pop(call, None)
-            closed = self._closed
-        if not closed:
+            self._running.pop(request.call, None)
+        if not self._closed:
             answer(outcome)
 
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
