@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from kinfolk.server import Server
     from kinfolk.server.process import ServerProcess
 
-__all__ = ["Manager", "check_key"]
+__all__ = ["Manager", "check_key", "make_server", "type_of"]
 
 _SHORTEST_KEY: Final = 8
 
@@ -168,10 +168,19 @@ class Manager(BaseManager):
 
     # --- Being a server
 
-    def get_server(self) -> Server:  # type: ignore[override]  # theirs serves pickles
-        """Make the objects and listen at the address; `serve_forever` of the result serves."""
+    def get_server(self, *, insecure: bool = False) -> Server:  # type: ignore[override]  # theirs serves pickles
+        """Make the objects and listen at the address; `serve_forever` of the result serves.
+
+        Args:
+            insecure: Listen also where others can read along.
+
+        Raises:
+            AlreadyRunning: Another server listens there.
+            AddressError: The address cannot be used, or only if `insecure`.
+        """
         place = self._found_place()
-        return self._make_server(place, _key_for(place, self._key))
+        key = _key_for(place, self._key)
+        return make_server(type(self), place, key, insecure=insecure)
 
     def start(
         self, initializer: Callable[..., object] | None = None, initargs: Iterable[Any] = ()
@@ -187,7 +196,7 @@ class Manager(BaseManager):
         place = self._place or private_address(self._offer.server)
         key = _key_for(place, self._key)
         # It has to be done before shutdown loses patience.
-        make = functools.partial(self._make_server, place, key, grace=self._timeout / 2)
+        make = functools.partial(make_server, type(self), place, key, grace=self._timeout / 2)
         child = ServerProcess(self._context, make, initializer, initargs)
         # At the latest when this process exits, or nobody has the manager any more.
         self._end_child = Finalize(self, child.stop, args=(self._timeout,), exitpriority=0)
@@ -208,12 +217,6 @@ class Manager(BaseManager):
         """Wait until the child process has ended, for so many seconds."""
         if self._child is not None:
             self._child.join(timeout)
-
-    @classmethod
-    def _make_server(cls, place: Address, key: bytes | None, grace: float = 1.0) -> Server:
-        from kinfolk.server import Server  # noqa: PLC0415 - see the module's docstring
-
-        return Server(cls._offer, _entries(cls._offer), place, key=key, grace=grace)
 
     # --- Being both
 
@@ -294,6 +297,33 @@ class Manager(BaseManager):
         if self._place is None:
             self._place = resolve_address(None, self._offer.server)
         return self._place
+
+
+def type_of(manager: type[Manager]) -> ManagerType:
+    """Return what a generated class says of itself."""
+    # A method could not say it: its name might be an entry's.
+    return manager._offer  # pyright: ignore[reportPrivateUsage]
+
+
+def make_server(
+    manager: type[Manager],
+    address: Address,
+    key: bytes | None,
+    *,
+    insecure: bool = False,
+    grace: float = 1.0,
+) -> Server:
+    """Make what a manager offers, and a server for it that listens at an address.
+
+    Raises:
+        SpecMismatch: The generated class no longer fits its spec.
+        AlreadyRunning: Another server listens there.
+        AddressError: The address cannot be used, or not without a key or `insecure`.
+    """
+    from kinfolk.server import Server  # noqa: PLC0415 - see the module's docstring
+
+    offer = type_of(manager)
+    return Server(offer, _entries(offer), address, key=key, insecure=insecure, grace=grace)
 
 
 def _key_of_environment() -> bytes | None:

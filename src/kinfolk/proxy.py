@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
-from kinfolk.errors import NotSupported
+from kinfolk.errors import ArgumentError, NotSupported
 from kinfolk.wire.references import SharedType
 from kinfolk.wire.unset import UNSET
 
@@ -64,6 +64,13 @@ class Proxy(BaseProxy):
 
     def _call(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
         return self._channel.call(self._target, self._members[name], arguments or {})
+
+    def _compare(self, name: str, arguments: Mapping[str, object]) -> Any:
+        """Call `__eq__` or `__ne__`, which take any object: one that cannot travel is another."""
+        try:
+            return self._call(name, arguments)
+        except ArgumentError:
+            return NotImplemented
 
     def _callmethod(
         self, methodname: str, args: tuple[Any, ...] = (), kwds: Mapping[str, Any] | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 from support.models import attribute, entry, expression, method, parameter, shared, signature, spec
 
 from kinfolk.codegen.fingerprint import fingerprint
-from kinfolk.spec.model import Location, Name, Spec, TypeParameter
+from kinfolk.spec.model import Location, Name, Parameter, Spec, TypeParameter
 
 RUN = method("run", parameter("url", "str"), parameter("n", default="3"), result="bool", doc="Run.")
 LIMIT = attribute("limit", "int", "int | str", doc="The limit.")
@@ -16,14 +18,14 @@ ENTRIES = (entry("one", "@Job"), entry("job", "@Job", parameter("n")))
 BASE = spec(JOB, entries=ENTRIES, doc="Jobs.", values=(Name("app.spec", "Page"),))
 
 
-def with_job(**changes: object) -> Spec:
+def with_job(**changes: Any) -> Spec:
     """Return the spec with another class `Job`."""
     return attrs.evolve(BASE, classes=(attrs.evolve(JOB, **changes),))
 
 
-def with_run(*parameters: object, **changes: object) -> Spec:
+def with_run(*parameters: Parameter, **changes: Any) -> Spec:
     """Return the spec with another method `run`."""
-    run = method("run", *parameters, **changes)  # type: ignore[arg-type]
+    run = method("run", *parameters, **changes)
     return with_job(members=(run, LIMIT))
 
 

@@ -45,13 +45,17 @@ def use(request: pytest.FixtureRequest) -> Iterator[Use[Any]]:
 
         def use(manager: type[M]) -> M:
             if request.param == "local":
-                return stack.enter_context(manager.local())
+                opened = manager.local()
+                stack.enter_context(opened)
+                return opened
             folder = stack.enter_context(short_folder())
             address = f"unix://{folder}/s"
             arguments = [manager.__module__, manager.__name__, address]
             server = stack.enter_context(Program("-m", "support.golden_server", *arguments))
             server.expect("ready")
-            return stack.enter_context(manager.open(address))
+            opened = manager.open(address)
+            stack.enter_context(opened)
+            return opened
 
         yield use
 
@@ -234,6 +238,8 @@ def test_operators(use: Use[OperatorsManager]) -> None:
     assert (list(table), list(reversed(table))) == (["a", "b"], ["b", "a"])
     assert table == operators.table()
     assert table != operators.other_table()
+    assert table != object()
+    assert table in [None, object(), table]
     del table["a"]
     with pytest.raises(KeyError):
         table["a"]

@@ -202,7 +202,7 @@ def test_a_port_in_use_is_refused() -> None:
 
 def test_a_port_without_a_key_is_refused() -> None:
     """Every user of the machine could connect."""
-    with pytest.raises(AddressError, match="give an authkey"):
+    with pytest.raises(AddressError, match="every user of this machine: give an authkey"):
         listen(TcpAddress("127.0.0.1", 0), key=None)
 
 

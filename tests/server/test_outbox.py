@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ def read(sock: socket.socket, count: int) -> bytes:
     """Read so many bytes."""
     data = bytearray()
     while len(data) < count:
-        data += sock.recv(2**20)
+        data += sock.recv(min(2**20, count - len(data)))
     return bytes(data)
 
 
@@ -60,23 +61,19 @@ def test_another_thread_never_waits_for_the_client(pair: Pair) -> None:
 
 def test_an_answer_from_elsewhere_does_not_split_a_frame(pair: Pair) -> None:
     """While the connection's thread sends a long frame, others leave theirs to it."""
-    done: list[threading.Thread] = []
+    made: list[Outbox] = []
 
     def serve() -> None:
-        outbox = Outbox(pair[0], broken=list)
+        made.append(Outbox(pair[0], broken=list))
+        made[0].send(LARGE)
 
-        def interrupt() -> None:
-            # By now the other thread is in the middle of the long frame, or past it.
-            pair[1].recv(1, socket.MSG_PEEK)
-            outbox.send(b"short")
-
-        done.append(elsewhere(interrupt))
-        outbox.send(LARGE)
-
-    done.append(elsewhere(serve))
+    serving = elsewhere(serve)
+    # Its first byte is there, and the socket does not take all of it before somebody reads.
+    pair[1].recv(1, socket.MSG_PEEK)
+    assert made[0].send(b"short")
+    assert serving.is_alive()
     assert read(pair[1], len(LARGE) + 5) == LARGE + b"short"
-    for thread in done:
-        thread.join(PATIENCE)
+    serving.join(PATIENCE)
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -115,3 +112,22 @@ def test_without_a_thread_to_leave_it_to_the_connection_is_broken(
     thread.join(PATIENCE)
     assert sent == [False]
     assert told == ["broken"]
+
+
+def test_many_threads_send_whole_frames(pair: Pair) -> None:
+    """Whoever sends, and however slowly the client reads, no frame is split, lost or doubled."""
+    outbox = Outbox(pair[0], broken=list)
+    frames = [[bytes([thread]) * (1 + number * 97) for number in range(60)] for thread in range(8)]
+
+    def send(own: list[bytes]) -> None:
+        for frame in own:
+            assert outbox.send(len(frame).to_bytes(4, "big") + frame)
+
+    threads = [elsewhere(functools.partial(send, own)) for own in frames]
+    found: dict[int, list[bytes]] = {}
+    for _ in range(sum(map(len, frames))):
+        frame = read(pair[1], int.from_bytes(read(pair[1], 4), "big"))
+        found.setdefault(frame[0], []).append(frame)
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert [sorted(found[thread], key=len) for thread in range(8)] == frames

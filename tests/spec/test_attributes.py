@@ -183,8 +183,8 @@ def test_converters(folder: Folder) -> None:
         "g": "int = int | None",
     }
     assert signature(cls.constructor) == (
-        "(a: str | int, b: str | int | None = None, c: int = <\"3\">, d: str | int = 0,"
-        " e: int = 0, f: int = 0, g: int | None = None, h: str | int = \"1\") -> @Thing"
+        '(a: str | int, b: str | int | None = None, c: int = <"3">, d: str | int = 0,'
+        ' e: int = 0, f: int = 0, g: int | None = None, h: str | int = "1") -> @Thing'
     )
 
 
@@ -241,14 +241,49 @@ def test_attributes_that_cannot_be_remote(folder: Folder) -> None:
         class Bare:
             bare = attrs.field(default=1)
     """) == [
-        "12: field `Thing.lock`: `lock` cannot travel: it belongs to its process; share a"
-        " kinfolk.types.RLock; a field that is to stay at the server starts with an underscore",
-        "13: field `Thing.item`: `T` is no type parameter of the class; add `Generic[T]` to its"
-        " bases, or write another type",
+        (
+            "12: field `Thing.lock`: `lock` cannot travel: it belongs to its process; share a"
+            " kinfolk.types.RLock; a field that is to stay at the server starts with an underscore"
+        ),
+        (
+            "13: field `Thing.item`: `T` is no type parameter of the class; add `Generic[T]` to its"
+            " bases, or write another type"
+        ),
         "16: property `Thing.size` has no type; annotate it",
         "18: property `Thing.items` is an iterator; make it a method, so that it streams",
         "20: property `Thing.later_on` is async; write it with `def`",
         "21: property `Thing.limit` cannot be read, only set; make it a method",
         "25: the value of setter `Thing.level` has no type; annotate it",
         "30: field `Bare.bare` has no type; write `bare: <type> = …`",
+    ]
+
+
+def test_fields_that_are_declared_nowhere(folder: Folder) -> None:
+    """A field that does not stand in the body of its class has no type to read."""
+    assert folder.problems("""
+        import attrs
+        from kinfolk import factory, manager, shared
+
+        class Plain:
+            def run(self) -> None: ...
+
+        @shared
+        class Thing(Plain):
+            pass
+
+        Thing = attrs.define(Thing, these={"a": attrs.field(), "_b": attrs.field()}, slots=False)
+
+        @manager
+        class Things:
+            thing = factory(Thing)
+    """) == [
+        "8: field `Thing.a` is declared nowhere in the source; declare it in the body of the class",
+        (
+            "8: field `a` of `Thing` is declared nowhere in the source; declare it in the body of"
+            " the class"
+        ),
+        (
+            "8: field `b` of `Thing` is declared nowhere in the source; declare it in the body of"
+            " the class"
+        ),
     ]

@@ -39,7 +39,9 @@ def test_attrs_fields_as_parameters(folder: Folder) -> None:
 
 def test_inherited_fields(folder: Folder) -> None:
     """Fields of bases come first, with their names bound where they are declared."""
-    folder.write("bases", """
+    folder.write(
+        "bases",
+        """
         from decimal import Decimal as D
         import attrs
 
@@ -47,7 +49,8 @@ def test_inherited_fields(folder: Folder) -> None:
         class Base:
             price: D
             _note: str = ""
-    """)
+    """,
+    )
     cls = folder.shared("""
         import attrs
         from bases import Base
@@ -120,7 +123,8 @@ def test_constructors_written_by_hand(folder: Folder) -> None:
 
 def test_generic_factories(folder: Folder) -> None:
     """A factory of a generic class takes what its type arguments say, `Any` if there are none."""
-    spec = folder.read("""
+    spec = folder.read(
+        """
         from typing import Generic, TypeVar
         import attrs
         from kinfolk import factory, manager, shared, singleton
@@ -138,7 +142,8 @@ def test_generic_factories(folder: Folder) -> None:
         class Pairs:
             typed = factory(Pair[str, "Pair[int, int]"])
             open = factory(Pair)
-    """.replace("open =", "loose ="))
+    """.replace("open =", "loose =")
+    )
     assert [signature(e.constructor) for e in spec.managers[0].entries if e.constructor] == [
         "(key: str, value: list[@Pair[int, int]]) -> @Pair[str, @Pair[int, int]]",
         "(key: typing:Any, value: list[typing:Any]) -> @Pair[typing:Any, typing:Any]",
@@ -167,11 +172,15 @@ def test_only_factories_need_a_remote_constructor(folder: Folder) -> None:
     """
     assert folder.problems(text.format("singleton(Thing, threading.Lock())"), "one_spec") == []
     assert folder.problems(text.format("factory(Thing)"), "two_spec") == [
-        "6: parameter 'lock' of `Thing.__init__`: `lock` cannot travel: it belongs to its process;"
-        " share a kinfolk.types.RLock",
+        (
+            "6: parameter 'lock' of `Thing.__init__`: `lock` cannot travel: it belongs to its"
+            " process; share a kinfolk.types.RLock"
+        ),
         "6: parameter 'size' of `Thing.__init__` has no type; annotate it",
-        "6: the default of parameter 'name' of `Thing.__init__` must be str, not None; widen the"
-        " type, as `str | None`, or change the default",
+        (
+            "6: the default of parameter 'name' of `Thing.__init__` must be str, not None; write"
+            " `str | None`, or change the default"
+        ),
     ]
 
 
@@ -196,10 +205,11 @@ def test_constructors_that_cannot_be_read(folder: Folder) -> None:
             failure = factory(Failure)
             thing = factory(Thing)
     """) == [
-        "5: `Failure` inherits `with_traceback`, `add_note` from `BaseException`, whose types"
-        " cannot be read; keep a `BaseException` in a private field, and define in `Failure` what"
-        " is to be shared",
-        "5: the constructor of `Failure` has no source to read its types from; write an"
-        " `__init__`",
+        (
+            "5: `Failure` inherits `with_traceback`, `add_note` from `BaseException`, whose types"
+            " cannot be read; keep a `BaseException` in a private field, and define in `Failure`"
+            " what is to be shared"
+        ),
+        "5: the constructor of `Failure` has no source to read its types from; write an `__init__`",
         "11: field `Thing._a` has no type; write `_a: <type> = …`",
     ]

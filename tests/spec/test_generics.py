@@ -14,14 +14,17 @@ needs_brackets = pytest.mark.skipif(sys.version_info < (3, 12), reason="PEP 695 
 
 def test_type_variables_of_a_class(folder: Folder) -> None:
     """The parameters of a generic class are read with bounds, constraints and variance."""
-    folder.write("variables", """
+    folder.write(
+        "variables",
+        """
         from typing import TypeVar
         from decimal import Decimal
 
         Item = TypeVar("Item", bound="Decimal | int")
         Text = TypeVar("Text", str, bytes)
         V_co = TypeVar("V_co", covariant=True)
-    """)
+    """,
+    )
     cls = folder.shared("""
         from typing import Generic
         from variables import Item, Text as T, V_co
@@ -148,6 +151,7 @@ def test_wrappers_in_brackets(folder: Folder) -> None:
 
 def test_variables_stay_variables(folder: Folder) -> None:
     """A type variable is a variable of the model under its own name, whatever it is called here."""
+    folder.write("lib", "from typing import TypeVar\nT = TypeVar('T')\n")
     cls = folder.shared("""
         import typing as t
         import lib
@@ -156,7 +160,6 @@ def test_variables_stay_variables(folder: Folder) -> None:
         @shared
         class Thing(t.Generic[lib.T]):
             def get(self, x: lib.T) -> "lib.T | None": ...
-    """) if folder.write("lib", "from typing import TypeVar\nT = TypeVar('T')\n") else None
-    assert cls is not None
+    """)
     assert method(cls, "get").signature.result == (Variable("T"), " | None")
     assert cls.type_parameters == (TypeParameter("T"),)

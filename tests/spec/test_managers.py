@@ -26,7 +26,9 @@ THINGS = """
 
 def test_entries(folder: Folder) -> None:
     """Entries are read in their order, with type arguments, constructors and documentation."""
-    spec = folder.read(THINGS + """
+    spec = folder.read(
+        THINGS
+        + """
     Texts = Box[str]
 
     @manager
@@ -44,7 +46,8 @@ def test_entries(folder: Folder) -> None:
     @manager(name="other")
     class Second:
         thing = singleton(Thing)
-    """)
+    """
+    )
     first, second = spec.managers
     assert {e.name: typed(e.shared) for e in first.entries} == {
         "thing": "@Thing",
@@ -66,14 +69,17 @@ def test_entries(folder: Folder) -> None:
 
 def test_entries_made_by_a_loop(folder: Folder) -> None:
     """Entries that do not stand in the source are read from what runs."""
-    spec = folder.read(THINGS + """
+    spec = folder.read(
+        THINGS
+        + """
     @manager
     class Many:
         for _name in ("a", "b"):
             locals()[_name] = singleton(Box[int | None]) if _name == "a" else singleton(Box[Thing])
         del _name
         locals()["c"] = singleton(Box[list[str]])
-    """.replace("int | None", "int"))
+    """.replace("int | None", "int")
+    )
     assert [typed(e.shared) for e in spec.managers[0].entries] == [
         "@Box[int]",
         "@Box[@Thing]",
@@ -94,7 +100,9 @@ def test_a_manager_of_other_modules_classes(folder: Folder) -> None:
             box = singleton(t.Box[int])
             cookies = singleton(Dict[str, str])
     """)
-    assert [(c.module, c.name) for c in spec.classes] == [("things", "Box"), ]
+    assert [(c.module, c.name) for c in spec.classes] == [
+        ("things", "Box"),
+    ]
     assert [typed(e.shared) for e in spec.managers[0].entries] == ["@Box[int]", "@Dict[str, str]"]
     assert [(n.module, n.qualname, home) for n, home in spec.homes] == [
         ("kinfolk.types.spec", "Dict", "kinfolk.types.manager")
@@ -127,7 +135,9 @@ def test_classes_of_other_specs(folder: Folder) -> None:
 
 def test_mistakes_in_entries(folder: Folder) -> None:
     """What an entry cannot be is said at its line, with what to write instead."""
-    assert folder.problems(THINGS + """
+    assert folder.problems(
+        THINGS
+        + """
     from abc import ABC, abstractmethod
     import threading
 
@@ -151,21 +161,30 @@ def test_mistakes_in_entries(folder: Folder) -> None:
         locks = singleton(Box[threading.Lock])
         loose = singleton(Box[T])
         number = singleton(len)
-    """) == [
-        "30: `Crawl.plain` offers `Plain`, which is no shared class; decorate `Plain` with"
-        " `@shared`",
-        "31: `Crawl.shape` offers `Shape`, which is abstract; offer a shared subclass that defines"
-        " `area`",
+    """
+    ) == [
+        (
+            "30: `Crawl.plain` offers `Plain`, which is no shared class; decorate `Plain` with"
+            " `@shared`"
+        ),
+        (
+            "31: `Crawl.shape` offers `Shape`, which is abstract; offer a shared subclass that"
+            " defines `area`"
+        ),
         "32: entry `shutdown` has a name that every manager needs for itself; rename it",
         "33: entry `later` has a name that every manager needs for itself; rename it",
         "34: entry `_private` is offered, and its name says that it is private; rename it",
         "35: the arguments of `Crawl.wrong` do not fit `Thing`: too many positional arguments",
-        "36: an argument of `Crawl.inner` is no entry of `Crawl`; define it as one above, and name"
-        " it here",
+        (
+            "36: an argument of `Crawl.inner` is no entry of `Crawl`; define it as one above, and"
+            " name it here"
+        ),
         "37: `Crawl.again` is the entry `wrong` under a second name; take one away",
         "37: the arguments of `Crawl.again` do not fit `Thing`: too many positional arguments",
-        "38: `Crawl.locks`: `lock` cannot travel: it belongs to its process; share a"
-        " kinfolk.types.RLock",
+        (
+            "38: `Crawl.locks`: `lock` cannot travel: it belongs to its process; share a"
+            " kinfolk.types.RLock"
+        ),
         "39: `Crawl.loose` leaves open what `T` is; write a type",
         "40: `Crawl.number` offers `len`, which is no class; name a shared class",
     ]
@@ -173,7 +192,9 @@ def test_mistakes_in_entries(folder: Folder) -> None:
 
 def test_what_stands_beside_entries(folder: Folder) -> None:
     """What has no effect in a manager, or outside of one, is refused."""
-    assert folder.problems(THINGS + """
+    assert folder.problems(
+        THINGS
+        + """
     class Base:
         inherited = singleton(Thing)
 
@@ -194,27 +215,36 @@ def test_what_stands_beside_entries(folder: Folder) -> None:
     @manager(name="app_spec.Crawl")
     class Third:
         thing = singleton(Thing)
-    """) == [
+    """
+    ) == [
         "18: `Base` has entries and is no manager; decorate it with `@manager`",
-        "21: `stray` is an entry outside of a manager; move it into a class decorated with"
-        " `@manager`",
+        (
+            "21: `stray` is an entry outside of a manager; move it into a class decorated with"
+            " `@manager`"
+        ),
         "24: `Crawl` does not offer the entries `inherited` of `Base`; write them out in `Crawl`",
         "24: manager `Crawl` offers nothing; write `name = singleton(SharedClass)` in it",
         "26: `Crawl.forgotten` has a type and no value; write it as `name = singleton(...)`",
         "27: `Crawl.thing` is not offered; write it as `singleton(...)` or `factory(...)`",
         "28: `Crawl.made` is not offered; write it as `singleton(...)` or `factory(...)`",
         "29: `Crawl.method` is a method, and managers offer entries only; put it in a shared class",
-        "32: managers `Crawl` and `Other` are both served as `app_spec.Crawl`; give one another"
-        " name",
-        "36: managers `Crawl` and `Third` are both served as `app_spec.Crawl`; give one another"
-        " name",
+        (
+            "32: managers `Crawl` and `Other` are both served as `app_spec.Crawl`; give one another"
+            " name"
+        ),
+        (
+            "36: managers `Crawl` and `Third` are both served as `app_spec.Crawl`; give one another"
+            " name"
+        ),
     ]
 
 
 def test_names_of_generated_classes(folder: Folder) -> None:
     """The spec may not use the names of what is generated, nor make two things have one."""
     folder.write("things", THINGS)
-    assert folder.problems(THINGS + """
+    assert folder.problems(
+        THINGS
+        + """
     import things
     from datetime import date as AsyncThingProxy
 
@@ -226,12 +256,40 @@ def test_names_of_generated_classes(folder: Folder) -> None:
     class Crawl:
         thing = singleton(Thing)
         other = singleton(things.Thing)
-    """) == [
-        "19: `AsyncThingProxy` is what is generated for shared class `app_spec.Thing`; give this"
-        " one another name",
-        "21: `ThingProxy` is what is generated for shared class `app_spec.Thing`; give this one"
-        " another name",
+    """
+    ) == [
+        (
+            "19: `AsyncThingProxy` is what is generated for shared class `app_spec.Thing`; give"
+            " this one another name"
+        ),
+        (
+            "21: `ThingProxy` is what is generated for shared class `app_spec.Thing`; give this one"
+            " another name"
+        ),
         "23: `CrawlManager` is what is generated for manager `Crawl`; give this one another name",
-        "9: shared class `things.Thing` and shared class `app_spec.Thing` would both be generated"
-        " as `ThingProxy`; rename one",
+        (
+            "9: shared class `things.Thing` and shared class `app_spec.Thing` would both be"
+            " generated as `ThingProxy`; rename one"
+        ),
+    ]
+
+
+def test_managers_elsewhere_than_at_the_top(folder: Folder) -> None:
+    """A manager inside of another class cannot be generated."""
+    assert folder.problems(
+        THINGS
+        + """
+    def make():
+        @manager
+        class Local:
+            thing = singleton(Thing)
+        return Local
+
+    Made = make()
+    """
+    ) == [
+        (
+            "19: manager `make.<locals>.Local` is not defined by a `class` statement at the top"
+            " level of the spec"
+        )
     ]

@@ -138,18 +138,28 @@ def test_mistakes_about_streams(folder: Folder) -> None:
             @stream(ahead=2)
             def items(self) -> int: ...
     """) == [
-        "8: `Thing.marked` is marked `@stream` and returns no iterator; declare its result as"
-        " `Iterator[...]`",
-        "9: `Thing.yields` is a generator, and streams only if its result says so; declare its"
-        " result as `Iterator[...]`",
+        (
+            "8: `Thing.marked` is marked `@stream` and returns no iterator; declare its result as"
+            " `Iterator[...]`"
+        ),
+        (
+            "9: `Thing.yields` is a generator, and streams only if its result says so; declare its"
+            " result as `Iterator[...]`"
+        ),
         "11: `Thing.__iter__` must return an iterator; declare its result as `Iterator[...]`",
         "12: the result of `Thing.bare`: its items have no type; write `Iterator[...]`",
-        "13: the result of `Thing.locks`: `lock` cannot travel: it belongs to its process; share a"
-        " kinfolk.types.RLock",
-        "14: parameter 'x' of `Thing.takes`: `Iterator[int]` cannot travel: only a method's own"
-        " result streams; write `list[...]`",
-        "15: the result of `Thing.maybe`: `Iterator[int]` cannot travel: only a method's own"
-        " result streams; write `list[...]`",
+        (
+            "13: the result of `Thing.locks`: `lock` cannot travel: it belongs to its process;"
+            " share a kinfolk.types.RLock"
+        ),
+        (
+            "14: parameter 'x' of `Thing.takes`: `Iterator[int]` cannot travel: only a method's own"
+            " result streams; write `list[...]`"
+        ),
+        (
+            "15: the result of `Thing.maybe`: `Iterator[int]` cannot travel: only a method's own"
+            " result streams; write `list[...]`"
+        ),
         "18: property `Thing.items` cannot be `@stream`; make it a method",
     ]
 
@@ -175,7 +185,9 @@ def test_blocking_methods(folder: Folder) -> None:
         True,
         False,
     ]
-    assert folder.problems(text + """
+    assert folder.problems(
+        text
+        + """
         @shared
         class Mine(Lock):
             def more(self) -> None: ...
@@ -183,17 +195,23 @@ def test_blocking_methods(folder: Folder) -> None:
         @shared
         class Other(Waits):
             pass
-    """) == [
-        "11: `Waits.wait` is `@blocking`, and while it waited in its turn no other call could end"
-        " its wait; write `@shared(concurrent=True)` above `Other`, and let it guard itself",
-        "14: `Mine` inherits `acquire` from `Lock`, which is `@blocking`; write"
-        " `@shared(concurrent=True)`, and let it guard itself",
+    """
+    ) == [
+        (
+            "11: `Waits.wait` is `@blocking`, and while it waited in its turn no other call could"
+            " end its wait; write `@shared(concurrent=True)` above `Other`, and let it guard itself"
+        ),
+        (
+            "14: `Mine` inherits `acquire` from `Lock`, which is `@blocking`; write"
+            " `@shared(concurrent=True)`, and let it guard itself"
+        ),
     ]
 
 
 def test_methods_that_cannot_be_called(folder: Folder) -> None:
     """Async methods, context managers and objects without a definition are refused."""
-    assert folder.problems("""
+    assert folder.problems(
+        """
         import contextlib
         import functools
         from collections.abc import AsyncIterator, Iterator
@@ -210,30 +228,41 @@ def test_methods_that_cannot_be_called(folder: Folder) -> None:
             half = functools.partialmethod(wait, 1)
             double = lambda self, x: x
             def lost() -> None: ...
-            def named(this, self: int) -> None: ...
+            def named(self, a: int, *, __b: int) -> None: ...
             @staticmethod
             def fine(x: int) -> int: ...
             def typed(self, x: 1) -> None: ...
             def quoted(self, x: "not a type") -> None: ...
             def unknown(self, x: Nowhere) -> None: ...
             def wrong(self, x: list[int, str][0]) -> None: ...
-    """.replace("x: Nowhere", "x: 'Nowhere'").replace("list[int, str][0]", "'int[str]'")) == [
-        "8: `Thing.wait` is async, which cannot be remote; write it with `def` (clients can await"
-        " any call)",
-        "9: `Thing.stream` is async, which cannot be remote; write it with `def` (clients can await"
-        " any call)",
-        "12: `Thing.opened` is a context manager made by `contextlib`, which cannot be remote;"
-        " return an object of a shared class that has `__enter__` and `__exit__`",
+    """.replace("x: Nowhere", "x: 'Nowhere'").replace("list[int, str][0]", "'int[str]'")
+    ) == [
+        (
+            "8: `Thing.wait` is async, which cannot be remote; write it with `def` (clients can"
+            " await any call)"
+        ),
+        (
+            "9: `Thing.stream` is async, which cannot be remote; write it with `def` (clients can"
+            " await any call)"
+        ),
+        (
+            "12: `Thing.opened` is a context manager made by `contextlib`, which cannot be remote;"
+            " return an object of a shared class that has `__enter__` and `__exit__`"
+        ),
         "14: `Thing.half` has no definition to read its types from; write it with `def`",
         "15: `Thing.double` has no definition to read its types from; write it with `def`",
         "16: `Thing.lost` has no parameter for its object; add `self`, or `@staticmethod`",
-        "17: parameter 'self' of `Thing.named` needs another name; the proxy's own is `self`",
+        "17: parameter '__b' of `Thing.named` needs another name; each class changes this one",
         "20: parameter 'x' of `Thing.typed`: `1` is not a type",
         "21: parameter 'x' of `Thing.quoted`: the quoted type 'not a type' is not a type",
-        "22: parameter 'x' of `Thing.unknown`: there is no name `Nowhere` in `app_spec`; import it"
-        " there",
-        "23: parameter 'x' of `Thing.wrong`: it cannot be evaluated: TypeError: type 'int' is not"
-        " subscriptable",
+        (
+            "22: parameter 'x' of `Thing.unknown`: there is no name `Nowhere` in `app_spec`;"
+            " import it there"
+        ),
+        (
+            "23: parameter 'x' of `Thing.wrong`: it cannot be evaluated: TypeError: type 'int' is"
+            " not subscriptable"
+        ),
     ]
 
 
@@ -252,8 +281,10 @@ def test_names_that_proxies_need(folder: Folder) -> None:
             def set_other(self, value: int) -> None: ...
     """) == [
         "8: `Thing.later` has a name that proxies need for themselves; rename it",
-        "9: `Thing.set_limit` clashes with the attribute `limit`, which the async and later views"
-        " set by that name; rename one, or make `_limit` of the attribute",
+        (
+            "9: `Thing.set_limit` clashes with the attribute `limit`, which the async and later"
+            " views set by that name; rename one, or make `_limit` of the attribute"
+        ),
     ]
 
 
@@ -300,10 +331,156 @@ def test_shared_classes_elsewhere_than_at_the_top(folder: Folder) -> None:
         @shared
         def function() -> None: ...
     """) == [
-        "5: the shared class `Outer.Inner` is not defined by a `class` statement at the top level"
-        " of `app_spec`; define it there",
-        "10: the shared class `make.<locals>.Local` is not defined by a `class` statement at the"
-        " top level of `app_spec`; define it there",
-        "17: `function` is a function, and only classes are shared; make it a method of a class,"
-        " or take `@shared` away",
+        (
+            "5: the shared class `Outer.Inner` is not what `app_spec` has under that name at its"
+            " top level; define it there by a `class` statement, with a name of its own"
+        ),
+        (
+            "10: the shared class `make.<locals>.Local` is not what `app_spec` has under that"
+            " name at its top level; define it there by a `class` statement, with a name of its own"
+        ),
+        (
+            "17: `function` is a function, and only classes are shared; make it a method of a"
+            " class, or take `@shared` away"
+        ),
+    ]
+
+
+def test_shared_classes_with_one_name(folder: Folder) -> None:
+    """A shared class whose name was given to another cannot be a base, nor be made by a call."""
+    assert folder.problems("""
+        import attrs
+        from kinfolk import shared
+
+        @shared
+        class Thing:
+            def run(self) -> None: ...
+
+        @shared
+        class Thing(Thing):
+            def stop(self) -> None: ...
+
+        Made = shared(attrs.make_class("Made", ["a"]))
+    """) == [
+        (
+            "1: the shared class `Made` is not what `app_spec` has under that name at its top"
+            " level; define it there by a `class` statement, with a name of its own"
+        ),
+        (
+            "9: the shared class `Thing` is not what `app_spec` has under that name at its top"
+            " level; define it there by a `class` statement, with a name of its own"
+        ),
+    ]
+
+
+def test_values_that_hold_shared_objects(folder: Folder) -> None:
+    """A value travels by copy, so it may not hold a shared object, however deep."""
+    assert folder.problems("""
+        from typing import NamedTuple, NewType, TypedDict
+        import attrs
+        from kinfolk import shared
+
+        @shared
+        @attrs.define
+        class Job:
+            count: int
+
+        @attrs.frozen
+        class Ticket:
+            jobs: dict[str, list[Job]]
+
+        class Row(NamedTuple):
+            ticket: Ticket
+            job: Job | None
+
+        class Mapped(TypedDict):
+            job: Job
+
+        Alias = NewType("Alias", Job)
+
+        @shared
+        class Thing:
+            def row(self) -> Row: ...
+            def mapped(self) -> Mapped: ...
+            def alias(self) -> Alias: ...
+    """) == [
+        (
+            "12: `Ticket.jobs` holds an object of the shared class `Job` in a value, which"
+            " travels by copy; let a method of a shared class return the object"
+        ),
+        (
+            "16: `Row.job` holds an object of the shared class `Job` in a value, which travels by"
+            " copy; let a method of a shared class return the object"
+        ),
+        (
+            "19: `Mapped.job` holds an object of the shared class `Job` in a value, which travels"
+            " by copy; let a method of a shared class return the object"
+        ),
+        (
+            "27: the result of `Thing.alias`: it means the shared class `Job` in a way that"
+            " cannot be read; write `Job` itself"
+        ),
+    ]
+
+
+def test_functions_that_belong_to_fields(folder: Folder) -> None:
+    """Validators and defaults of attrs fields are no methods for clients."""
+    cls = folder.shared("""
+        import attrs
+        from kinfolk import shared
+
+        @shared
+        @attrs.define
+        class Thing:
+            limit: int = attrs.field()
+
+            @limit.default
+            def first(self):
+                return 1
+
+            @limit.validator
+            def check(self, attribute, value): ...
+    """)
+    assert shown(cls) == {"limit": "int = int"}
+
+
+def test_generated_proxies_in_a_spec(folder: Folder) -> None:
+    """Specs are written in shared classes; a generated proxy in one is refused."""
+    assert folder.problems("""
+        from kinfolk import shared
+        from kinfolk.types.manager import RLockProxy
+
+        @shared
+        class Thing:
+            def lock(self) -> RLockProxy: ...
+    """) == [
+        (
+            "6: the result of `Thing.lock`: `RLockProxy` is generated, and specs are written in"
+            " shared classes; write the class that it stands for"
+        ),
+    ]
+
+
+def test_defaults_that_do_not_fit(folder: Folder) -> None:
+    """A literal default must be a value of its type, since it is sent to the server."""
+    assert folder.problems("""
+        from typing import Any
+        from kinfolk import shared
+
+        @shared
+        class Thing:
+            def a(self, x: float = None) -> None: ...
+            def b(self, x: bytes = "x") -> None: ...
+            def c(self, x: "Thing" = None) -> None: ...
+            def d(self, x: float = 1, y: Any = None, z: object = (), u: int = -1) -> None: ...
+    """) == [
+        (
+            "6: the default of parameter 'x' of `Thing.a` must be float, not None; write"
+            " `float | None`, or change the default"
+        ),
+        "7: the default of parameter 'x' of `Thing.b` must be bytes, not str; change one of them",
+        (
+            "8: the default of parameter 'x' of `Thing.c` must be Thing, not None; write"
+            " `Thing | None`, or change the default"
+        ),
     ]

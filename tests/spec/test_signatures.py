@@ -19,7 +19,7 @@ def test_every_kind_of_parameter(folder: Folder) -> None:
             def slash(self, /, a: int) -> None: ...
     """)
     assert shown(cls) == {
-        "all": "(a: int, b: str = \"b\", /, c: float = 1.5, *d: bytes, e: bool, f: int = 0,"
+        "all": '(a: int, b: str = "b", /, c: float = 1.5, *d: bytes, e: bool, f: int = 0,'
         " **g: str) -> None",
         "only": "(*, key: int) -> int",
         "bare": "() -> None",
@@ -59,7 +59,7 @@ def test_defaults_are_shown_as_written(folder: Folder) -> None:
     assert shown(cls) == {
         "numbers": "(a: int = 0xFF, b: int = 1_000, c: float = 1e400, d: float = -.5,"
         " e: complex = 2j, f: int = 0o17) -> None",
-        "texts": "(a: str = 'it\"s', b: bytes = b'\\x00', c: str = r\"\\d\", d: str = \"ünï\")"
+        "texts": '(a: str = \'it"s\', b: bytes = b\'\\x00\', c: str = r"\\d", d: str = "ünï")'
         " -> None",
         "constants": "(a: bool = True, b: int | None = None) -> None",
         "tuples": "(a: tuple[int, ...] = (), b: tuple[int, str] = (1, 'x'), c: tuple[int] = (0x1,))"
@@ -92,7 +92,7 @@ def test_defaults_that_only_the_server_knows(folder: Folder) -> None:
     assert shown(cls) == {
         "names": "(a: int = <app_spec:HIGH>, b: float = <math:inf>, c: app_spec:Color ="
         " <app_spec:Color.RED>, d: int = <limits:LOW + 2>) -> None",
-        "made": "(a: list[int] = <[]>, b: dict[str, int] = <{\"a\": 1}>,"
+        "made": '(a: list[int] = <[]>, b: dict[str, int] = <{"a": 1}>,'
         ' c: int = <len("abc")>, d: int = <...>) -> None',
     }
 
@@ -261,8 +261,10 @@ def test_a_wrapper_that_hides_the_signature(folder: Folder) -> None:
             @logged
             def push(self, url: str) -> bool: ...
     """) == [
-        "11: `Thing.push` is hidden behind `wrapper`, which takes anything; decorate `wrapper`"
-        " with `functools.wraps`"
+        (
+            "11: `Thing.push` is hidden behind `wrapper`, which takes anything; decorate `wrapper`"
+            " with `functools.wraps`"
+        )
     ]
 
 
@@ -313,3 +315,32 @@ def test_docstrings_are_inherited(folder: Folder) -> None:
     """)
     assert method(cls, "run").doc == "Run it.\n\nNow.\n    Indented."
     assert method(cls, "__len__").doc is None
+
+
+def test_a_decorator_that_changes_the_result(folder: Folder) -> None:
+    """A wrapper whose declared result depends on what it wraps cannot be read."""
+    assert folder.problems("""
+        import functools
+        from collections.abc import Callable
+        from typing import ParamSpec, TypeVar
+        from kinfolk import shared
+
+        P = ParamSpec("P")
+        R = TypeVar("R")
+
+        def listed(f: Callable[P, R]) -> Callable[P, list[R]]:
+            @functools.wraps(f)
+            def wrapper(*args: P.args, **kwargs: P.kwargs) -> list[R]:
+                return [f(*args, **kwargs)]
+            return wrapper
+
+        @shared
+        class Thing:
+            @listed
+            def push(self, url: str) -> bool: ...
+    """) == [
+        (
+            "18: `Thing.push` has a decorator that changes its result in a way that cannot be read;"
+            " write a method that calls a private, decorated one"
+        )
+    ]

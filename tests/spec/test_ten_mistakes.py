@@ -11,40 +11,55 @@ from kinfolk.spec import read
 EXPECTED = [
     (
         13,
-        "`FrontierProxy` is what is generated for shared class `broken.ten.Frontier`; give this"
-        " one another name",
+        (
+            "`FrontierProxy` is what is generated for shared class `broken.ten.Frontier`; give this"
+            " one another name"
+        ),
     ),
     (
         26,
-        "field `Frontier.guard`: `lock` cannot travel: it belongs to its process; share a"
-        " kinfolk.types.RLock; a field that is to stay at the server starts with an underscore",
+        (
+            "field `Frontier.guard`: `lock` cannot travel: it belongs to its process; share a"
+            " kinfolk.types.RLock; a field that is to stay at the server starts with an underscore"
+        ),
     ),
     (28, "parameter 'url' of `Frontier.push` has no type; annotate it"),
     (31, "`Frontier.pop` has no result type; annotate it, as `-> None`"),
     (
         35,
-        "`Frontier.wait` is `@blocking`, and while it waited in its turn no other call could end"
-        " its wait; write `@shared(concurrent=True)` above `Frontier`, and let it guard itself",
+        (
+            "`Frontier.wait` is `@blocking`, and while it waited in its turn no other call could"
+            " end its wait; write `@shared(concurrent=True)` above `Frontier`, and let it"
+            " guard itself"
+        ),
     ),
     (
         39,
-        "`Frontier.pages` is marked `@stream` and returns no iterator; declare its result as"
-        " `Iterator[...]`",
+        (
+            "`Frontier.pages` is marked `@stream` and returns no iterator; declare its result as"
+            " `Iterator[...]`"
+        ),
     ),
     (
         42,
-        "`Frontier.__getattr__` cannot be remote; mark it `@hidden`, and offer a method with a"
-        " name of its own if clients need what it does",
+        (
+            "`Frontier.__getattr__` cannot be remote; mark it `@hidden`, and offer a method with a"
+            " name of its own if clients need what it does"
+        ),
     ),
     (
         45,
-        "parameter 'into' of `Frontier.drain`: `Iterator[str]` cannot travel: only a method's own"
-        " result streams; write `list[...]`",
+        (
+            "parameter 'into' of `Frontier.drain`: `Iterator[str]` cannot travel: only a method's"
+            " own result streams; write `list[...]`"
+        ),
     ),
     (
         53,
-        "`Crawl.robots` offers `Robots`, which is no shared class; decorate `Robots` with"
-        " `@shared`",
+        (
+            "`Crawl.robots` offers `Robots`, which is no shared class; decorate `Robots` with"
+            " `@shared`"
+        ),
     ),
     (54, "entry `connect` has a name that every manager needs for itself; rename it"),
 ]

@@ -67,11 +67,11 @@ def test_values_of_other_modules(folder: Folder) -> None:
             def a(self, x: api.Sheet, y: "impl.Page.Part") -> Page.Part: ...
         """,
     )
-    cls = folder.shared("from lib.spec import Thing\nfrom kinfolk import manager, singleton\n"
-                        "@manager\nclass M:\n    thing = singleton(Thing)\n")
-    assert shown(cls) == {
-        "a": "(x: lib.api:Sheet, y: lib.impl:Page.Part) -> lib.impl:Page.Part"
-    }
+    cls = folder.shared(
+        "from lib.spec import Thing\nfrom kinfolk import manager, singleton\n"
+        "@manager\nclass M:\n    thing = singleton(Thing)\n"
+    )
+    assert shown(cls) == {"a": "(x: lib.api:Sheet, y: lib.impl:Page.Part) -> lib.impl:Page.Part"}
 
 
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
@@ -134,8 +134,11 @@ def test_other_forms(folder: Folder) -> None:
 
 def test_imports_for_type_checkers(folder: Folder) -> None:
     """Names imported under `TYPE_CHECKING` are followed as if they were imported for real."""
-    folder.write("other_spec", "from kinfolk import shared\nimport app_spec\n\n"
-                 "@shared\nclass Job:\n    def run(self) -> None: ...\n")
+    folder.write(
+        "other_spec",
+        "from kinfolk import shared\nimport app_spec\n\n"
+        "@shared\nclass Job:\n    def run(self) -> None: ...\n",
+    )
     spec = folder.read("""
         from __future__ import annotations
         import typing
@@ -154,20 +157,21 @@ def test_imports_for_type_checkers(folder: Folder) -> None:
             def work(self, x: d.Decimal, job: Job) -> F | None: ...
     """)
     thing = next(cls for cls in spec.classes if cls.name == "Thing")
-    assert shown(thing) == {
-        "work": "(x: decimal:Decimal, job: @Job) -> fractions:Fraction | None"
-    }
+    assert shown(thing) == {"work": "(x: decimal:Decimal, job: @Job) -> fractions:Fraction | None"}
     assert [cls.name for cls in spec.classes] == ["Thing", "Job"]
 
 
 def test_aliases(folder: Folder) -> None:
     """Aliases stay names, but for those that mention shared classes or cannot be imported."""
-    folder.write("aliases", """
+    folder.write(
+        "aliases",
+        """
         from typing import TypeVar, Union
         T = TypeVar("T")
         Number = Union[int, float]
         Rows = dict[str, list[T]]
-    """)
+    """,
+    )
     cls = folder.shared("""
         from __future__ import annotations
         from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -191,12 +195,14 @@ def test_aliases(folder: Folder) -> None:
             def a(self, x: Url, y: Number, z: Pages) -> Rows[int]: ...
             def b(self, x: Things, y: Maybe) -> ThingsBy[str]: ...
             def c(self, x: Hidden, y: Key) -> None: ...
+            def d(self, x: ThingsBy, y: Rows) -> None: ...
     """)
     assert shown(cls) == {
         "a": "(x: app_spec:Url, y: aliases:Number, z: dict[app_spec:Url, bytes])"
         " -> aliases:Rows[int]",
         "b": "(x: list[@Thing], y: @Thing | None) -> dict[str, list[@Thing]]",
         "c": "(x: tuple[int, str], y: tuple[int, int]) -> None",
+        "d": "(x: dict[typing:Any, list[@Thing]], y: aliases:Rows) -> None",
     }
 
 
@@ -218,8 +224,11 @@ def test_an_alias_of_an_iterator_streams(folder: Folder) -> None:
 
 def test_star_imports(folder: Folder) -> None:
     """A name that comes by a star import belongs to the module that is imported."""
-    folder.write("stars", "from decimal import Decimal\nfrom dataclasses import *\n"
-                 "class Page: ...\n__all__ = ['Decimal', 'Page']\n")
+    folder.write(
+        "stars",
+        "from decimal import Decimal\nfrom dataclasses import *\n"
+        "class Page: ...\n__all__ = ['Decimal', 'Page']\n",
+    )
     cls = folder.shared("""
         from kinfolk import shared
         from stars import *
@@ -262,9 +271,7 @@ def test_names_bound_in_branches(folder: Folder) -> None:
         class Thing:
             def a(self, x: Number, y: Part) -> Day: ...
     """)
-    assert shown(cls) == {
-        "a": "(x: decimal:Decimal, y: fractions:Fraction) -> datetime:date"
-    }
+    assert shown(cls) == {"a": "(x: decimal:Decimal, y: fractions:Fraction) -> datetime:date"}
 
 
 def test_members_do_not_hide_types(folder: Folder) -> None:
@@ -307,15 +314,15 @@ def test_nested_and_private_classes(folder: Folder) -> None:
 
             def a(self, x: _Row, y: "Thing.Item") -> Item: ...
     """)
-    assert shown(cls) == {
-        "a": "(x: app_spec:_Row, y: app_spec:Thing.Item) -> app_spec:Thing.Item"
-    }
+    assert shown(cls) == {"a": "(x: app_spec:_Row, y: app_spec:Thing.Item) -> app_spec:Thing.Item"}
 
 
 def test_a_package_as_spec(folder: Folder) -> None:
     """Relative imports are followed from a package as from a module."""
     folder.write("pack.parts.values", "import attrs\n@attrs.frozen\nclass Page:\n    url: str\n")
-    folder.write("pack.parts.spec", """
+    folder.write(
+        "pack.parts.spec",
+        """
         from kinfolk import shared
         from .. import parts
         from .values import Page
@@ -325,7 +332,8 @@ def test_a_package_as_spec(folder: Folder) -> None:
         class Thing:
             def a(self, x: Page) -> v.Page: ...
             def b(self) -> 'parts.values.Page': ...
-    """)
+    """,
+    )
     from kinfolk.spec import read
 
     spec = read("pack.parts.spec")
@@ -335,3 +343,68 @@ def test_a_package_as_spec(folder: Folder) -> None:
     }
     assert spec.values == (Name("pack.parts.values", "Page"),)
     assert spec.file == "pack/parts/spec.py"
+
+
+def test_mistakes_in_types(folder: Folder) -> None:
+    """What is no type, or none that can be checked, is refused with what to write instead."""
+    assert folder.problems("""
+        import decimal
+        from collections.abc import Callable
+        from typing import ParamSpec, TypeAlias, TypeVarTuple
+        import attrs
+        from kinfolk import shared
+
+        P = ParamSpec("P")
+        Ts = TypeVarTuple("Ts")
+        Json: TypeAlias = "dict[str, Json] | str"
+
+        @attrs.frozen
+        class Page:
+            text: "Nowhere"
+
+        @shared
+        class Thing:
+            def a(self, x: decimal) -> None: ...
+            def b(self, x: "decimal.Nothing") -> None: ...
+            def c(self, x: "decimal.Decimal.Nothing") -> None: ...
+            def d(self, *args: P.args, **kwargs: P.kwargs) -> None: ...
+            def e(self, *args: "*Ts") -> None: ...
+            def f(self, x: "tuple[*Ts]") -> None: ...
+            def g(self, x: "f()") -> None: ...
+            def h(self, x: "(int)[0].y") -> None: ...
+            def i(self, x: Callable[[int], str]) -> None: ...
+            def j(self, x: Json) -> None: ...
+            def k(self) -> Page: ...
+    """) == [
+        "17: parameter 'x' of `Thing.a`: `decimal` is a module, not a type",
+        "18: parameter 'x' of `Thing.b`: the module `decimal` has no `Nothing` at run time",
+        "19: parameter 'x' of `Thing.c`: `decimal.Decimal` has no `Nothing` at run time",
+        (
+            "20: parameter '**kwargs' of `Thing.d`: `P.kwargs` stands for parameters that are not"
+            " known; write them out"
+        ),
+        (
+            "20: parameter '*args' of `Thing.d`: `P.args` stands for parameters that are not known;"
+            " write them out"
+        ),
+        "21: parameter '*args' of `Thing.e`: the quoted type '*Ts' is not a type",
+        (
+            "22: parameter 'x' of `Thing.f`: `*Ts` stands for any number of types; write them"
+            " out, or `tuple[X, ...]`"
+        ),
+        "23: parameter 'x' of `Thing.g`: `f()` is not a type",
+        "24: parameter 'x' of `Thing.h`: `int[0].y` is not a type",
+        (
+            "25: parameter 'x' of `Thing.i`: `Callable[[int], str]` cannot travel: code stays"
+            " where it is; pass an object of a @shared class that has it as a method"
+        ),
+        (
+            "26: parameter 'x' of `Thing.j`: `dict[str, Json] | str` is a recursive type that"
+            " cannot be followed; define it as `type dict[str, Json] | str = ...`, or with"
+            " typing_extensions.TypeAliasType"
+        ),
+        (
+            "27: the result of `Thing.k`: Page.text names 'Nowhere', which is not there at run"
+            " time; import it outside of `if TYPE_CHECKING`"
+        ),
+    ]

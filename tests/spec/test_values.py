@@ -15,7 +15,9 @@ def values(spec: Spec) -> list[str]:
 
 def test_values_of_the_spec_and_of_its_types(folder: Folder) -> None:
     """Values are those that the spec defines, and those that its types and their fields mention."""
-    folder.write("lib", """
+    folder.write(
+        "lib",
+        """
         from __future__ import annotations
         import dataclasses
         import enum
@@ -51,7 +53,8 @@ def test_values_of_the_spec_and_of_its_types(folder: Folder) -> None:
         @attrs.frozen
         class Wrapped: ...
         Alias = NewType("Alias", Wrapped)
-    """)
+    """,
+    )
     spec = folder.read("""
         from typing import Annotated, Any, Literal
         import attrs
@@ -93,11 +96,19 @@ def test_values_of_the_spec_and_of_its_types(folder: Folder) -> None:
 def test_subclasses_are_values_too(folder: Folder) -> None:
     """Subclasses that the spec or what it imports defines may come in the place of a base."""
     folder.write("pages.base", "import attrs\n@attrs.define\nclass Page:\n    url: str\n")
-    folder.write("pages.html", "import attrs\nfrom pages.base import Page\n"
-                 "@attrs.define\nclass Html(Page):\n    title: str\n")
-    folder.write("stranger", "import attrs\nfrom pages.base import Page\n"
-                 "@attrs.define\nclass Strange(Page):\n    other: int\n")
-    folder.write("other_spec", """
+    folder.write(
+        "pages.html",
+        "import attrs\nfrom pages.base import Page\n"
+        "@attrs.define\nclass Html(Page):\n    title: str\n",
+    )
+    folder.write(
+        "stranger",
+        "import attrs\nfrom pages.base import Page\n"
+        "@attrs.define\nclass Strange(Page):\n    other: int\n",
+    )
+    folder.write(
+        "other_spec",
+        """
         import stranger
         from kinfolk import shared
         from pages.base import Page
@@ -105,7 +116,8 @@ def test_subclasses_are_values_too(folder: Folder) -> None:
         @shared
         class Other:
             def page(self) -> Page: ...
-    """)
+    """,
+    )
     text = """
         import threading
         import attrs
@@ -159,7 +171,9 @@ def test_abstract_values(folder: Folder) -> None:
 
 def test_exceptions(folder: Folder) -> None:
     """Exceptions are those that the spec defines, imports or names in `@raises`."""
-    folder.write("lib", """
+    folder.write(
+        "lib",
+        """
         import attrs
         class Seen(Exception): ...
         class Unseen(Exception): ...
@@ -171,7 +185,8 @@ def test_exceptions(folder: Folder) -> None:
         @attrs.define
         class WithFields(Exception):
             code: int
-    """)
+    """,
+    )
     spec = folder.read("""
         import queue
         import socket
@@ -213,7 +228,9 @@ def test_exceptions(folder: Folder) -> None:
 
 def test_exceptions_of_other_modules_classes(folder: Folder) -> None:
     """Where a class of another module is generated here, its module's exceptions are known too."""
-    folder.write("lib", """
+    folder.write(
+        "lib",
+        """
         from kinfolk import shared
 
         class Full(Exception): ...
@@ -221,7 +238,8 @@ def test_exceptions_of_other_modules_classes(folder: Folder) -> None:
         @shared
         class Thing:
             def run(self) -> None: ...
-    """)
+    """,
+    )
     spec = folder.read("""
         from kinfolk import manager, singleton
         from lib import Thing

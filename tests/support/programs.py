@@ -25,10 +25,11 @@ class Program:
 
     Args:
         arguments: As after `python`.
+        cwd: Where it runs.
         env: What to set in its environment; the tests' own modules are importable.
     """
 
-    def __init__(self, *arguments: str, **env: str) -> None:
+    def __init__(self, *arguments: str, cwd: Path | None = None, **env: str) -> None:
         path = os.pathsep.join([str(_TESTS), *filter(None, sys.path)])
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -36,6 +37,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=cwd,
             env={**os.environ, "PYTHONPATH": path, **env},
         )
         self._lines: queue.Queue[str | None] = queue.Queue()

@@ -6,7 +6,7 @@ The oracle knows nothing of the codec: it reads declared types as a type checker
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import types
 import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -16,12 +16,23 @@ from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum, auto
 from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NotRequired,
+    TypedDict,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 from uuid import UUID
 
 import attrs
 from hypothesis import strategies as st
-from typing_extensions import NotRequired, TypedDict, is_typeddict
+from typing_extensions import is_typeddict
 
 __all__ = ["VALUES", "Typed", "conforms", "portrait", "typed"]
 
@@ -127,11 +138,11 @@ def _opened(box: Box[Any], times: int) -> Box[Any]:
 
 
 _zones = st.sampled_from(["Europe/Berlin", "Asia/Kolkata", "UTC"]).map(zoneinfo.ZoneInfo)
-_offsets = st.timedeltas(datetime.timedelta(hours=-23), datetime.timedelta(hours=23))
-_timezones = st.builds(datetime.timezone, _offsets) | st.builds(
-    datetime.timezone, _offsets, st.text(max_size=3)
+_offsets = st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23))
+_timezones = st.builds(dt.timezone, _offsets) | st.builds(
+    dt.timezone, _offsets, st.text(max_size=3)
 )
-_zoned = st.none() | _zones | _timezones | st.just(datetime.UTC)
+_zoned = st.none() | _zones | _timezones | st.just(dt.UTC)
 _datetimes = st.builds(
     lambda moment, zone, fold: moment.replace(tzinfo=zone, fold=fold),
     st.datetimes(),
@@ -168,18 +179,18 @@ _LEAVES: list[Typed] = [
     Typed(Path, _paths),
     Typed(PurePosixPath, st.lists(_names, max_size=2).map(lambda parts: PurePosixPath(*parts))),
     Typed(PureWindowsPath, _names.map(PureWindowsPath)),
-    Typed(datetime.datetime, _datetimes),
-    Typed(datetime.date, st.dates()),
-    Typed(datetime.time, _times),
-    Typed(datetime.timedelta, st.timedeltas()),
-    Typed(datetime.timezone, _timezones),
+    Typed(dt.datetime, _datetimes),
+    Typed(dt.date, st.dates()),
+    Typed(dt.time, _times),
+    Typed(dt.timedelta, st.timedeltas()),
+    Typed(dt.timezone, _timezones),
     Typed(zoneinfo.ZoneInfo, _zones),
     Typed(UUID, st.uuids()),
     Typed(Color, st.sampled_from(Color)),
     Typed(Size, st.sampled_from(Size)),
     Typed(Word, st.sampled_from(Word)),
     Typed(Access, st.sampled_from(range(8)).map(Access)),
-    Typed(Literal["a", 5, None], st.sampled_from(["a", 5, None])),
+    Typed(Literal["a", 5], st.sampled_from(["a", 5])),
     Typed(Literal[Color.RED, True, b"x"], st.sampled_from([Color.RED, True, b"x"])),
     Typed(Page, st.builds(Page, st.text(max_size=3), _ints)),
     Typed(Archive, st.builds(Archive, st.text(max_size=3), _ints, days=_floats), key=False),
@@ -193,90 +204,101 @@ _LEAVES: list[Typed] = [
 ]
 
 
+def _of(cls: Any, *arguments: Any) -> Any:
+    """Subscribe a class with types that are known only now."""
+    return types.GenericAlias(cls, arguments)
+
+
 def _list(item: Typed) -> Typed:
-    return Typed(list[item.declared], st.lists(item.values, max_size=3), key=False)
+    return Typed(_of(list, item.declared), st.lists(item.values, max_size=3), key=False)
+
+
+def _var_tuple(item: Typed) -> Typed:
+    values = st.lists(item.values, max_size=3).map(tuple)
+    return Typed(_of(tuple, item.declared, ...), values, key=item.key)
+
+
+def _deque(item: Typed) -> Typed:
+    values: st.SearchStrategy[Any] = st.builds(
+        deque,
+        st.lists(item.values, max_size=3),
+        st.none() | st.integers(3, 5),
+    )
+    return Typed(_of(deque, item.declared), values, key=False)
+
+
+def _box(item: Typed) -> Typed:
+    values = st.builds(_opened, st.builds(Box, item.values, st.text(max_size=2)), _ints)
+    return Typed(_of(Box, item.declared), values, key=False)
+
+
+def _sequence(item: Typed) -> Typed:
+    values = _list(item).values | _var_tuple(item).values
+    return Typed(_of(Sequence, item.declared), values, key=False)
+
+
+def _iterable(item: Typed) -> Typed:
+    values = _list(item).values | _var_tuple(item).values | _deque(item).values
+    return Typed(_of(Iterable, item.declared), values, key=False)
+
+
+def _set(item: Typed) -> Typed:
+    return Typed(_of(set, item.declared), st.lists(item.values, max_size=3).map(set), key=False)
+
+
+def _frozenset(item: Typed) -> Typed:
+    return Typed(_of(frozenset, item.declared), st.lists(item.values, max_size=3).map(frozenset))
+
+
+def _abstract_set(item: Typed) -> Typed:
+    values = _set(item).values | _frozenset(item).values
+    return Typed(_of(AbstractSet, item.declared), values, key=False)
+
+
+def _collection(item: Typed) -> Typed:
+    values = _abstract_set(item).values | _sequence(item).values
+    return Typed(_of(Collection, item.declared), values, key=False)
+
+
+def _counter(item: Typed) -> Typed:
+    values = st.dictionaries(item.values, _ints, max_size=3).map(Counter)
+    return Typed(_of(Counter, item.declared), values, key=False)
+
+
+def _dict(key: Typed, value: Typed) -> Typed:
+    values = st.dictionaries(key.values, value.values, max_size=3)
+    return Typed(_of(dict, key.declared, value.declared), values, key=False)
+
+
+def _mapping(key: Typed, value: Typed) -> Typed:
+    return Typed(_of(Mapping, key.declared, value.declared), _dict(key, value).values, key=False)
+
+
+def _ordered(key: Typed, value: Typed) -> Typed:
+    values = _dict(key, value).values.map(OrderedDict)
+    return Typed(_of(OrderedDict, key.declared, value.declared), values, key=False)
+
+
+def _default(key: Typed, value: Typed) -> Typed:
+    values: st.SearchStrategy[Any] = st.builds(
+        defaultdict,
+        st.sampled_from([None, int, list, str]),
+        _dict(key, value).values,
+    )
+    return Typed(_of(defaultdict, key.declared, value.declared), values, key=False)
 
 
 def _tuple(items: list[Typed]) -> Typed:
     return Typed(
-        tuple.__class_getitem__(tuple(item.declared for item in items)),
+        _of(tuple, *(item.declared for item in items)),
         st.tuples(*(item.values for item in items)),
         key=all(item.key for item in items),
     )
 
 
-def _var_tuple(item: Typed) -> Typed:
-    return Typed(
-        tuple[item.declared, ...], st.lists(item.values, max_size=3).map(tuple), key=item.key
-    )
-
-
-def _deque(item: Typed) -> Typed:
-    values = st.builds(deque, st.lists(item.values, max_size=3), st.none() | st.integers(3, 5))
-    return Typed(deque[item.declared], values, key=False)
-
-
-def _box(item: Typed) -> Typed:
-    values = st.builds(_opened, st.builds(Box, item.values, st.text(max_size=2)), _ints)
-    return Typed(Box[item.declared], values, key=False)
-
-
-def _sequence(item: Typed) -> Typed:
-    values = _list(item).values | _var_tuple(item).values
-    return Typed(Sequence[item.declared], values, key=False)
-
-
-def _iterable(item: Typed) -> Typed:
-    values = _list(item).values | _var_tuple(item).values | _deque(item).values
-    return Typed(Iterable[item.declared], values, key=False)
-
-
-def _set(item: Typed) -> Typed:
-    return Typed(set[item.declared], st.lists(item.values, max_size=3).map(set), key=False)
-
-
-def _frozenset(item: Typed) -> Typed:
-    return Typed(frozenset[item.declared], st.lists(item.values, max_size=3).map(frozenset))
-
-
-def _abstract_set(item: Typed) -> Typed:
-    values = _set(item).values | _frozenset(item).values
-    return Typed(AbstractSet[item.declared], values, key=False)
-
-
-def _collection(item: Typed) -> Typed:
-    values = _abstract_set(item).values | _sequence(item).values
-    return Typed(Collection[item.declared], values, key=False)
-
-
-def _counter(item: Typed) -> Typed:
-    values = st.dictionaries(item.values, _ints, max_size=3).map(Counter)
-    return Typed(Counter[item.declared], values, key=False)
-
-
-def _dict(key: Typed, value: Typed) -> Typed:
-    values = st.dictionaries(key.values, value.values, max_size=3)
-    return Typed(dict[key.declared, value.declared], values, key=False)
-
-
-def _mapping(key: Typed, value: Typed) -> Typed:
-    return Typed(Mapping[key.declared, value.declared], _dict(key, value).values, key=False)
-
-
-def _ordered(key: Typed, value: Typed) -> Typed:
-    values = _dict(key, value).values.map(OrderedDict)
-    return Typed(OrderedDict[key.declared, value.declared], values, key=False)
-
-
-def _default(key: Typed, value: Typed) -> Typed:
-    factories = st.sampled_from([None, int, list, str])
-    values = st.builds(defaultdict, factories, _dict(key, value).values)
-    return Typed(defaultdict[key.declared, value.declared], values, key=False)
-
-
 def _union(members: list[Typed]) -> Typed:
     return Typed(
-        Union[tuple(member.declared for member in members)],
+        Union[tuple(member.declared for member in members)],  # noqa: UP007 - so many
         st.one_of([member.values for member in members]),
         key=all(member.key for member in members),
     )
@@ -287,24 +309,39 @@ def _any(members: list[Typed]) -> Typed:
     return Typed(Any, union.values, key=union.key)
 
 
-def _extended(inner: st.SearchStrategy[Typed]) -> st.SearchStrategy[Typed]:
-    keys = inner.filter(lambda each: each.key)
-    some = st.lists(inner, min_size=1, max_size=3)
-    return st.one_of(
-        *(inner.map(make) for make in (_list, _var_tuple, _deque, _box, _sequence, _iterable)),
-        *(keys.map(make) for make in (_set, _frozenset, _abstract_set, _collection, _counter)),
-        *(st.builds(make, keys, inner) for make in (_dict, _mapping, _ordered, _default)),
-        *(some.map(make) for make in (_tuple, _union, _any)),
-    )
+_OF_ONE = [_list, _var_tuple, _deque, _box, _sequence, _iterable]
+_OF_KEYS = [_set, _frozenset, _abstract_set, _collection, _counter]
+_OF_TWO = [_dict, _mapping, _ordered, _default]
+_OF_SOME = [_tuple, _union, _any]
+_KEYS = [each for each in _LEAVES if each.key]
 
 
-def typed(leaves: int = 4) -> st.SearchStrategy[Typed]:
-    """Return random types, each with its values.
+@st.composite
+def typed(draw: st.DrawFn, depth: int = 2, keys: bool = False) -> Typed:
+    """Return a random type with its values.
 
     Args:
-        leaves: How large they may become.
+        draw: Given by Hypothesis.
+        depth: How deep it may be nested.
+        keys: Whether its values must be such as can be in a set.
     """
-    return st.recursive(st.sampled_from(_LEAVES), _extended, max_leaves=leaves)
+    if depth == 0 or draw(st.integers(0, 3)) == 0:
+        return draw(st.sampled_from(_KEYS if keys else _LEAVES))
+    inner = typed(depth - 1, keys)
+    some = draw(st.sampled_from(_OF_SOME))(draw(st.lists(inner, min_size=1, max_size=3)))
+    if keys:
+        return draw(st.sampled_from([some, _var_tuple(draw(inner)), _frozenset(draw(inner))]))
+    key = draw(typed(depth - 1, True))
+    return draw(
+        st.sampled_from(
+            [
+                some,
+                draw(st.sampled_from(_OF_ONE))(draw(inner)),
+                draw(st.sampled_from(_OF_KEYS))(key),
+                draw(st.sampled_from(_OF_TWO))(key, draw(inner)),
+            ]
+        )
+    )
 
 
 # --- What values look like
@@ -355,38 +392,45 @@ def conforms(value: Any, declared: Any) -> bool:
         return _conforms_to_options(value)
     if origin is None:
         return _is_of(value, declared)
+    return isinstance(value, origin) and _holds(value, origin, arguments)
+
+
+def _holds(value: Any, origin: Any, arguments: tuple[Any, ...]) -> bool:
+    """Return whether what an instance of a generic class holds is of the types declared."""
     if origin is Box:
-        inner = conforms(value._inside, arguments[0]) if isinstance(value, Box) else False
-        return inner and isinstance(value.label, str) and isinstance(value.opened, int)
-    if not isinstance(value, origin):
-        return False
+        return (
+            conforms(value._inside, arguments[0])
+            and isinstance(value.label, str)
+            and isinstance(value.opened, int)
+        )
     if origin in {Sequence, Collection, Iterable}:
         # Not a text or a dict, though a checker would take those.
         if isinstance(value, range):
             return arguments[0] in {int, float, complex, Any}
         if not isinstance(value, list | tuple | deque | set | frozenset):
             return False
+    if isinstance(value, Mapping):
+        key, item = (*arguments, int)[:2]
+        return all(conforms(k, key) and conforms(v, item) for k, v in value.items())
     if origin is tuple and arguments[1:] != (...,):
         return len(value) == len(arguments) and all(map(conforms, value, arguments))
-    if isinstance(value, Mapping):
-        entry = (*arguments, int)[:2] if issubclass(origin, Counter | Mapping) else arguments
-        return all(
-            conforms(key, entry[0]) and (len(entry) == 1 or conforms(each, entry[1]))
-            for key, each in value.items()
-        )
     return all(conforms(each, arguments[0]) for each in value)
+
+
+_FIELDS: dict[type, dict[str, Any]] = {
+    Page: {"url": str, "status": int},
+    Archive: {"url": str, "status": int, "days": float},
+    Point: {"x": float, "y": float, "name": str},
+    Pair: {"left": int, "right": str | None},
+}
 
 
 def _is_of(value: Any, declared: type) -> bool:
     if not isinstance(value, _WIDENED.get(declared, (declared,))):
         return False
-    fields: dict[str, Any] = {
-        Page: {"url": str, "status": int},
-        Archive: {"url": str, "status": int, "days": float},
-        Point: {"x": float, "y": float, "name": str},
-        Pair: {"left": int, "right": str | None},
-    }.get(declared, {})
-    return all(conforms(getattr(value, name), each) for name, each in fields.items())
+    return all(
+        conforms(getattr(value, name), each) for name, each in _FIELDS.get(declared, {}).items()
+    )
 
 
 def _conforms_to_options(value: Any) -> bool:

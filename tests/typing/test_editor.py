@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import jedi
+import jedi  # type: ignore[import-untyped]
 import pytest
 from support.checkers import SOURCES
 from support.goldens import TESTS

@@ -9,6 +9,7 @@ from cyclopts import App
 
 import kinfolk
 from kinfolk.cli.generate import check, generate
+from kinfolk.cli.serve import serve
 from kinfolk.errors import KinfolkError, SpecError
 
 __all__ = ["app", "run"]
@@ -20,6 +21,7 @@ app = App(
 )
 app.command(generate, usage="Usage: kinfolk generate [SPEC...] [--stubs DIR]")
 app.command(check, usage="Usage: kinfolk check [SPEC...] [--stubs DIR]")
+app.command(serve, usage="Usage: kinfolk serve SPEC[:MANAGER] [OPTIONS]")
 
 
 def run() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from kinfolk.codegen.files import Change, apply, plan
+from kinfolk.codegen.files import Change, apply
+from kinfolk.codegen.outputs import plan
 from kinfolk.codegen.render import render
-from kinfolk.errors import Problem, SpecError
+from kinfolk.errors import GenerateError, Problem, SpecError
 from kinfolk.spec import read
 from kinfolk.spec.model import Spec
 
@@ -26,7 +27,12 @@ def changes(modules: Iterable[str], stubs: Path | None = None) -> list[Change]:
         GenerateError: A file that is not generated stands in the way.
     """
     specs = _read(list(modules))
-    return [change for spec in specs for change in plan(spec, render(spec), stubs)]
+    planned = [change for spec in specs for change in plan(spec, render(spec), stubs)]
+    found: dict[Path, Change] = {}
+    for change in planned:
+        if found.setdefault(change.path, change) != change:
+            raise GenerateError(f"two specs are generated into {change.path}: rename one of them")
+    return list(found.values())
 
 
 def _read(modules: list[str]) -> list[Spec]:

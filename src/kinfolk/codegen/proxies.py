@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from kinfolk.codegen.expressions import NONE, plain, stream_result
+from kinfolk.codegen.expressions import plain, stream_result
 from kinfolk.codegen.layout import Class, Function, wrapped
 from kinfolk.codegen.names import Namespace, Scope, proxy_name
 from kinfolk.codegen.signatures import (
@@ -156,9 +156,11 @@ def _method(method: Method, signature: Signature, scope: Scope, dialect: Dialect
         signature = attrs.evolve(signature, result=stream_result(signature.result))
     if method.name in _IN_PLACE:
         signature = attrs.evolve(signature, result=_SELF)
+    call = "_call"
     if method.name in {"__eq__", "__ne__"}:
         signature = _comparing_anything(signature)
-    return signature_function(method.name, signature, "_call", method.doc, scope, dialect)
+        call = "_compare"
+    return signature_function(method.name, signature, call, method.doc, scope, dialect)
 
 
 def _comparing_anything(signature: Signature) -> Signature:
@@ -185,14 +187,23 @@ def signature_function(
 
 def _body(name: str, signature: Signature, call: str) -> tuple[str, ...]:
     this = receiver(signature)
-    prefix = "" if signature.result == NONE else "return "
-    if name in _IN_PLACE:
-        prefix = "result = "
+    prefix, last = _returning(name, signature.result, this)
     names = [parameter.name for parameter in signature.parameters]
     if names or call != "_call":
         lines = call_lines(prefix, f"{this}.{call}", name, names, depth=2)
     else:
         lines = [f'{prefix}{this}._call("{name}")']
+    return (*lines, *last)
+
+
+def _returning(name: str, result: Expression, this: str) -> tuple[str, tuple[str, ...]]:
+    """Return what stands before the call in a body, and the lines after it."""
     if name in _IN_PLACE:
-        lines.append(f"return result if result is NotImplemented else {this}")
-    return tuple(lines)
+        return "result = ", (f"return result if result is NotImplemented else {this}",)
+    match result:
+        case ["None"]:
+            return "", ()
+        case [Name(qualname="Never" | "NoReturn")]:
+            return "", ("raise AssertionError",)
+        case _:
+            return "return ", ()

@@ -63,7 +63,10 @@ def listen(address: Address, *, key: bytes | None, insecure: bool = False) -> Li
     if isinstance(address, UnixAddress):
         return _listen_unix(address)
     if key is None:
-        raise AddressError(f"{address} can be reached by every user: give an authkey")
+        raise AddressError(
+            f"{address} can be reached by every user of this machine: give an authkey, in "
+            "KINFOLK_AUTHKEY or a file (`--authkey-file`)"
+        )
     return _listen_tcp(address, insecure=insecure)
 
 
@@ -186,7 +189,7 @@ def _listen_tcp(address: TcpAddress, *, insecure: bool) -> Listener:
     if not insecure and not ipaddress.ip_address(where[0]).is_loopback:
         raise AddressError(
             f"{address} is reached over a network, where others can read along: listen at "
-            "127.0.0.1 and tunnel, or say that it may be insecure"
+            "127.0.0.1 and tunnel, or allow it with `--insecure`"
         )
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -32,67 +32,78 @@ class Outbox:
         self._sock = sock
         self._broken = broken
         self._owner = threading.get_ident()
-        self._lock = threading.Lock()
-        self._waiting: deque[bytes | bytearray] = deque()
-        self._sending = False
+        self._waiting: deque[bytes | bytearray | memoryview] = deque()
+        # Held by whoever sends, until nothing waits; all others leave their frames to that one.
+        self._sending = threading.Lock()
         self._usable = True
 
     def send(self, frame: bytes | bytearray) -> bool:
-        """Send a frame, or leave it to the thread that sends already; False if nobody can."""
-        with self._lock:
-            if not self._usable:
-                return False
-            if self._sending:
-                self._waiting.append(frame)
-                return True
-            self._sending = True
+        """Send a frame, or leave it to who sends already; return False if nobody can."""
+        if not self._usable:
+            return False
+        self._waiting.append(frame)
         if threading.get_ident() == self._owner:
-            self._send_all(frame)
+            self._send_all()
         else:
-            self._send_some(frame)
+            self._send_some()
         return self._usable
 
-    def _send_all(self, frame: bytes | bytearray | memoryview | None) -> None:
+    def _send_all(self) -> None:
+        # Asked again after each release: what came just before it was left to the one releasing.
+        while self._waiting and self._sending.acquire(blocking=False):
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what waits, with the lock held, and release it."""
         try:
-            while frame is not None:
-                self._sock.sendall(frame)
-                frame = self._next()
+            while self._waiting:
+                self._sock.sendall(self._waiting.popleft())
         except OSError as error:
             self._fail(error)
+        finally:
+            self._sending.release()
 
-    def _send_some(self, frame: bytes | bytearray | None) -> None:
+    def _send_some(self) -> None:
+        while self._waiting and self._sending.acquire(blocking=False):
+            if not self._flush_without_waiting():
+                return
+
+    def _flush_without_waiting(self) -> bool:
+        """Send what the socket takes at once; if that is not all, leave the rest to a thread."""
         try:
-            while frame is not None:
-                try:
-                    sent = self._sock.send(frame, socket.MSG_DONTWAIT)
-                except BlockingIOError:
-                    sent = 0
+            while self._waiting:
+                frame = self._waiting.popleft()
+                sent = self._take(frame)
                 if sent < len(frame):
-                    self._leave(memoryview(frame)[sent:])
-                    return
-                frame = self._next()
+                    self._waiting.appendleft(memoryview(frame)[sent:])
+                    self._leave()
+                    return False
         except OSError as error:
             self._fail(error)
+        self._sending.release()
+        return True
 
-    def _leave(self, rest: memoryview) -> None:
-        thread = threading.Thread(
-            target=self._send_all, args=(rest,), name="kinfolk-outbox", daemon=True
-        )
+    def _take(self, frame: bytes | bytearray | memoryview) -> int:
+        try:
+            return self._sock.send(frame, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+
+    def _leave(self) -> None:
+        """Start a thread that sends what waits; the lock goes over to it."""
+        thread = threading.Thread(target=self._finish, name="kinfolk-outbox", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:  # the system has no more threads
             self._fail(error)
+            self._sending.release()
 
-    def _next(self) -> bytes | bytearray | None:
-        with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._sending = False
-            return None
+    def _finish(self) -> None:
+        self._flush()
+        self._send_all()
 
     def _fail(self, error: Exception) -> None:
         _logger.debug("an answer could not be sent: %s", error)
-        with self._lock:
-            self._usable = False
-            self._waiting.clear()
+        self._usable = False
+        self._waiting.clear()
         self._broken()

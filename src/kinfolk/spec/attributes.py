@@ -37,6 +37,11 @@ class Attributes:
         Raises:
             Unreadable: Its type cannot be read.
         """
+        if field.name not in source.assigns:
+            raise Unreadable(
+                f"field `{ancestor.cls.__qualname__}.{field.name}` is declared nowhere in the"
+                " source; declare it in the body of the class"
+            )
         reader = FieldReader(ancestor, source, self._reading)
         location = source.source.location(source.assigns[field.name])
         what = f"field `{ancestor.cls.__qualname__}.{field.name}`"

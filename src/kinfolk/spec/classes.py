@@ -6,6 +6,7 @@ from functools import cached_property
 
 from kinfolk.declare import SharedMark, shared_mark
 from kinfolk.spec.constructors import Constructors
+from kinfolk.spec.kinds import look_up
 from kinfolk.spec.lineage import Lineage
 from kinfolk.spec.members import Members
 from kinfolk.spec.model import Attribute, Member, SharedClass, Signature, TypeParameter
@@ -64,14 +65,9 @@ class ClassReader:
     def read(self) -> SharedClass | None:
         """Read the class; None if it has no source, which is noted."""
         cls, lineage = self.cls, self._lineage
-        source = lineage.ancestors[0].source
         mark = shared_mark(cls)
-        if source is None or mark is None or "." in cls.__qualname__:
-            self._problems.add(
-                lineage.location,
-                f"the shared class `{cls.__qualname__}` is not defined by a `class` statement at"
-                f" the top level of `{cls.__module__}`; define it there",
-            )
+        assert mark is not None
+        if not self._is_importable():
             return None
         return SharedClass(
             module=cls.__module__,
@@ -83,6 +79,26 @@ class ClassReader:
             bases=tuple(lineage.shared),
             type_parameters=self.parameters,
             concurrent=mark.concurrent,
+        )
+
+    def _is_importable(self) -> bool:
+        """Check that the class, and the shared ones it derives from, are where they say."""
+        shared = [cls for cls in self.cls.__mro__ if shared_mark(cls)]
+        strangers = [cls for cls in shared if not self._is_at_the_top(cls)]
+        for cls in strangers:
+            self._problems.add(
+                self._lineage.location,
+                f"the shared class `{cls.__qualname__}` is not what `{cls.__module__}` has under"
+                " that name at its top level; define it there by a `class` statement, with a name"
+                " of its own",
+            )
+        return not strangers
+
+    def _is_at_the_top(self, cls: type) -> bool:
+        return (
+            "." not in cls.__qualname__
+            and look_up(cls.__module__, cls.__qualname__) is cls
+            and self._reading.sources.class_(cls) is not None
         )
 
     def _members(self, mark: SharedMark) -> tuple[Member, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterable, Iterator
 from types import CodeType, GenericAlias
 from typing import Any, Final, cast, get_args, get_origin
 
+from kinfolk.spec.kinds import shared_in
 from kinfolk.spec.model import Expression, Name, SharedName, Variable
 from kinfolk.spec.pieces import text_of
 from kinfolk.spec.problems import Unreadable
@@ -102,15 +103,22 @@ class Evaluator:
         return None
 
     def _evaluate(self, expression: Expression) -> Any:
-        if len(expression) == 1 and isinstance(expression[0], Name):
-            return self._name(expression[0])
         names: dict[str, Any] = {}
         text = "".join(self._piece(piece, names) for piece in expression)
         try:
             declared = eval(_compiled(text), names)  # noqa: S307 - the types of the spec itself
         except Exception as error:
             raise Unreadable(f"it cannot be evaluated: {type(error).__name__}: {error}") from None
+        self._check(declared)
         return type(None) if declared is None else declared
+
+    def _check(self, declared: Any) -> None:
+        shared = shared_in(declared)
+        if shared is not None:
+            raise Unreadable(
+                f"it means the shared class `{shared.__qualname__}` in a way that cannot be read;"
+                f" write `{shared.__qualname__}` itself"
+            )
 
     def _piece(self, piece: str | Name | SharedName | Variable, names: dict[str, Any]) -> str:
         match piece:
@@ -176,7 +184,9 @@ class _NoReferences:
     """Stands where a literal is encoded, in which no shared object can be."""
 
     def lower(self, value: object, proxy_type: object) -> Reference:
-        raise TypeError(f"{proxy_type!r}, not {value!r}")
+        mark = shared_type(proxy_type)
+        name = mark.name.rpartition(".")[2] if mark else repr(proxy_type)
+        raise TypeError(f"{name}, not {value!r}")
 
     def lift(self, reference: Reference, proxy_type: object) -> object:
         raise TypeError(f"{proxy_type!r}, not {reference!r}")

@@ -14,10 +14,10 @@ from typing import Any, cast, get_origin
 
 from kinfolk.declare import shared_mark
 from kinfolk.spec.model import Expression, Name, SharedName, Variable
-from kinfolk.spec.names import MISSING, Found, Names, Scope, is_variable
-from kinfolk.spec.pieces import Piece, joined, substitute, variables_of
+from kinfolk.spec.names import MISSING, Found, Names, Scope, is_variable, unknown_parameters
+from kinfolk.spec.pieces import ANY, Piece, joined, substitute, variables_of
 from kinfolk.spec.problems import Unreadable
-from kinfolk.spec.sources import ClassSource, Local, Source, is_type_statement
+from kinfolk.spec.sources import ClassSource, Source, is_type_statement
 from kinfolk.wire.references import shared_type
 
 __all__ = ["Expressions"]
@@ -74,8 +74,10 @@ class Expressions:
                 yield from self._types(node.elts, scope)
                 yield "]"
             case ast.Starred():
-                yield "*"
-                yield from self._type(node.value, scope)
+                raise Unreadable(
+                    f"`{ast.unparse(node)}` stands for any number of types; write them out, or"
+                    " `tuple[X, ...]`"
+                )
             case _:
                 raise Unreadable(f"`{ast.unparse(node)}` is not a type")
 
@@ -91,7 +93,9 @@ class Expressions:
         expanded = self._alias(found) if found else None
         if expanded is not None:
             given = [joined(self._type(argument, scope)) for argument in arguments]
-            yield from substitute(expanded, dict(zip(variables_of(expanded), given, strict=False)))
+            names = variables_of(expanded)
+            values = dict(zip(names, given, strict=False))
+            yield from substitute(expanded, {**dict.fromkeys(names, ANY), **values})
             return
         yield from self._type(node.value, scope)
         yield "["
@@ -160,15 +164,21 @@ class Expressions:
         if not parts:
             raise Unreadable(f"`{ast.unparse(node)}` is not a type")
         if parts[0] in scope.parameters:
-            yield from _variable(parts, scope)
+            if parts[1:]:
+                raise unknown_parameters(".".join(parts))
+            yield from scope.variables.get(parts[0], (Variable(parts[0]),))
             return
         found = self._names.find(scope, parts)
         if is_variable(found.value):
-            self.variables[found.value.__name__] = found.value
-            yield from _variable([found.value.__name__], scope)
+            name = found.value.__name__
+            self.variables[name] = found.value
+            yield from scope.variables.get(name, (Variable(name),))
             return
         expanded = self._alias(found)
-        yield from expanded if expanded is not None else (self._name(found),)
+        if expanded is None:
+            yield self._name(found)
+        else:  # of a generic alias without brackets, nothing is known
+            yield from substitute(expanded, dict.fromkeys(variables_of(expanded), ANY))
 
     def _name(self, found: Found) -> Piece:
         if found.value is MISSING:
@@ -244,10 +254,6 @@ class Expressions:
         source, local = defined
         return _alias_value(local.node, source, None)
 
-    def definition(self, module: str, name: str) -> tuple[Source, Local] | None:
-        """Return the statement that defines a module's name."""
-        return self._names.definition(module, name)
-
 
 class _Marker(ast.NodeTransformer):
     """Puts marks in the place of names and numbers, so that `ast.unparse` leaves gaps for them."""
@@ -319,12 +325,6 @@ def _dotted(node: ast.expr) -> list[str]:
     if not isinstance(node, ast.Name):
         return []
     return [node.id, *reversed(parts)]
-
-
-def _variable(parts: list[str], scope: Scope) -> Iterator[Piece]:
-    yield from scope.variables.get(parts[0], (Variable(parts[0]),))
-    if parts[1:]:
-        yield "." + ".".join(parts[1:])
 
 
 def _alias_value(

@@ -18,7 +18,7 @@ from kinfolk.spec.problems import Unreadable
 from kinfolk.spec.reading import Reading
 from kinfolk.spec.sources import ClassSource
 
-__all__ = ["Field", "FieldReader", "fields_of"]
+__all__ = ["Field", "FieldReader", "fields_of", "is_of_field"]
 
 
 @attrs.frozen
@@ -64,6 +64,18 @@ def fields_of(cls: type) -> dict[str, Field]:
         found: dict[str, dataclasses.Field[Any]] = cls.__dataclass_fields__
         return {name: Field(name, name, not frozen, kept=name in kept) for name in found}
     return {}
+
+
+def is_of_field(name: str, source: ClassSource) -> bool:
+    """Tell whether a function belongs to a field, as in `@limit.validator`."""
+    return any(
+        isinstance(decorator, ast.Attribute)
+        and decorator.attr in {"validator", "default", "converter"}
+        and isinstance(decorator.value, ast.Name)
+        and decorator.value.id in source.assigns
+        for node in source.functions.get(name, ())
+        for decorator in node.decorator_list
+    )
 
 
 class FieldReader:

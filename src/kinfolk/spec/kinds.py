@@ -6,13 +6,21 @@ import dataclasses
 import sys
 from enum import Enum
 from functools import reduce
-from typing import Any, TypeGuard, cast, get_args, is_typeddict
+from typing import Any, TypeGuard, cast, get_args, get_origin, is_typeddict
 
 import attrs
 
 from kinfolk.declare import offer_of, shared_mark
 
-__all__ = ["has_fields", "is_error", "is_record", "is_value", "look_up"]
+__all__ = [
+    "has_fields",
+    "is_error",
+    "is_record",
+    "is_value",
+    "look_up",
+    "shared_in",
+    "type_parts",
+]
 
 
 def is_value(item: Any) -> TypeGuard[type]:
@@ -31,6 +39,38 @@ def is_value(item: Any) -> TypeGuard[type]:
 def has_fields(cls: Any) -> bool:
     """Tell whether something is an attrs class or a dataclass."""
     return attrs.has(cls) or dataclasses.is_dataclass(cls)
+
+
+def type_parts(declared: object) -> list[Any]:
+    """Return the types that a type is made of."""
+    if isinstance(declared, list | tuple):
+        return list(cast("list[Any]", declared))
+    parts: list[Any] = list(get_args(declared))
+    if not isinstance(declared, type):
+        parts += [getattr(declared, "__supertype__", None), _alias_value(declared)]
+    return [part for part in parts if part is not None]
+
+
+def _alias_value(declared: object) -> Any:
+    """Return what an alias made by `type X = ...` stands for; None for any other type."""
+    try:
+        return getattr(declared, "__value__", None)
+    except Exception:
+        return None  # it is evaluated only now, and what it mentions may not be there
+
+
+def shared_in(declared: object) -> type | None:
+    """Return a shared class that a type mentions, None if there is none."""
+    waiting: list[Any] = [declared]
+    seen: list[Any] = []  # aliases may be recursive
+    while waiting:
+        part = waiting.pop()
+        if shared_mark(part):
+            return cast("type", get_origin(part) or part)
+        if not any(part is other for other in seen):
+            seen.append(part)
+            waiting += type_parts(part)
+    return None
 
 
 def look_up(module: str, qualname: str) -> Any:

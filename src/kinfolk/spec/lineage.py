@@ -6,6 +6,7 @@ The bases' type parameters are replaced by what the class fills in for them.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Mapping
 from typing import Any, Generic, Protocol, get_origin
 
@@ -14,7 +15,7 @@ import attrs
 from kinfolk.declare import shared_mark
 from kinfolk.spec.model import Expression, Location, Variable
 from kinfolk.spec.names import Scope
-from kinfolk.spec.parameters import declared_names
+from kinfolk.spec.parameters import declared_names, type_variables
 from kinfolk.spec.pieces import ANY
 from kinfolk.spec.problems import Unreadable, shown
 from kinfolk.spec.reading import Reading
@@ -57,20 +58,28 @@ class Lineage:
         self._written: dict[type, Expression] = {}
         shared = [base for base in cls.__mro__[1:] if shared_mark(base)]
         self._all = [self._ancestor(base, shared) for base in cls.__mro__ if base not in _EMPTY]
-        self.ancestors = [a for a in self._all if not any(issubclass(s, a.cls) for s in shared)]
+        self.ancestors = [a for a in self._all if not any(a.cls in s.__mro__ for s in shared)]
         # Of two shared bases where one derives from the other, the derived one says it all.
         self.shared = [
             self._shared[base]
             for base in shared
             if base in self._shared
-            and not any(other is not base and issubclass(other, base) for other in self._shared)
+            and not any(other is not base and base in other.__mro__ for other in self._shared)
         ]
+
+    @property
+    def inherited(self) -> list[Ancestor]:
+        """The classes whose members stand in proxies of shared bases."""
+        return [ancestor for ancestor in self._all if ancestor not in self.ancestors]
 
     @property
     def location(self) -> Location:
         """The line of the class."""
         source = self._all[0].source
-        return source.location if source else Location(shown(self.cls.__module__), 1)
+        if source is not None:
+            return source.location
+        module = sys.modules.get(self.cls.__module__)
+        return Location(shown(getattr(module, "__file__", None) or self.cls.__module__), 1)
 
     def definer(self, name: str) -> Ancestor | None:
         """Return the first class in the order of resolution that has a name."""
@@ -90,7 +99,7 @@ class Lineage:
         if source is not None:
             for node in source.node.bases:
                 self._fill(node, ancestor)
-        if not any(issubclass(base, cls) for base in shared):
+        if not any(cls in base.__mro__ for base in shared):
             for base in cls.__bases__:
                 if shared_mark(base):
                     expression = self._written.get(base)
@@ -127,7 +136,7 @@ class Lineage:
 
 
 def _parameters(cls: type) -> list[str]:
-    return [parameter.__name__ for parameter in getattr(cls, "__parameters__", ())]
+    return [parameter.__name__ for parameter in type_variables(cls)]
 
 
 def _as_they_are(cls: type) -> dict[str, Expression]:

@@ -211,9 +211,7 @@ class ManagerReader:
         """Check what stands in a manager beside its entries."""
         cls = self._cls.__qualname__
         if not offer.entries:
-            text = (
-                f"manager `{cls}` offers nothing; write `name = singleton(SharedClass)` in it"
-            )
+            text = f"manager `{cls}` offers nothing; write `name = singleton(SharedClass)` in it"
             self._problems.add(self._source.location, text)
         for name, reason in self._strangers(offer):
             self._problems.add(self._location(name), f"`{cls}.{name}` {reason}")

@@ -6,9 +6,8 @@ import functools
 import sys
 from collections.abc import Collection, Iterator
 
-from kinfolk.declare import shared_mark
 from kinfolk.spec.attributes import Attributes
-from kinfolk.spec.fields import fields_of
+from kinfolk.spec.fields import fields_of, is_of_field
 from kinfolk.spec.lineage import Ancestor, Lineage
 from kinfolk.spec.methods import Methods
 from kinfolk.spec.model import Location, Member
@@ -88,6 +87,8 @@ class Members:
             return self._attributes.read_field(self._fields[name], ancestor, source)
         if name.startswith("__") and (name not in source.names or role(name) == "local"):
             return None  # what attrs adds by itself is not for clients
+        if is_of_field(name, source):
+            return None
         marks = combined_marks(value)
         self.raised += marks.raises
         if marks.hidden:
@@ -103,12 +104,13 @@ class Members:
 
     def _check_hidden(self, name: str, ancestor: Ancestor) -> None:
         """What a shared base exposes, its proxies pass on to those of the class."""
-        for base in self._lineage.cls.__mro__:
-            if base is not ancestor.cls and shared_mark(base) and hasattr(base, name):
+        for base in self._lineage.inherited:
+            exposed = base.source is not None and name in base.source.names
+            if exposed and not combined_marks(vars(base.cls).get(name)).hidden:
                 raise Unreadable(
                     f"`{ancestor.cls.__qualname__}.{name}` is `@hidden`, and proxies inherit it"
-                    f" from `{base.__qualname__}` all the same; hide it there, or derive from a"
-                    " class that is not shared"
+                    f" from that of `{base.cls.__qualname__}` all the same; hide it there too, or"
+                    " derive from a class that is not shared"
                 )
 
 

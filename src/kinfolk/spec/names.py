@@ -14,11 +14,12 @@ from typing import Any, Final, ParamSpec, TypeVar, TypeVarTuple
 
 import attrs
 
+from kinfolk.spec.kinds import look_up
 from kinfolk.spec.model import Expression
 from kinfolk.spec.problems import Unreadable
 from kinfolk.spec.sources import Binding, ClassSource, Import, Local, Source, Sources
 
-__all__ = ["MISSING", "Found", "Names", "Scope", "is_variable"]
+__all__ = ["MISSING", "Found", "Names", "Scope", "is_variable", "unknown_parameters"]
 
 MISSING: Final[Any] = object()
 """The value of a name that exists for type checkers only."""
@@ -27,6 +28,11 @@ MISSING: Final[Any] = object()
 def is_variable(value: object) -> bool:
     """Tell whether something is a type variable of any kind."""
     return isinstance(value, TypeVar | ParamSpec | TypeVarTuple)
+
+
+def unknown_parameters(name: str) -> Unreadable:
+    """Return what is wrong with `P.args`."""
+    return Unreadable(f"`{name}` stands for parameters that are not known; write them out")
 
 
 @attrs.frozen(eq=False)
@@ -101,7 +107,7 @@ class Names:
     def _define(self, module: str, name: str) -> tuple[Source, Local] | None:
         try:
             source = self.sources.module(module)
-        except ImportError:
+        except Exception:
             return None
         if source is None:
             return None
@@ -117,16 +123,12 @@ class Names:
         """Find a nested class or an alias of the class around, as its annotations see it."""
         if owner is None or name not in owner.types or name in owner.functions:
             return None
-        module = owner.source.module
-        cls: Any = module
-        for part in owner.qualname.split("."):
-            cls = getattr(cls, part, MISSING)
+        cls = look_up(owner.source.name, owner.qualname)
         value = vars(cls).get(name, MISSING) if isinstance(cls, type) else MISSING
-        annotated = owner.assigns.get(name)
-        if value is MISSING or (annotated is not None and not _names_type(value)):
+        if value is MISSING or (name in owner.assigns and not _names_type(value)):
             return None
         nested = None if isinstance(value, type) else owner
-        return Found(module.__name__, f"{owner.qualname}.{name}", value, nested)
+        return Found(owner.source.name, f"{owner.qualname}.{name}", value, nested)
 
     def _root(self, source: Source, name: str) -> Found:
         key = (source.name, name)
@@ -184,12 +186,9 @@ class Names:
 
     def _attribute(self, found: Found, part: str) -> Found:
         if not isinstance(found.value, ModuleType):
-            value = getattr(found.value, part, MISSING)
             if is_variable(found.value):
-                raise Unreadable(
-                    f"`{found.qualname}.{part}` stands for parameters that are not known; write"
-                    " them out"
-                )
+                raise unknown_parameters(f"{found.qualname}.{part}")
+            value = getattr(found.value, part, MISSING)
             if value is MISSING:
                 raise Unreadable(f"`{found.path}` has no `{part}` at run time")
             return Found(found.module, f"{found.qualname}.{part}", value)

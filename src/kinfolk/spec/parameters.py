@@ -9,11 +9,17 @@ from typing import Any, Literal, cast
 import attrs
 
 from kinfolk.spec.model import TypeParameter
-from kinfolk.spec.names import Scope
+from kinfolk.spec.names import Scope, is_variable
 from kinfolk.spec.reading import Reading
 from kinfolk.spec.sources import ClassSource, Function
 
-__all__ = ["class_parameters", "declared_names", "declared_parameters", "type_parameter"]
+__all__ = [
+    "class_parameters",
+    "declared_names",
+    "declared_parameters",
+    "type_parameter",
+    "type_variables",
+]
 
 Kind = Literal["TypeVar", "ParamSpec", "TypeVarTuple"]
 Variance = Literal["invariant", "covariant", "contravariant", "inferred"]
@@ -45,9 +51,14 @@ def class_parameters(cls: type, source: ClassSource, reading: Reading) -> tuple[
     scope = Scope(source.source, parameters=names)
     if names:
         return tuple(declared_parameters(source.node, scope, reading))
-    return tuple(
-        type_parameter(variable, reading) for variable in getattr(cls, "__parameters__", ())
-    )
+    return tuple(type_parameter(variable, reading) for variable in type_variables(cls))
+
+
+def type_variables(cls: type) -> tuple[Any, ...]:
+    """Return the type variables that a generic class has at run time."""
+    found: Any = getattr(cls, "__parameters__", ())
+    # Some classes only look generic, and have a descriptor of that name.
+    return tuple(v for v in found if is_variable(v)) if hasattr(found, "__len__") else ()
 
 
 def type_parameter(variable: Any, reading: Reading) -> TypeParameter:

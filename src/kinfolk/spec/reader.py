@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from types import FunctionType, ModuleType
 
 from kinfolk.declare import Factory, SharedMark, Singleton, offer_of, shared_mark
@@ -24,7 +25,7 @@ from kinfolk.spec.model import (
     Spec,
     SpecManager,
 )
-from kinfolk.spec.naming import has_generated, output_module
+from kinfolk.spec.naming import has_generated, is_generated, output_module
 from kinfolk.spec.problems import Unreadable, shown
 from kinfolk.spec.reading import Reading
 from kinfolk.spec.sources import Source
@@ -50,6 +51,9 @@ def read(module_name: str, *, generating: Collection[str] = ()) -> Spec:
     if source is None:
         text = f"the source of `{module_name}` cannot be read; a spec is a file that ends in .py"
         raise SpecError([Problem(shown(getattr(module, "__file__", None) or module_name), 1, text)])
+    if is_generated(Path(source.path)):
+        text = f"`{module_name}` is generated; name the spec from which it is"
+        raise SpecError([Problem(source.file, 1, text)])
     spec = _Reader(module, source, reading, generating).read()
     reading.problems.check()
     return spec
@@ -247,10 +251,12 @@ def _ordered(classes: Iterable[SharedClass]) -> list[SharedClass]:
     """Put bases before what derives from them, and keep the order otherwise."""
     named = {SharedName(cls.module, cls.name): cls for cls in classes}
     found: dict[SharedName, SharedClass] = {}
+    seen: set[SharedName] = set()
 
     def place(name: SharedName) -> None:
-        if name in found or name not in named:
+        if name in seen or name not in named:
             return
+        seen.add(name)
         for base in named[name].bases:
             for piece in base[:1]:
                 assert isinstance(piece, SharedName)

@@ -123,8 +123,6 @@ class Signatures:
     ) -> Parameter | None:
         location = scope.source.location(argument.node)
         what = f"parameter '{argument.label}' of `{label}`"
-        if argument.node.arg == "self":
-            self._problems.add(location, f"{what} needs another name; the proxy's own is `self`")
         if argument.kind != "positional-only" and _is_private(argument.node.arg):
             self._problems.add(location, f"{what} needs another name; each class changes this one")
         expression = self.annotation(argument.node.annotation, scope, location, what)
@@ -159,11 +157,10 @@ class Signatures:
         """Check that a literal default is a value of the declared type."""
         misfit = self.misfit(expression, default)
         if misfit is not None:
-            self._problems.add(
-                location,
-                f"the default of {what} {misfit}; widen the type, as `{text_of(expression)}"
-                f" | {'None' if default == ('None',) else '...'}`, or change the default",
-            )
+            remedy = "change one of them"
+            if default == ("None",):
+                remedy = f"write `{text_of(expression)} | None`, or change the default"
+            self._problems.add(location, f"the default of {what} {misfit}; {remedy}")
 
     # --- Results
 

@@ -11,6 +11,8 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -111,7 +113,9 @@ class Source:
         self.name = module.__name__
         self.path = path
         self.file = shown(path)
-        self.tree = ast.parse(text, path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the code; importing it has shown them
+            self.tree = ast.parse(text, path)
         self._lines = text.split("\n")
         self._functions: dict[int, list[Function]] = {}
         self._classes: dict[str, list[ast.ClassDef]] = {}
@@ -284,10 +288,8 @@ class Sources:
         return (source, node) if source and node else None
 
     def _of(self, module: Any) -> Source | None:
-        try:
-            return self.module(module) if isinstance(module, str) else None
-        except ImportError:  # a module that is no longer there, as one made by exec
-            return None
+        # A class or function may come from a module that is no longer there.
+        return self.module(module) if module in sys.modules else None
 
 
 def _load(module: ModuleType) -> Source | None:

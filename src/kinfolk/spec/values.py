@@ -9,12 +9,21 @@ from __future__ import annotations
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeGuard, cast, get_args, get_type_hints
+from typing import Any, TypeGuard, cast, get_type_hints
 
-from kinfolk.spec.kinds import has_fields, is_error, is_record, is_value, look_up
+from kinfolk.declare import shared_mark
+from kinfolk.spec.kinds import (
+    has_fields,
+    is_error,
+    is_record,
+    is_value,
+    look_up,
+    shared_in,
+    type_parts,
+)
 from kinfolk.spec.model import Name
 from kinfolk.spec.names import Scope
 from kinfolk.spec.reading import Reading
@@ -29,7 +38,8 @@ _LIBRARIES = tuple(
 def values_of(declared: Iterable[Any], module: ModuleType, reading: Reading) -> list[Name]:
     """Return the classes of values that may travel, sorted.
 
-    Those reachable from the declared types, their subclasses, and the ones the spec defines.
+    Those reachable from the declared types, their subclasses, and the ones the spec defines. A
+    value that holds a shared object is noted as a problem.
     """
     found: dict[type, None] = {}
     waiting = [*declared, *_defined(module, reading)]
@@ -37,10 +47,12 @@ def values_of(declared: Iterable[Any], module: ModuleType, reading: Reading) -> 
     closure = _Closure(module, reading)
     while waiting:
         item = waiting.pop()
-        if id(item) in seen:
+        if id(item) in seen or shared_mark(item):
             continue
         seen[id(item)] = item
-        waiting += [part for part in _parts(item) if id(part) not in seen]
+        fields = _fields(item)
+        _check_fields(item, fields, reading)
+        waiting += [*type_parts(item), *fields.values()]
         if is_value(item):
             found[item] = None
             subclasses: list[type] = item.__subclasses__()
@@ -64,28 +76,30 @@ def _travels(cls: Any, reading: Reading) -> TypeGuard[type]:
     return not inspect.isabstract(cls) and reading.evaluator.fault((name,)) is None
 
 
-def _parts(item: Any) -> list[Any]:
-    """Return the types that a type is made of."""
-    if isinstance(item, list | tuple):
-        return list(cast("list[Any]", item))
-    parts = [
-        *get_args(item),
-        getattr(item, "__supertype__", None),
-        getattr(item, "__value__", None),
-    ]
-    if isinstance(item, type) and hasattr(item, "__annotations__") and not get_args(item):
-        parts += _field_types(item)
-    return [part for part in parts if part is not None]
-
-
-def _field_types(cls: Any) -> list[Any]:
-    if not (has_fields(cls) or is_record(cls)):
-        return []
+def _fields(cls: Any) -> dict[str, Any]:
+    """Return the types of the fields of a value, as far as they are there at run time."""
+    if not isinstance(cls, type) or not (has_fields(cls) or is_record(cls)):
+        return {}
     try:
-        return list(get_type_hints(cls, include_extras=True).values())
+        return get_type_hints(cls, include_extras=True)
     except Exception:
         annotations = cast("dict[str, Any]", getattr(cls, "__annotations__", {}))
-        return [declared for declared in annotations.values() if not isinstance(declared, str)]
+        return {n: found for n, found in annotations.items() if not isinstance(found, str)}
+
+
+def _check_fields(cls: type, fields: Mapping[str, Any], reading: Reading) -> None:
+    for name, declared in fields.items():
+        shared = shared_in(declared)
+        source = reading.sources.class_(cls) if shared else None
+        if shared is None or source is None:
+            continue
+        statement = source.assigns.get(name)
+        reading.problems.add(
+            source.source.location(statement) if statement else source.location,
+            f"`{cls.__qualname__}.{name}` holds an object of the shared class"
+            f" `{shared.__qualname__}` in a value, which travels by copy; let a method of a shared"
+            " class return the object",
+        )
 
 
 class _Closure:

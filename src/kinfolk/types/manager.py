@@ -167,6 +167,6 @@ class DictProxy(_Proxy, Generic[_K, _V]):
 
 _TABLE = _Table(
     spec="kinfolk.types.spec",
-    fingerprint="f28f0358bb5fb193e17c6292d6eed919",
+    fingerprint="205d29fc44a3b5c1a64d86633c0b163e",
     proxies=(RLockProxy, DictProxy),
 )

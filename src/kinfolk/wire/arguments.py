@@ -54,18 +54,18 @@ class Arguments:
         self._nodes = {p.name: _node(p, codecs) for p in self.parameters}
         required = [p.required and p.kind in _BY_POSITION | _BY_NAME for p in self.parameters]
         self._required = [p.name for p, r in zip(self.parameters, required, strict=True) if r]
-        self._lifting = [
-            (index, name, node)
-            for index, (name, node) in enumerate(self._nodes.items())
-            if node.lifts
-        ]
-        self._decoder = msgspec.msgpack.Decoder(_mirror(self._nodes, self._required))
-        # Without `*args` and `**kwargs`, and with nothing left out, it is so many by position and
-        # the others by name.
-        self._optional = [i for i, name in enumerate(self._nodes) if name not in self._required]
-        self._leading = _leading(self.parameters)
-        self._names = [p.name for p in self.parameters if p.kind is Kind.KEYWORD_ONLY]
         self._plains = {name: node.plain for name, node in self._nodes.items()}
+        self._decoder = msgspec.msgpack.Decoder(_mirror(self._nodes, self._required))
+        # Where nothing is to be lifted or left out, so many go by position, the others by name.
+        self._still = [
+            (index, node.still)
+            for index, (name, node) in enumerate(self._nodes.items())
+            if node.lifts or name not in self._required
+        ]
+        kinds = {p.kind for p in self.parameters}
+        self._variable = not kinds.isdisjoint({Kind.VAR_POSITIONAL, Kind.VAR_KEYWORD})
+        self._leading = sum(p.kind in _BY_POSITION for p in self.parameters)
+        self._named = list(enumerate(self._nodes))[self._leading :]
 
     # --- There
 
@@ -82,10 +82,13 @@ class Arguments:
                 break
         else:
             try:
-                return encode(values)
+                return encode(dict(values))
             except (OverflowError, UnicodeEncodeError):
                 pass
-        return encoded(self._lower, values, references)
+        try:
+            return encoded(self._lower, values, references)
+        except TooDeep as mismatch:
+            raise _blame(mismatch, None) from None
 
     def _lower(self, values: Mapping[str, object], context: Context) -> dict[str, Any]:
         lowered: dict[str, Any] = {}
@@ -97,7 +100,8 @@ class Arguments:
                 try:
                     lowered[name] = node.lower(value, context)
                 except Mismatch as mismatch:
-                    raise _blame(mismatch, name) from mismatch.__cause__
+                    _blame(mismatch, name)
+                    raise
         return lowered
 
     # --- And back
@@ -110,37 +114,35 @@ class Arguments:
                 cannot be given together without one that is left out.
         """
         try:
-            values: Sequence[Any] = astuple(self._decoder.decode(data))
-            for index, _, node in self._lifting:
-                if type(values[index]) not in node.still:
-                    values = self._lift(values, Context(references))
-                    break
+            values = astuple(self._decoder.decode(data))
         except RecursionError:
-            raise TooDeep from None
+            raise _blame(TooDeep(), None) from None
         except UNREADABLE as error:
             raise self._explain(data, error) from None
-        for index in self._optional:
-            if values[index] is msgspec.UNSET:
-                return self._arrange(values)
-        if self._leading is None:
+        for index, still in self._still:
+            if type(values[index]) not in still:
+                return self._arrange(self._lift(values, Context(references)))
+        if self._variable:
             return self._arrange(values)
-        return list(values[: self._leading]), dict(
-            zip(self._names, values[self._leading :], strict=True)
-        )
+        keywords: dict[str, object] = {}
+        for index, name in self._named:
+            keywords[name] = values[index]
+        return list(values[: self._leading]), keywords
 
-    def _lift(self, values: Sequence[Any], context: Context) -> Sequence[Any]:
-        lifted: list[Any] | None = None
-        for index, name, node in self._lifting:
+    def _lift(self, values: Sequence[Any], context: Context) -> list[Any]:
+        lifted = list(values)
+        for index, (name, node) in enumerate(self._nodes.items()):
             wire = values[index]
-            if type(wire) in node.still or wire is msgspec.UNSET:
+            if wire is msgspec.UNSET or type(wire) in node.still:
                 continue
-            if lifted is None:
-                lifted = list(values)
             try:
                 lifted[index] = node.lift(wire, context)
             except Mismatch as mismatch:
-                raise _blame(mismatch, name) from mismatch.__cause__
-        return values if lifted is None else lifted
+                _blame(mismatch, name)
+                raise
+            except RecursionError:
+                raise _blame(TooDeep(), name) from None
+        return lifted
 
     def _explain(self, data: Data, error: Exception) -> Mismatch:
         """Find the argument for which the decoder refused the message."""
@@ -201,14 +203,6 @@ def _node(parameter: Parameter, codecs: Codecs) -> Node:
         raise CannotTravel(f"parameter {parameter.name!r}: {error}") from None
 
 
-def _leading(parameters: Iterable[Parameter]) -> int | None:
-    """Return how many parameters take arguments by position; None if others are variable."""
-    kinds = [p.kind for p in parameters]
-    if Kind.VAR_POSITIONAL in kinds or Kind.VAR_KEYWORD in kinds:
-        return None
-    return sum(kind in _BY_POSITION for kind in kinds)
-
-
 def _mirror(nodes: Mapping[str, Node], required: Iterable[str]) -> Any:
     """Return the struct that arguments are decoded to."""
     return msgspec.defstruct(
@@ -224,6 +218,7 @@ def _mirror(nodes: Mapping[str, Node], required: Iterable[str]) -> Any:
     )
 
 
-def _blame(mismatch: Mismatch, name: str) -> Mismatch:
-    mismatch.subject = f"argument {name!r}"
+def _blame(mismatch: Mismatch, name: str | None) -> Mismatch:
+    """Say whose value it is, if that has not been said."""
+    mismatch.subject = mismatch.subject or (f"argument {name!r}" if name else "an argument")
     return mismatch

@@ -51,7 +51,8 @@ HEADER: Final = 4
 _FIRST_STEP: Final = 256 * 2**10
 _GROWTH: Final = 8
 
-_write_header = Layout(">I").pack_into
+_header = Layout(">I")
+_read_header, _write_header = _header.unpack_from, _header.pack_into
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
@@ -119,7 +120,8 @@ def whole_message(data: bytes, limit: int) -> memoryview | None:
 
     For any other it returns None, and a `FrameBuffer` has to make sense of it.
     """
-    if len(data) - HEADER == int.from_bytes(data[:HEADER], "big") <= limit:
+    length = len(data) - HEADER
+    if 0 <= length <= limit and _read_header(data)[0] == length:
         return memoryview(data)[HEADER:]
     return None
 

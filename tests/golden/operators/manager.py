@@ -54,7 +54,7 @@ class TableProxy(_Proxy):
         return self._call("__reversed__")
 
     def __eq__(self, other: object) -> bool:
-        return self._call("__eq__", {"other": other})
+        return self._compare("__eq__", {"other": other})
 
     def __bool__(self) -> bool:
         return self._call("__bool__")

@@ -15,6 +15,7 @@ import sys
 from kinfolk.examples.login.manager import LoginManager
 
 SITE = "qq"
+LONG = 60  # seconds
 
 
 def main(name: str, witness: str, *, doomed: bool = False) -> None:
@@ -44,6 +45,7 @@ def die_slowly(name: str) -> None:
     """Leave a living child behind, then wait to be killed."""
     child = os.fork()
     if child == 0:
+        signal.alarm(LONG)  # nobody else may ever end it
         signal.pause()
     say(name, f"forked {child}")
     signal.pause()

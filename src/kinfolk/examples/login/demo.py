@@ -38,7 +38,12 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kinfolk-demo-")))
         stage = stack.enter_context(Stage.open(folder))
         checker = _start_checker(folder)
-        logins, freed = _play(stage)
+        stack.callback(_end, checker)
+        try:
+            logins, freed = _play(stage)
+        except (TimeoutError, subprocess.TimeoutExpired) as error:
+            stage.say(f"gave up: {error}")
+            return 1
         refused = _show_refusal(checker)
     print()
     verdicts = [
@@ -58,6 +63,7 @@ def _play(stage: Stage) -> tuple[list[str], bool]:
 
     doomed = stage.start("ann", "-m", f"{PACKAGE}.crawler", "ann", stage.site, "--doomed")
     orphan = int(stage.wait("ann", "forked").split()[-1])
+    stage.stack.callback(os.kill, orphan, signal.SIGKILL)
     others = [
         stage.start(name, "-m", f"{PACKAGE}.crawler", name, stage.site)
         for name in ("bob", "cem", "dee")
@@ -68,15 +74,9 @@ def _play(stage: Stage) -> tuple[list[str], bool]:
     stage.say(f"kill -9 {doomed.pid} (ann, who holds the lock); her child {orphan} lives on")
     doomed.kill()
     killed = time.monotonic()
-    try:
-        stage.wait("", "has the lock")
-        stage.say(f"the lock was free {(time.monotonic() - killed) * 1000:.0f} ms after the kill")
-        freed = all(crawler.wait(PATIENCE) == 0 for crawler in others) and _is_alive(orphan)
-    except (TimeoutError, subprocess.TimeoutExpired) as error:
-        stage.say(f"gave up: {error}")
-        freed = False
-    finally:
-        os.kill(orphan, signal.SIGKILL)
+    stage.wait("", "has the lock")
+    stage.say(f"the lock was free {(time.monotonic() - killed) * 1000:.0f} ms after the kill")
+    freed = all(crawler.wait(PATIENCE) == 0 for crawler in others) and _is_alive(orphan)
     assert witness.stdin is not None
     witness.stdin.close()
     witness.wait(PATIENCE)

@@ -340,6 +340,10 @@ def _complex(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
     return unite(text, [leaf(float, text), own])
 
 
+def _buffer(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:  # noqa: ARG001
+    return unite(text, [compiler.node(cls) for cls in (bytes, bytearray, memoryview)])
+
+
 def _either(*classes: Any, ranges: bool = False) -> Build:
     """Build an abstract collection, of which any of several classes may be a value."""
 
@@ -362,6 +366,7 @@ _BUILDERS: Final[dict[Any, Build]] = {
     **{cls: _leaf(cls) for cls in (NoneType, bool, int, float, str, bytes)},
     **{cls: _native(cls) for cls in (bytearray, dt.timedelta, uuid.UUID)},
     complex: _complex,
+    typing_extensions.Buffer: _buffer,
     slice: lambda compiler, text, arguments: Slice(text, compiler.node(Any)),  # noqa: ARG005
     TracebackType: lambda compiler, text, arguments: Nothing(text, [TracebackType]),  # noqa: ARG005
     list: lambda compiler, text, arguments: List(text, _item(compiler, arguments)),

@@ -49,7 +49,8 @@ def lower_items(
             # No comprehension: the length of the list is the place where it went wrong.
             lowered.append(value if type(value) in plain else lower(value, context))  # noqa: PERF401
     except Mismatch as mismatch:
-        raise mismatch.within(step(len(lowered), keys)) from mismatch.__cause__
+        mismatch.within(step(len(lowered), keys))
+        raise
     return lowered
 
 
@@ -70,7 +71,8 @@ def lift_items(
         for wire in wires:
             lifted.append(wire if type(wire) in still else lift(wire, context))  # noqa: PERF401
     except Mismatch as mismatch:
-        raise mismatch.within(step(len(lifted), keys)) from mismatch.__cause__
+        mismatch.within(step(len(lifted), keys))
+        raise
     return lifted
 
 
@@ -226,7 +228,8 @@ class Row:
             for value, node in zip(values, self.nodes, strict=True):
                 lowered.append(node.lower(value, context))
         except Mismatch as mismatch:
-            raise mismatch.within(self._steps[len(lowered)]) from mismatch.__cause__
+            mismatch.within(self._steps[len(lowered)])
+            raise
         return lowered
 
     def lift(self, wires: Sequence[Any], context: Context) -> Sequence[Any]:
@@ -241,7 +244,8 @@ class Row:
             try:
                 lifted[index] = node.lift(wire, context)
             except Mismatch as mismatch:
-                raise mismatch.within(self._steps[index]) from mismatch.__cause__
+                mismatch.within(self._steps[index])
+                raise
         return wires if lifted is None else lifted
 
     def parts(self, data: Data) -> Iterator[Part]:

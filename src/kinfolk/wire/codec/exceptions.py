@@ -255,11 +255,11 @@ class ExceptionClass(Node):
         """Return whether instances of a metaclass may be exception classes."""
         return issubclass(cls, type)
 
-    def lower(self, value: object, context: Context) -> Any:
+    def lower(self, value: Any, context: Context) -> Any:
         """Return the name of the class."""
-        if isinstance(value, type) and issubclass(value, self._cls):
-            return error_name(value)
-        raise Mismatch.of(self.text, value)
+        if not issubclass(type(value), type) or not issubclass(value, self._cls):
+            raise Mismatch.of(self.text, value)
+        return error_name(value)
 
     def lift(self, wire: Any, context: Context) -> Any:
         """Return the class of a name."""

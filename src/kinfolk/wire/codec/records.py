@@ -39,6 +39,7 @@ class Record:
         msgspec.msgpack.encode(self.tag)
         self._names = tuple(field.name for field in fields)
         self._row = Row(nodes, [f".{name}" for name in self._names])
+        self._lower = self._row.lower
         self._get = _getter(self._names)
         self._make = _maker(cls, fields)
         self.mirror = mirror(cls.__name__, self._names, nodes, tag=self.tag)
@@ -49,7 +50,7 @@ class Record:
             values = self._get(value)
         except AttributeError as error:
             raise Mismatch(f"lacks a value for its field {error.name!r}") from None
-        return self.mirror(*self._row.lower(values, context))
+        return self.mirror(*self._lower(values, context))
 
     def lift(self, wire: Any, context: Context) -> Any:
         """Return the instance that a mirror stands for."""
@@ -274,7 +275,8 @@ class Entries(Node):
             try:
                 lowered[key] = node.lower(item, context)
             except Mismatch as mismatch:
-                raise mismatch.within(f"[{key!r}]") from mismatch.__cause__
+                mismatch.within(f"[{key!r}]")
+                raise
         for key in self._names:
             if key in self._required and key not in lowered:
                 raise Mismatch.wrong(self.text, f"a dict without the key {key!r}")
@@ -289,7 +291,8 @@ class Entries(Node):
             try:
                 lifted[key] = self._nodes[key].lift(item, context)
             except Mismatch as mismatch:
-                raise mismatch.within(f"[{key!r}]") from mismatch.__cause__
+                mismatch.within(f"[{key!r}]")
+                raise
         return lifted
 
     def parts(self, data: Data) -> Iterator[Part]:

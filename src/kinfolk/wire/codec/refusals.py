@@ -21,17 +21,17 @@ _NUMBER: Final = "it does not say which classes there are; write them, as in `in
 
 _REASONS: Final[tuple[tuple[tuple[type, ...], str], ...]] = (
     ((abc.Coroutine, abc.Awaitable, abc.AsyncIterable), _LATER),
+    ((io.IOBase,), _FILE),
     ((abc.Iterator,), _STREAM),
     ((abc.MappingView,), _VIEW),
     ((types.ModuleType,), _MODULE),
-    ((io.IOBase,), _FILE),
     ((types.FunctionType, types.BuiltinFunctionType, types.MethodType), _CODE),
 )
 
 _BY_NAME: Final = {
     **dict.fromkeys(("typing.IO", "typing.TextIO", "typing.BinaryIO", "socket.socket"), _FILE),
     **dict.fromkeys(
-        ("_thread.lock", "_thread.RLock", "threading._RLock", "threading.Lock", "threading.RLock"),
+        ("_thread.allocate_lock", "_thread.lock", "_thread.RLock", "threading.RLock"),
         _LOCK,
     ),
     **dict.fromkeys(
@@ -57,11 +57,13 @@ def why_not(declared: Any, text: str) -> str:
 
 
 def _reason(origin: Any) -> str:
-    if not isinstance(origin, type):
-        return "it is no type whose values could be checked; write a concrete one, or `Any`"
-    reason = _BY_NAME.get(f"{origin.__module__}.{origin.__qualname__}")
+    # Some that look like classes are functions.
+    name = f"{getattr(origin, '__module__', '')}.{getattr(origin, '__qualname__', '')}"
+    reason = _BY_NAME.get(name)
     if reason is not None:
         return reason
+    if not isinstance(origin, type):
+        return "it is no type whose values could be checked; write a concrete one, or `Any`"
     for classes, reason in _REASONS:
         if issubclass(origin, classes):
             return reason

@@ -90,9 +90,11 @@ def _parametrised(declared: object, origin: object) -> str:
         else describe(argument)
         for argument in get_args(declared)
     ]
-    if not arguments and origin is tuple and not isinstance(declared, types.GenericAlias):
-        return "tuple"
-    return f"{_simple(origin)}[{', '.join(arguments) or '()'}]"
+    if not arguments:
+        # `tuple[()]` has no arguments either, but is not the same as a bare `Tuple`.
+        empty = origin is tuple and isinstance(declared, types.GenericAlias)
+        return "tuple[()]" if empty else _simple(origin)
+    return f"{_simple(origin)}[{', '.join(arguments)}]"
 
 
 def _literal(value: object) -> str:

@@ -52,3 +52,6 @@ class Crawl:
 
     robots = singleton(Robots)  # 9: no shared class
     connect = singleton(Frontier)  # 10: a reserved name
+
+
+# ruff: noqa: ANN001, ANN201, D102

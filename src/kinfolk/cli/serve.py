@@ -1,0 +1,163 @@
+"""`kinfolk serve`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import stat
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+
+from kinfolk.addresses import Address, TcpAddress, resolve_address
+from kinfolk.cli.specs import split_spec
+from kinfolk.codegen.fingerprint import fingerprint
+from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, SpecMismatch
+from kinfolk.managers import Manager, check_key, make_server, type_of
+from kinfolk.server import Server
+from kinfolk.spec import has_generated, output_module, read
+
+__all__ = ["serve"]
+
+
+def serve(
+    spec: str,
+    *,
+    address: str | None = None,
+    authkey_file: Path | None = None,
+    insecure: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Serve what a spec's manager offers, until Ctrl-C or SIGTERM.
+
+    `kinfolk serve crawler.spec` listens on a private socket that only your user can open, and needs
+    no key. It prints the address once clients can connect.
+
+    Args:
+        spec: A module, as in crawler.spec, or one of its managers, as in crawler.spec:Crawl.
+        address: Where to listen, as in tcp://127.0.0.1:5000 or unix:///run/crawl.sock. By default
+            what KINFOLK_ADDRESS says, or else the private socket.
+        authkey_file: A file that nobody else can read, with the key that clients must hold. A TCP
+            address needs a key, from here or from KINFOLK_AUTHKEY.
+        insecure: Listen also where others on the network can read along.
+        verbose: Log who comes and who leaves too, and not only what goes wrong.
+    """
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    module, name = split_spec(spec)
+    manager = _manager(module, name)
+    place = resolve_address(address, type_of(manager).server)
+    server = _server(manager, place, _key(place, authkey_file), insecure=insecure)
+    try:
+        _stop_on_signals(server)
+        print(f"serving {module}:{type_of(manager).name} at {server.url}", flush=True)
+        server.serve_forever()
+    finally:
+        server.close()
+
+
+# --- Which manager
+
+
+def _manager(module: str, name: str | None) -> type[Manager]:
+    """Return the generated class of a spec's manager; the only one, if none is named."""
+    known = fingerprint(read(module))
+    generated = output_module(module)
+    if not has_generated(module):
+        raise GenerateError(f"there is no {generated} yet: run `kinfolk generate {module}`")
+    managers = _managers(generated)
+    if any(type_of(manager).table.fingerprint != known for manager in managers.values()):
+        raise SpecMismatch(f"{generated} no longer fits {module}: run `kinfolk generate {module}`")
+    if name is None and len(managers) == 1:
+        return next(iter(managers.values()))
+    if name in managers:
+        return managers[name]
+    if not managers:
+        raise GenerateError(f"{module} has no manager: decorate a class with @manager")
+    problem = "has several managers" if name is None else f"has no manager {name}"
+    choices = " or ".join(f"{module}:{each}" for each in managers)
+    raise GenerateError(f"{module} {problem}: name {choices}")
+
+
+def _managers(generated: str) -> dict[str, type[Manager]]:
+    found = [
+        value
+        for value in vars(import_module(generated)).values()
+        if isinstance(value, type) and issubclass(value, Manager) and value.__module__ == generated
+    ]
+    return {type_of(manager).name: manager for manager in found}
+
+
+# --- Which key
+
+
+def _key(place: Address, file: Path | None) -> bytes | None:
+    """Return the key from a file; for a TCP address, if there is none, that of the environment."""
+    if file is not None:
+        return _checked(_read_key(file), str(file))
+    if not isinstance(place, TcpAddress):
+        return None
+    key = os.environ.get("KINFOLK_AUTHKEY")
+    if not key:
+        raise AuthenticationFailed(
+            f"{place} needs a key that clients hold too: give --authkey-file, or set "
+            "KINFOLK_AUTHKEY"
+        )
+    return _checked(key.encode(), "KINFOLK_AUTHKEY")
+
+
+def _read_key(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+            key = opened.read().strip()
+    except OSError as error:
+        raise AuthenticationFailed(f"the key file {file}: {error.strerror}") from None
+    if mode & 0o077:
+        raise AuthenticationFailed(
+            f"the key file {file} is open to other users (mode {mode:o}): run `chmod 600 {file}`"
+        )
+    return key
+
+
+def _checked(key: bytes, source: str) -> bytes:
+    try:
+        return check_key(key)
+    except ValueError as error:
+        raise AuthenticationFailed(f"{source}: {error}") from None
+
+
+# --- Serving
+
+
+def _server(manager: type[Manager], place: Address, key: bytes | None, *, insecure: bool) -> Server:
+    try:
+        return make_server(manager, place, key, insecure=insecure)
+    except KinfolkError:
+        raise
+    except Exception as error:
+        # The user's own code has failed, which makes the objects; what called it is ours.
+        trace = error.__traceback__
+        while trace is not None and _is_ours(trace.tb_frame):
+            trace = trace.tb_next
+        traceback.print_exception(type(error), error, trace or error.__traceback__)
+        sys.exit(f"kinfolk: the objects of {type_of(manager).spec} could not be made")
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("kinfolk.")
+
+
+def _stop_on_signals(server: Server) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
+        # A second one, should the end take long, does what it does to any program.
+        signal.signal(number, signal.SIG_DFL)
+        server.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)

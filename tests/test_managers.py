@@ -1,0 +1,395 @@
+"""Managers: what is as in `multiprocessing.managers`, and what is better."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+from collections.abc import Iterator
+from multiprocessing.managers import BaseManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.folders import short_folder
+from support.programs import Program
+from support.samples.manager import FrontierProxy, SampleManager
+from support.samples.spec import Sample
+from support.serving import KEY, serve, serve_here
+from support.threads import Run, until
+
+from kinfolk.errors import (
+    AddressError,
+    AlreadyRunning,
+    ArgumentError,
+    AuthenticationFailed,
+    ConnectionClosed,
+    ConnectionLost,
+    NotRunning,
+    NotSupported,
+    SpecMismatch,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give each test a default folder of its own, and no other settings."""
+    with short_folder() as path:
+        monkeypatch.setenv("KINFOLK_DIR", str(path))
+        monkeypatch.delenv("KINFOLK_ADDRESS", raising=False)
+        monkeypatch.delenv("KINFOLK_AUTHKEY", raising=False)
+        yield path
+
+
+def files(folder: Path) -> list[str]:
+    """Return what is in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+# --- Making one
+
+
+def test_it_is_a_base_manager() -> None:
+    """Code that asks for one of the standard library's gets one."""
+    assert isinstance(SampleManager(), BaseManager)
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        (("127.0.0.1", 5000), ("127.0.0.1", 5000)),
+        ("tcp://127.0.0.1:5000", ("127.0.0.1", 5000)),
+        ("/run/x.sock", "/run/x.sock"),
+        ("unix:///run/x.sock", "/run/x.sock"),
+        (None, None),
+    ],
+)
+def test_its_address_is_written_as_there(written: Any, address: Any) -> None:
+    """However it is given, `address` is a tuple or a path."""
+    assert SampleManager(written).address == address
+
+
+@pytest.mark.parametrize("key", ["short", b"short", ""])
+def test_a_key_that_can_be_guessed_is_refused(key: str | bytes) -> None:
+    """Fewer than 8 bytes are no key."""
+    with pytest.raises(ValueError, match="at least 8 bytes"):
+        SampleManager(authkey=key)
+    with pytest.raises(ValueError, match="at least 8 bytes"):
+        SampleManager.open(authkey=key)
+
+
+@pytest.mark.parametrize("serializer", ["pickle", "xmlrpclib", "json"])
+def test_other_serializers_are_not_there(serializer: str) -> None:
+    """What is not typed is not served in silence."""
+    with pytest.raises(NotSupported, match=f"no serializer '{serializer}': use 'typed'"):
+        SampleManager(serializer=serializer)
+    with pytest.raises(NotSupported, match="use 'typed'"):
+        SampleManager.open(serializer=serializer)
+
+
+def test_nothing_is_registered_by_hand() -> None:
+    """What a manager offers stands in its spec."""
+    with pytest.raises(NotSupported, match=r"add it to support\.samples\.spec"):
+        SampleManager.register("more", dict)
+
+
+@pytest.mark.parametrize("wish", [{"start": True}, {"idle": 60.0}])
+def test_a_server_is_not_started_on_demand_yet(wish: dict[str, Any]) -> None:
+    """The error says how to start one."""
+    with pytest.raises(NotSupported, match=r"kinfolk serve support\.samples\.spec"):
+        SampleManager.open(**wish)
+
+
+# --- Reaching a server
+
+
+@pytest.mark.parametrize("kind", ["unix", "unix with a key", "tcp"])
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_open_reaches_a_server(folder: Path, kind: str, as_bytes: bool) -> None:
+    """The key may be text or bytes."""
+    with serve_here(kind, folder) as served:
+        key = served.key.encode() if served.key and as_bytes else served.key
+        with SampleManager.open(served.url, authkey=key) as manager:
+            assert manager.frontier().limit == 500
+
+
+def test_leaving_the_block_ends_the_connection_only(folder: Path) -> None:
+    """The server, and what it holds, stays for the others."""
+    with serve_here("unix", folder) as served:
+        with served.open() as manager:
+            frontier = manager.frontier()
+            frontier.push("u")
+        with pytest.raises(ConnectionClosed):
+            len(frontier)
+        with served.open() as again:
+            assert len(again.frontier()) == 1
+
+
+def test_connect_reaches_a_server_as_there(folder: Path) -> None:
+    """A manager that is made first and connected then is the same."""
+    with serve_here("tcp", folder) as served:
+        manager = SampleManager(served.here.address, KEY)
+        with pytest.raises(ConnectionClosed, match=r"SampleManager\.open\(\), connect\(\)"):
+            manager.frontier()
+        manager.connect()
+        with manager:
+            assert manager.frontier().limit == 500
+        with pytest.raises(ConnectionClosed):
+            manager.frontier().pop()
+
+
+def test_the_default_is_the_private_socket_of_the_user(folder: Path) -> None:
+    """A server and its clients find each other with no address at all."""
+    with pytest.raises(NotRunning):
+        SampleManager.open()
+    server = SampleManager().get_server()
+    assert server.address == str(folder / "support.samples.spec.Sample.sock")
+    with pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"):
+        SampleManager().get_server()
+    server.close()
+    assert files(folder) == []
+
+
+def test_the_environment_says_where_and_with_which_key(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`KINFOLK_ADDRESS` and `KINFOLK_AUTHKEY` stand in for what is not given."""
+    with serve_here("tcp", folder) as served:
+        monkeypatch.setenv("KINFOLK_ADDRESS", served.url)
+        with pytest.raises(AuthenticationFailed, match="in KINFOLK_AUTHKEY"):
+            SampleManager.open()
+        monkeypatch.setenv("KINFOLK_AUTHKEY", KEY)
+        with SampleManager.open() as manager:
+            assert manager.address == served.here.address
+            assert manager.frontier().limit == 500
+
+
+def test_a_key_in_the_environment_does_not_lock_the_private_socket(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is for the addresses that need one."""
+    with serve_here("unix", folder) as served:
+        monkeypatch.setenv("KINFOLK_AUTHKEY", KEY)
+        with served.open() as manager:
+            assert manager.frontier().limit == 500
+
+
+def test_without_a_key_it_takes_that_of_the_process() -> None:
+    """As there, over TCP: a process and its children share one."""
+    server = SampleManager(("127.0.0.1", 0)).get_server()
+    run = Run(server.serve_forever)
+    manager = SampleManager(server.address)
+    manager.connect()
+    with manager:
+        assert manager.frontier().limit == 500
+    with pytest.raises(AuthenticationFailed, match="does not hold the server's key"):
+        SampleManager.open(server.url, authkey=KEY)
+    server.stop()
+    run.result()
+
+
+def test_shutdown_of_an_opened_manager_stops_the_server(folder: Path) -> None:
+    """`close` would not."""
+    with serve("unix", folder) as served:
+        manager = served.open()
+        manager.shutdown()
+        assert served.program.wait() == 0
+        with pytest.raises(ConnectionClosed):
+            manager.frontier().pop()
+    assert files(folder) == []
+
+
+# --- A child process that serves
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_with_starts_a_child_that_serves(folder: Path, method: str) -> None:
+    """It ends with the block, and leaves no files."""
+    with SampleManager(ctx=multiprocessing.get_context(method)) as manager:
+        frontier = manager.frontier()
+        assert isinstance(frontier, FrontierProxy)
+        assert frontier.push("u")
+        assert len(frontier) == 1
+        assert len(files(folder)) == 2
+    assert files(folder) == []
+    with pytest.raises(ConnectionClosed):
+        len(frontier)
+    assert multiprocessing.active_children() == []
+
+
+def test_two_of_them_do_not_meet(folder: Path) -> None:
+    """Each program that starts a server of its own has one of its own."""
+    with SampleManager() as one, SampleManager() as other:
+        one.frontier().push("u")
+        assert len(other.frontier()) == 0
+        assert one.address != other.address
+
+
+def test_a_child_may_serve_over_tcp() -> None:
+    """Port 0 is any that is free, and grandchildren have the key."""
+    with SampleManager(("127.0.0.1", 0)) as manager:
+        address = manager.address
+        assert isinstance(address, tuple)
+        assert address[1] > 0
+        process = multiprocessing.get_context("fork").Process(target=_push, args=(address,))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        assert len(manager.frontier()) == 1
+
+
+def _push(address: tuple[str, int]) -> None:
+    manager = SampleManager(address)
+    manager.connect()
+    manager.frontier().push("from the child")
+
+
+def test_start_shutdown_and_join_are_as_there(folder: Path) -> None:
+    """The three steps of a `with` can be taken one by one."""
+    manager = SampleManager()
+    manager.start()
+    assert manager.frontier().limit == 500
+    manager.shutdown()
+    manager.shutdown()
+    manager.join()
+    assert files(folder) == []
+
+
+def _note(path: str) -> None:
+    Path(path).write_text(str(os.getpid()))
+
+
+def test_the_initializer_runs_in_the_child(tmp_path: Path) -> None:
+    """It gets its arguments, before anything is made."""
+    manager = SampleManager()
+    manager.start(_note, (str(tmp_path / "note"),))
+    assert (tmp_path / "note").read_text() != str(os.getpid())
+    manager.shutdown()
+
+
+def _fail() -> None:
+    raise LookupError("not today")
+
+
+def _die() -> None:
+    os._exit(7)
+
+
+def test_what_fails_in_the_child_is_raised_here(folder: Path) -> None:
+    """With the child's traceback, and nothing left behind."""
+    with pytest.raises(LookupError, match="not today") as caught:
+        SampleManager().start(_fail)
+    assert any("_fail" in note for note in caught.value.__notes__)
+    with pytest.raises(ConnectionLost, match="exit code 7"):
+        SampleManager().start(_die)
+    with pytest.raises(TypeError, match="must be callable"):
+        SampleManager().start("not callable")  # type: ignore[arg-type]
+    assert files(folder) == []
+    assert multiprocessing.active_children() == []
+
+
+def test_an_address_in_use_is_told_by_the_child(folder: Path) -> None:
+    """The error is the one that a server in this process would raise."""
+    with (
+        serve_here("unix", folder) as served,
+        pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"),
+    ):
+        SampleManager(served.url).start()
+
+
+OWNER = """
+import sys
+from support.samples.manager import SampleManager
+
+if __name__ == "__main__":
+    manager = SampleManager()
+    manager.start()
+    print(manager.address, flush=True)
+    if sys.argv[1] == "wait":
+        sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("end", ["exit", "kill"])
+def test_the_child_ends_with_its_parent(folder: Path, end: str) -> None:
+    """Whether the parent forgot it, or was killed."""
+    with Program("-c", OWNER, "wait" if end == "kill" else "leave") as owner:
+        address = owner.line()
+        if end == "kill":
+            owner.process.kill()
+        until(lambda: not Path(address).exists())
+        until(lambda: files(folder) == [])
+        if end == "exit":
+            assert owner.wait() == 0
+
+
+def test_ctrl_c_is_left_to_the_parent() -> None:
+    """A server that its program uses in its clean-up is still there then."""
+    with SampleManager() as manager:
+        child = multiprocessing.active_children()[0].pid
+        assert child is not None
+        os.kill(child, signal.SIGINT)
+        assert manager.frontier().limit == 500
+
+
+# --- In this process
+
+
+def test_local_needs_no_server() -> None:
+    """The same proxies, with values encoded and checked as ever."""
+    with SampleManager.local() as manager:
+        frontier: Any = manager.frontier()
+        assert frontier.push("u")
+        with pytest.raises(ArgumentError, match="argument 'url' must be str, not int"):
+            frontier.push(3)
+        assert manager.job("here").describe() == "here x3"
+        assert manager.address is None
+    with pytest.raises(ConnectionClosed):
+        frontier.pop()
+
+
+def test_two_local_managers_share_nothing() -> None:
+    """Each test has objects of its own."""
+    with SampleManager.local() as one, SampleManager.local() as other:
+        one.frontier().push("u")
+        assert len(other.frontier()) == 0
+
+
+# --- What does not fit
+
+
+def test_a_generated_class_that_lacks_an_entry_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server is not made of a spec that has moved on."""
+    offer: Any = Sample.__kinfolk_offer__  # type: ignore[attr-defined]
+    entries = {name: entry for name, entry in offer.entries.items() if name != "job"}
+    monkeypatch.setattr(Sample, "__kinfolk_offer__", type(offer)(offer.name, entries))
+    with pytest.raises(SpecMismatch, match=r"run `kinfolk generate support\.samples\.spec`"):
+        SampleManager().get_server()
+
+
+def test_a_network_is_served_only_by_asking() -> None:
+    """Where others can read along, the server's maker has to say so."""
+    with pytest.raises(AddressError, match="read along"):
+        SampleManager(("0.0.0.0", 0), KEY).get_server()
+    SampleManager(("0.0.0.0", 0), KEY).get_server(insecure=True).close()
+
+
+def test_proxies_and_managers_say_what_they_are(folder: Path) -> None:
+    """Their text names the class and the address."""
+    with serve_here("unix", folder) as served, served.open() as manager:
+        assert repr(manager) == f"<SampleManager at {served.url}>"
+        assert served.url in repr(manager.frontier())
+    assert "no address yet" in repr(SampleManager())
+
+
+def test_a_proxy_does_not_pickle(folder: Path) -> None:
+    """The error says what to do in the other process."""
+    with (
+        serve_here("unix", folder) as served,
+        served.open() as manager,
+        pytest.raises(NotSupported, match="open the manager in the other process"),
+    ):
+        pickle.dumps(manager.frontier())
