@@ -88,6 +88,6 @@ def test_walk(tmp_path: Path, environment: dict[str, str]) -> None:
     finally:
         for server in servers:
             server.send_signal(signal.SIGTERM)
-            rest, _ = server.communicate()
+        said = [server.communicate()[0] for server in servers]
+    assert said == [""]
     assert [server.returncode for server in servers] == [0]
-    assert rest == ""

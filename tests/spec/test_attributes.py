@@ -279,11 +279,11 @@ def test_fields_that_are_declared_nowhere(folder: Folder) -> None:
     """) == [
         "8: field `Thing.a` is declared nowhere in the source; declare it in the body of the class",
         (
-            "8: field `a` of `Thing` is declared nowhere in the source; declare it in the body of"
+            "8: field `_b` of `Thing` is declared nowhere in the source; declare it in the body of"
             " the class"
         ),
         (
-            "8: field `b` of `Thing` is declared nowhere in the source; declare it in the body of"
+            "8: field `a` of `Thing` is declared nowhere in the source; declare it in the body of"
             " the class"
         ),
     ]

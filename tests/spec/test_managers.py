@@ -289,7 +289,7 @@ def test_managers_elsewhere_than_at_the_top(folder: Folder) -> None:
     """
     ) == [
         (
-            "19: manager `make.<locals>.Local` is not defined by a `class` statement at the top"
+            "20: manager `make.<locals>.Local` is not defined by a `class` statement at the top"
             " level of the spec"
         )
     ]

@@ -53,6 +53,12 @@ class Members:
             else:
                 own = [m for m in self._of(ancestor, ancestor.source) if m is not None]
                 found += sorted(own, key=lambda member: member.location)
+        for name in self._fields:
+            if not name.startswith("_") and self._lineage.definer(name) is None:
+                text = f"field `{self._lineage.cls.__qualname__}.{name}` is declared nowhere in the"
+                self._problems.add(
+                    self._lineage.location, f"{text} source; declare it in the body of the class"
+                )
         return tuple(found)
 
     def _refuse(self, ancestor: Ancestor) -> None:
