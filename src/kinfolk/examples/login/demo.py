@@ -15,13 +15,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import attrs
 
 PATIENCE = 10.0  # seconds until the demo gives up on an event
+Line: TypeAlias = tuple[str, str]  # who, and what they say
+
 PACKAGE = "kinfolk.examples.login"
 WRONG_CALL = f"""\
 from {PACKAGE}.client import ManagerClient
@@ -130,12 +133,12 @@ class Stage:
     folder: Path
     stack: ExitStack
     started: float = attrs.field(factory=time.monotonic)
-    lines: queue.Queue[tuple[str, str]] = attrs.field(factory=queue.Queue)
-    heard: list[tuple[str, str]] = attrs.field(factory=list)
+    lines: queue.Queue[Line] = attrs.field(factory=queue.Queue[Line])
+    heard: list[Line] = attrs.field(factory=list[Line])
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path) -> Iterator[Stage]:
+    def open(cls, folder: Path) -> Generator[Stage, None, None]:
         """Open a stage; what was started on it is ended with the block."""
         with ExitStack() as stack:
             yield cls(folder, stack)
