@@ -113,8 +113,9 @@ def _bases(proxy_type: object, whole: object) -> Iterator[tuple[type, dict[str, 
     # `_Self` is what a generated module calls it where something else has the name.
     yield origin, {**{p.__name__: v for p, v in values.items()}, "Self": whole, "_Self": whole}
     # Its own only: a class without generic bases would show those of its base.
-    own: Mapping[str, Any] = vars(origin)
-    for base in own.get("__orig_bases__", origin.__bases__):
+    own = cast("dict[str, Any]", vars(origin))
+    bases: tuple[Any, ...] = own.get("__orig_bases__") or cast("type", origin).__bases__
+    for base in bases:
         if shared_type(base) is not None:
             free = getattr(base, "__parameters__", ()) if get_origin(base) else ()
             yield from _bases(base[tuple(values[p] for p in free)] if free else base, whole)
