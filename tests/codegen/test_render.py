@@ -222,6 +222,18 @@ def test_builtins_can_be_hidden_as_well() -> None:
         assert "import builtins as _builtins\n" in text
 
 
+def test_the_wire_table_knows_self_by_its_name() -> None:
+    """It is called so wherever it comes from, or else `_Self`."""
+    found = spec(
+        shared("Job", method("Self", result="typing:Self")),
+        shared("Other", method("get", result="typing_extensions:Self")),
+    )
+    text = python(found)
+    assert "def Self(self) -> _Self:" in text
+    assert "def get(self) -> Self:" in text
+    assert "from typing import Self as _Self\n" in text
+
+
 def test_a_property_called_property_does_not_hide_the_decorator() -> None:
     """The decorators are looked up in the class as well, so they are qualified there."""
     found = spec(shared("Job", attribute("property", "int"), attribute("n", "int")))
@@ -253,7 +265,7 @@ def test_equal_names_of_two_modules_are_told_apart() -> None:
     assert "from two import Page as _Page" in python(found)
 
 
-@pytest.mark.parametrize("name", ["JobProxy", "_Proxy", "_TABLE", "list", "annotations"])
+@pytest.mark.parametrize("name", ["JobProxy", "_Proxy", "_TABLE", "list", "annotations", "Self"])
 def test_names_that_the_file_itself_needs_are_not_taken(name: str) -> None:
     """A value named like a generated class, one of our imports or a builtin gets another name."""
     found = spec(

@@ -12,7 +12,7 @@ from typing import Final
 
 __all__ = ["main"]
 
-_NEEDED: Final = ("cyclopts", "griffe", "rich")
+_NEEDED: Final = ("cyclopts", "rich")
 
 
 def main() -> None:

@@ -79,7 +79,8 @@ def apply(changes: Iterable[Change]) -> None:
             with _refusals(change.path):
                 _commit(change, staged.pop(change.path, None))
             done.append(change)
-    except GenerateError:
+    except BaseException:
+        # An interrupt, too, must not leave half of it.
         for change in reversed(done):
             _undo(change)
         raise

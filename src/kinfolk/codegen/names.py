@@ -23,9 +23,10 @@ __all__ = ["Namespace", "Scope", "proxy_name"]
 BUILTINS: Final = frozenset(dir(builtins)) | frozenset(keyword.kwlist)
 OWN: Final = frozenset(
     {"_Manager", "_ManagerType", "_Proxy", "_SharedType", "_TABLE", "_Table", "_UNSET"}
-    | {"annotations"}
+    | {"Self", "_Self", "annotations"}
 )
 """The names that the library gives to its own things in a generated module."""
+_TYPING: Final = frozenset({"typing", "typing_extensions"})
 
 
 def proxy_name(shared: SharedName) -> str:
@@ -97,6 +98,8 @@ class Namespace:
         """Return what a name is called here, and import it."""
         if module == "builtins":
             return self._builtin(root, hidden)
+        if root == "Self" and module in _TYPING:
+            return self._self(hidden)
         bound = self._bound.setdefault((module, root), [])
         own = self._is_free(root, hidden)
         for local in bound:
@@ -112,6 +115,12 @@ class Namespace:
         if root not in hidden:
             return root
         return f"{self.module('builtins', hidden)}.{root}"
+
+    def _self(self, hidden: Collection[str]) -> str:
+        # The wire table knows it by these two names.
+        local = "_Self" if "Self" in hidden else "Self"
+        self.imports.name("typing", "Self", local)
+        return local
 
     def module(self, module: str, hidden: Collection[str], *, last: bool = False) -> str:
         """Return what a module is called here, and import it; `last` puts it at the end."""

@@ -15,14 +15,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
 import attrs
 
-PATIENCE = 10.0  # seconds until the demo gives up on an event
+PATIENCE = 20.0  # seconds until the demo gives up on an event
 Line: TypeAlias = tuple[str, str]  # who, and what they say
 
 PACKAGE = "kinfolk.examples.login"
@@ -67,19 +67,18 @@ def _play(stage: Stage) -> tuple[list[str], bool]:
     doomed = stage.start("ann", "-m", f"{PACKAGE}.crawler", "ann", stage.site, "--doomed")
     orphan = int(stage.wait("ann", "forked").split()[-1])
     stage.stack.callback(os.kill, orphan, signal.SIGKILL)
-    others = [
-        stage.start(name, "-m", f"{PACKAGE}.crawler", name, stage.site)
+    others = {
+        name: stage.start(name, "-m", f"{PACKAGE}.crawler", name, stage.site)
         for name in ("bob", "cem", "dee")
-    ]
-    for name in ("bob", "cem", "dee"):
-        stage.wait(name, "waits for the login lock")
+    }
+    stage.wait_for_all(others, "waits for the login lock")
 
     stage.say(f"kill -9 {doomed.pid} (ann, who holds the lock); her child {orphan} lives on")
     doomed.kill()
     killed = time.monotonic()
-    stage.wait("", "has the lock")
+    stage.wait_for_any(others, "has the lock")
     stage.say(f"the lock was free {(time.monotonic() - killed) * 1000:.0f} ms after the kill")
-    freed = all(crawler.wait(PATIENCE) == 0 for crawler in others) and _is_alive(orphan)
+    freed = all(crawler.wait(PATIENCE) == 0 for crawler in others.values()) and _is_alive(orphan)
     assert witness.stdin is not None
     witness.stdin.close()
     witness.wait(PATIENCE)
@@ -171,20 +170,30 @@ class Stage:
         print(f"{time.monotonic() - self.started:6.3f} s  {text}", flush=True)
 
     def wait(self, who: str, event: str) -> str:
-        """Show what is said until `who` (anybody, if empty) says `event`, and return that line.
+        """Show what is said until `who` says `event`, and return that line.
 
         Raises:
             TimeoutError: It is not said in time.
         """
+        return self.wait_for_any([who], event)[1]
+
+    def wait_for_all(self, whos: Iterable[str], event: str) -> None:
+        """Show what is said until each of them has said `event`, in whatever order."""
+        left = set(whos)
+        while left:
+            left.remove(self.wait_for_any(left, event)[0])
+
+    def wait_for_any(self, whos: Collection[str], event: str) -> Line:
+        """Show what is said until one of them says `event`; return who did, and the line."""
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                speaker, line = self.lines.get(timeout=max(0.0, end - time.monotonic()))
+                who, line = self.lines.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
-                raise TimeoutError(f"{who or 'nobody'} did not say {event!r}") from None
-            self._show(speaker, line)
-            if event in line and who in {"", speaker}:
-                return line
+                raise TimeoutError(f"{' or '.join(whos)} did not say {event!r}") from None
+            self._show(who, line)
+            if event in line and who in whos:
+                return who, line
 
     def said_by(self, who: str, *, after: str) -> list[str]:
         """Show what is left to show, and return what `who` said after a line."""

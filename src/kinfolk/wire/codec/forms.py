@@ -11,6 +11,7 @@ from msgspec.msgpack import Decoder
 __all__ = [
     "UNREADABLE",
     "Data",
+    "glance",
     "kind_of",
     "kinds_of",
     "name_of",
@@ -103,6 +104,14 @@ def _kinds_of_struct(struct: type[msgspec.Struct]) -> set[str]:
     if struct.__struct_config__.array_like:
         return {"array", "struct"}
     return {"map", "struct"} if struct.__struct_config__.tag is None else {"object"}
+
+
+def glance(data: Data) -> Any:
+    """Return a text or a number; None if data holds something else, or nothing readable."""
+    try:
+        return msgspec.msgpack.decode(data) if kind_of(data) in {"text", "int"} else None
+    except UNREADABLE:
+        return None
 
 
 def split_array(data: Data) -> list[msgspec.Raw]:

@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 
 from kinfolk.wire.codec.containers import Row
 from kinfolk.wire.codec.fields import Field
-from kinfolk.wire.codec.forms import Data, kind_of, split_map, union_of
+from kinfolk.wire.codec.forms import Data, glance, split_map, union_of
 from kinfolk.wire.codec.mismatch import Mismatch
 from kinfolk.wire.codec.node import Context, Keys, Node, Part
 from kinfolk.wire.codec.text import class_name
@@ -148,16 +148,14 @@ class _Maker:
 
 def reason(error: Exception) -> str:
     """Return why a class refused its values, in its own words."""
-    # attrs puts the attribute and the value behind the text, and `str` would show them all.
-    text = error.args[0] if error.args and isinstance(error.args[0], str) else _text(error)
-    return text if text and not isinstance(error, KeyError) else f"{class_name(type(error))} {text}"
-
-
-def _text(error: Exception) -> str:
+    name = class_name(type(error))
+    if isinstance(error, TypeError | ValueError) and error.args and type(error.args[0]) is str:
+        # attrs puts the attribute and the value behind the text, and `str` would show them all.
+        return error.args[0] or name
     try:
-        return str(error)
+        return f"{name}: {error}"
     except Exception:
-        return ""
+        return name
 
 
 class Object(Node):
@@ -203,11 +201,15 @@ class Object(Node):
         return super().found(data) if tag is None or tag in self._by_tag else tag
 
     def _record(self, entries: Mapping[Any, Data]) -> Record | None:
-        return self._by_tag.get(self._tag(entries) or "")
+        tag = self._tag(entries)
+        if tag is None and len(self._by_tag) == 1:
+            # msgspec takes it for the only class that it could be.
+            (tag,) = self._by_tag
+        return self._by_tag.get(tag or "")
 
     def _tag(self, entries: Mapping[Any, Data]) -> str | None:
-        tag = entries.get(TAG)
-        return msgspec.msgpack.decode(tag) if tag and kind_of(tag) == "text" else None
+        tag = glance(entries[TAG]) if TAG in entries else None
+        return tag if isinstance(tag, str) else None
 
 
 class Named(Node):

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, Flag
 from typing import Any, Final, Literal
 
-import msgspec
 from msgspec.msgpack import Ext
 
 from kinfolk.wire.codec.extensions import BIG
-from kinfolk.wire.codec.forms import Data, kind_of, name_of, union_of
+from kinfolk.wire.codec.forms import Data, glance, name_of, union_of
 from kinfolk.wire.codec.mismatch import Mismatch
 from kinfolk.wire.codec.node import Context, Keys, Node
 from kinfolk.wire.codec.text import describe, short
@@ -284,9 +283,8 @@ class Bits(Node):
 
 def _shown(data: Data) -> str:
     """Show a text or a number, and name anything else."""
-    if kind_of(data) in {"text", "int"}:
-        return short(msgspec.msgpack.decode(data))
-    return name_of(data)
+    value = glance(data)
+    return name_of(data) if value is None else short(value)
 
 
 def enumeration(cls: type[Enum]) -> Node:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.msgpack import Ext
 
-from kinfolk.wire.codec.forms import Data, kinds_of, split_array, union_of
+from kinfolk.wire.codec.forms import Data, glance, kinds_of, split_array, union_of
 from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
 from kinfolk.wire.codec.node import Context, Node, Part
 from kinfolk.wire.codec.scalars import Leaf
@@ -182,6 +182,6 @@ class Tagged(_Union):
         """Yield the value as the member at its position."""
         items = split_array(data)
         if len(items) == 2:
-            position = msgspec.msgpack.decode(items[0])
-            if type(position) is int and 0 <= position < len(self.nodes):
+            position = glance(items[0])
+            if isinstance(position, int) and 0 <= position < len(self.nodes):
                 yield "", self.nodes[position], items[1]
