@@ -78,6 +78,7 @@ def _play(stage: Stage) -> tuple[list[str], bool]:
     killed = time.monotonic()
     stage.wait_for_any(others, "has the lock")
     stage.say(f"the lock was free {(time.monotonic() - killed) * 1000:.0f} ms after the kill")
+    stage.wait_for_all(others, "crawls with")
     freed = all(crawler.wait(PATIENCE) == 0 for crawler in others.values()) and _is_alive(orphan)
     assert witness.stdin is not None
     witness.stdin.close()
