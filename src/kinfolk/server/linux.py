@@ -57,9 +57,14 @@ class LinuxDeaths(Deaths):
             self._add(_Watched(fd, select.EPOLLRDHUP, {mourner}))
             if not pid:
                 return
-            process = self._processes.get(pid) or self._open_process(pid)
-            if process is not None:
+            try:
+                process = self._processes.get(pid) or self._open_process(pid)
+            except ProcessLookupError:
+                process = None
+            else:
                 process.mourners.add(mourner)
+                return
+        mourner.lost()
 
     def forget(self, mourner: Mourner, fd: int, pid: int = 0) -> None:
         """Stop watching a connection; see `Deaths.forget`."""
@@ -86,13 +91,8 @@ class LinuxDeaths(Deaths):
 
     # --- Inside
 
-    def _open_process(self, pid: int) -> _Watched | None:
-        try:
-            fd = os.pidfd_open(pid)
-        except OSError as error:
-            # Without it the connection still ends with the last process that holds its socket.
-            _logger.debug("process %d cannot be watched: %s", pid, error.strerror)
-            return None
+    def _open_process(self, pid: int) -> _Watched:
+        fd = os.pidfd_open(pid)
         process = _Watched(fd, select.EPOLLIN, pid=pid)
         self._processes[pid] = process
         self._add(process)

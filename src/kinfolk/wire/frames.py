@@ -49,7 +49,7 @@ HEADER: Final = 4
 """The bytes before a message."""
 
 _FIRST_STEP: Final = 256 * 2**10
-_GROWTH: Final = 8
+_GROWTH: Final = 16
 
 _header = Layout(">I")
 _read_header, _write_header = _header.unpack_from, _header.pack_into

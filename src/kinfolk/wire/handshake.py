@@ -33,6 +33,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import attrs
 import msgspec
+from attrs import validators
 
 from kinfolk.errors import (
     AuthenticationFailed,
@@ -57,6 +58,7 @@ VERSION: Final = 1
 HANDSHAKE_LIMIT: Final = 4096
 """The longest message of a handshake, in bytes."""
 
+_HIGHEST_LIMIT: Final = 2**32 - 1
 _MAGIC: Final = b"KINFOLK"
 _PREAMBLE: Final = _MAGIC + bytes([VERSION])
 _NONCE: Final = 32
@@ -79,7 +81,7 @@ M = TypeVar("M")
 
 
 _Nonce: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=_NONCE, max_length=_NONCE)]
-_Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=HANDSHAKE_LIMIT, lt=2**32)]
+_Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=HANDSHAKE_LIMIT, le=_HIGHEST_LIMIT)]
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True, tag=1):
@@ -141,7 +143,10 @@ class Identity:
 
     manager: str
     fingerprint: str
-    limit: int = DEFAULT_LIMIT
+    limit: int = attrs.field(
+        default=DEFAULT_LIMIT,
+        validator=[validators.ge(HANDSHAKE_LIMIT), validators.le(_HIGHEST_LIMIT)],
+    )
 
     @classmethod
     def of(cls, offer: ManagerType, limit: int = DEFAULT_LIMIT) -> Identity:
