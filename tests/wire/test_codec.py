@@ -457,9 +457,10 @@ class Shelves:
 
     def lower(self, value: object, proxy_type: object) -> Reference:
         """Return the number of a shelf."""
+        assert proxy_type is ShelfProxy
         if value not in self.shelves:
-            raise TypeError(f"{proxy_type.__name__}, not {type(value).__name__}")  # type: ignore[attr-defined]
-        return Reference("library.spec.Shelf", self.shelves.index(value))  # type: ignore[arg-type]
+            raise TypeError(f"ShelfProxy, not {type(value).__name__}")
+        return Reference("library.spec.Shelf", self.shelves.index(value))
 
     def lift(self, reference: Reference, proxy_type: object) -> object:
         """Return the shelf of a number."""

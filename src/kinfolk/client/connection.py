@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import time
@@ -33,6 +34,8 @@ __all__ = ["Connection", "Destination"]
 
 _READ: Final = 64 * 2**10
 _RETRY: Final = 0.01
+# This process's own trouble, which says nothing of the server.
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @attrs.frozen
@@ -180,8 +183,10 @@ def _connect(destination: Destination, deadline: float) -> socket.socket:
     except socket.gaierror as error:
         raise AddressError(f"{address} cannot be reached: {error.strerror}") from None
     except OSError as error:
-        if isinstance(error, KinfolkError):
+        if isinstance(error, KinfolkError) or error.errno in _EXHAUSTED:
             raise
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            raise AuthenticationFailed(f"{address} is not yours to use: {error.strerror}") from None
         raise NotRunning(
             f"no server listens at {address} ({error.strerror}): start it with "
             f"`{destination.remedy}`"

@@ -55,14 +55,7 @@ class LinuxDeaths(Deaths):
             if self._closed:
                 return
             self._add(_Watched(fd, select.EPOLLRDHUP, {mourner}))
-            if not pid:
-                return
-            try:
-                process = self._processes.get(pid) or self._open_process(pid)
-            except ProcessLookupError:
-                process = None
-            else:
-                process.mourners.add(mourner)
+            if not pid or self._watch_process(mourner, pid):
                 return
         mourner.lost()
 
@@ -91,12 +84,23 @@ class LinuxDeaths(Deaths):
 
     # --- Inside
 
-    def _open_process(self, pid: int) -> _Watched:
-        fd = os.pidfd_open(pid)
-        process = _Watched(fd, select.EPOLLIN, pid=pid)
-        self._processes[pid] = process
-        self._add(process)
-        return process
+    def _watch_process(self, mourner: Mourner, pid: int) -> bool:
+        """Watch a process; return False if it has ended already."""
+        process = self._processes.get(pid)
+        if process is None:
+            try:
+                fd = os.pidfd_open(pid)
+            except ProcessLookupError:
+                return False
+            except OSError as error:
+                # The connection still ends with the last process that holds its socket.
+                _logger.debug("process %d cannot be watched: %s", pid, error.strerror)
+                return True
+            process = _Watched(fd, select.EPOLLIN, pid=pid)
+            self._processes[pid] = process
+            self._add(process)
+        process.mourners.add(mourner)
+        return True
 
     def _add(self, watched: _Watched) -> None:
         self._watched[watched.fd] = watched
