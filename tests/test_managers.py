@@ -19,6 +19,7 @@ from support.samples.spec import Sample
 from support.serving import KEY, serve, serve_here
 from support.threads import Run, until
 
+from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.errors import (
     AddressError,
     AlreadyRunning,
@@ -30,6 +31,8 @@ from kinfolk.errors import (
     NotSupported,
     SpecMismatch,
 )
+from kinfolk.managers import type_of
+from kinfolk.spec import read
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 
@@ -393,3 +396,8 @@ def test_a_proxy_does_not_pickle(folder: Path) -> None:
         pytest.raises(NotSupported, match="open the manager in the other process"),
     ):
         pickle.dumps(manager.frontier())
+
+
+def test_the_sample_of_these_tests_is_generated_from_its_spec() -> None:
+    """If not, run `kinfolk generate support.samples.spec --stubs tests` in this repository."""
+    assert type_of(SampleManager).table.fingerprint == fingerprint(read("support.samples.spec"))

@@ -207,6 +207,7 @@ def test_a_restarted_server_is_reached_again(folder: Path) -> None:
         frontier.pop()
     with serve_here("unix", folder, url=served.url):
         assert frontier.limit == 500
+        assert manager.job("new").describe() == "new x3"
         with pytest.raises(ObjectGone):
             job.describe()
         manager.close()

@@ -151,21 +151,21 @@ def test_keywords_that_are_parameters() -> None:
 
 
 def test_wrong_arguments_are_named() -> None:
-    """An argument of a wrong type is refused with its name, at both ends and in the same words."""
-    for given, words in (
+    """An argument of a wrong type is refused with its name, at both ends in the same words."""
+    for wrong, words in (
         ({"url": "x", "priority": "high"}, "argument 'priority' must be int, not str"),
         ({"url": 5}, "argument 'url' must be str, not int"),
         ({"url": "x", "page": "y"}, "argument 'page' must be Page | None, not str"),
         ({"url": "x", "pages": 5}, "there is no argument 'pages'"),
     ):
-        assert refusal(push, given) == words
-        assert refusal_of_message(push, given) == words
+        assert refusal(push, wrong) == words
+        assert refusal_of_message(push, wrong) == words
     assert refusal(every, {"args": ("x", 5)}) == "argument 'args' at [1] must be str, not int"
     assert (
         refusal(every, {"kwargs": {"k": 5}}) == "argument 'kwargs' at ['k'] must be bool, not int"
     )
-    assert refusal(push, {"url": "x", "page": Page("y", "z")}) == (  # type: ignore[arg-type]
-        "argument 'page' at .status must be int, not str"
+    assert refusal(push, {"url": "x", "page": Page(5)}) == (  # type: ignore[arg-type]
+        "argument 'page' at .url must be str, not int"
     )
 
 

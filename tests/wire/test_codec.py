@@ -27,10 +27,12 @@ from typing import (
 )
 from zoneinfo import ZoneInfo
 
+import attrs
 import msgspec
 import pytest
 from typing_extensions import Buffer, ReadOnly, TypeAliasType
 
+from kinfolk.declare import shared
 from kinfolk.wire.codec import NESTING_LIMIT, NO_REFERENCES, Codecs, Mismatch
 from kinfolk.wire.references import Reference, SharedType
 
@@ -167,6 +169,7 @@ def test_literals_hold_their_very_values() -> None:
         assert_same(declared, value)
     assert refusal(declared, True) == "must be Literal[1, 'a', Color.RED, b'x', False], not True"
     assert refusal(Literal[1, "a"], True) == "must be Literal[1, 'a'], not True"
+    assert refusal(Literal[1], 10**5000) == "must be Literal[1], not <int>"
     assert refusal_of_message(Literal["a"], "b") == "must be Literal['a'], not 'b'"
     assert refusal_of_message(Literal["a"], 5.5) == "must be Literal['a'], not float"
 
@@ -287,6 +290,7 @@ def test_constraints_of_annotated_are_checked() -> None:
     assert_same(small | None, 5)
     assert_same(list[word], ["abc"])
     assert_same(Annotated[int, "anything"], 5)
+    assert_same(list[Annotated[int, ["no hash"]]], [5])
     assert refusal(small, 10) == "must be int < 10, not 10"
     assert refusal(list[word], ["a"]) == "at [0] must be str of length >= 2, not 'a'"
     assert refusal_of_message(small, -1) == "must be int >= 0, not -1"
@@ -490,6 +494,23 @@ def test_shared_objects_travel_as_references() -> None:
     message = msgspec.msgpack.encode(Reference("library.spec.Shelf", 7))
     with pytest.raises(Mismatch, match=r"^must be a shelf of this library$"):
         codecs.codec(ShelfProxy).decode(message, references)
+
+
+def test_a_shared_class_itself_stands_for_its_proxies() -> None:
+    """A class marked `@shared` never travels by copy, even if it is an attrs class."""
+    marked = shared(attrs.make_class("marked", ["x"]))
+    codec = Codecs().codec(list[marked])  # type: ignore[valid-type]
+    with pytest.raises(Mismatch, match=r"^at \[0\] must be a value, not marked, which is shared$"):
+        codec.encode([marked(1)], NO_REFERENCES)
+
+
+def test_extensions_within_extensions_count_as_levels() -> None:
+    """Tuples in tuples, which are extensions of their own, end at the limit as lists do."""
+    message = b"\x90"
+    for _ in range(300):
+        message = b"\x91" + msgspec.msgpack.encode(msgspec.msgpack.Ext(32, message))
+    with pytest.raises(Mismatch, match="nested too deep"):
+        decode(Any, message)
 
 
 def test_messages_may_be_parts_of_others() -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
+import sys
+import textwrap
+import types
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import attrs
@@ -291,6 +295,20 @@ def test_derived_classes_stand_for_their_bases() -> None:
         Codecs().codec(Shape)
 
 
+def test_known_classes_that_cannot_travel() -> None:
+    """A known class that cannot travel does not keep its base from it, and is refused by name."""
+
+    @attrs.define
+    class Active(Page):
+        act: Callable[[], None] | None = None
+
+    assert_same(Page, Page("x"), Active)
+    assert refusal(Page, Active("x"), Active) == "must be Page, not Active"
+    assert refusal(Any, [Active("x")], Active).startswith(
+        "at [0] must be of a class whose instances can travel; Active.act: `Callable[[], None]`"
+    )
+
+
 def test_classes_that_known_ones_mention_are_known() -> None:
     """The types of a known class's fields count as known too."""
 
@@ -349,6 +367,34 @@ def test_classes_made_in_other_ways() -> None:
     untyped = attrs.make_class("untyped", ["x"])
     with pytest.raises(CannotTravel, match=r"^untyped\.x has no type; annotate it$"):
         Codecs().codec(untyped)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax is that of Python 3.12")
+def test_type_parameters_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes and aliases written in the syntax of Python 3.12 work, also recursive ones."""
+    module: Any = types.ModuleType("bracketed")
+    monkeypatch.setitem(sys.modules, "bracketed", module)
+    source = """
+    from __future__ import annotations
+    import attrs
+    type Json = dict[str, Json] | list[Json] | str | int | None
+    type Tree[T] = T | list[Tree[T]]
+    @attrs.define
+    class Crate[T]:
+        inside: T
+        more: list[Crate[T]] = attrs.field(factory=list)
+    @attrs.define
+    class Labelled[T](Crate[T]):
+        label: str = ""
+    """
+    exec(textwrap.dedent(source), vars(module))
+    assert_same(module.Json, {"a": [1, None, {"b": "c"}]})
+    assert_same(module.Tree[int], [1, [2]])
+    assert_same(module.Crate[int], module.Crate(1, [module.Crate(2)]))
+    assert_same(module.Crate[int], module.Labelled(2**70), module.Labelled)
+    assert refusal(module.Crate[int], module.Crate(1, [module.Crate("x")])) == (
+        "at .more[0].inside must be int, not str"
+    )
 
 
 def test_a_field_may_have_the_name_of_a_type() -> None:

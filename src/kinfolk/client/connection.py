@@ -74,7 +74,6 @@ class Connection:
         self._where = destination.address
         self._sock = _connect(destination, deadline)
         try:
-            close_in_children(self._sock)
             peer = _shake_hands(self._sock, destination, session, deadline)
             self._sock.settimeout(None)
         except BaseException:
@@ -109,33 +108,31 @@ class Connection:
         try:
             data = self._sock.recv(_READ)
             message = whole_message(data, self._limit)
-            if message is None:
-                message = self._receive(data)
+            messages = self._gather(data) if message is None else [message]
         except OSError as error:
             raise self._lost(error.strerror, executed="unknown") from None
-        reply = decode_reply(message)
-        if reply.call != call or not self._buffer.empty:
+        if not messages:
+            raise self._lost("the server closed it", executed="unknown")
+        reply = decode_reply(messages[0])
+        if reply.call != call or len(messages) > 1 or not self._buffer.empty:
             raise ProtocolError(f"{self._where} answered a call that nobody made")
         self.intact = True
         return reply
 
-    def _receive(self, data: bytes) -> memoryview:
-        """Return the one message that begins with the data."""
-        messages: list[memoryview] = []
-        while not messages:
-            if not data:
-                raise self._lost("the server closed it", executed="unknown")
-            messages = self._buffer.receive(data)
-            while not messages and (space := self._buffer.space()) is not None:
+    def _gather(self, data: bytes) -> list[memoryview]:
+        """Return the messages that begin with the data; none if the connection ends before."""
+        messages = self._buffer.receive(data)
+        while data and not messages:
+            space = self._buffer.space()
+            if space is None:
+                data = self._sock.recv(_READ)
+                messages = self._buffer.receive(data)
+            else:
                 count = self._sock.recv_into(space)
                 if not count:
-                    raise self._lost("the server closed it", executed="unknown")
+                    break
                 messages = self._buffer.filled(count)
-            if not messages:
-                data = self._sock.recv(_READ)
-        if len(messages) > 1:
-            raise ProtocolError(f"{self._where} answered a call that nobody made")
-        return messages[0]
+        return messages
 
     def _lost(self, why: str | None, executed: Executed) -> ConnectionLost:
         return ConnectionLost(f"the connection to {self._where} was lost: {why}", executed)
@@ -196,14 +193,34 @@ def _connect(destination: Destination, deadline: float) -> socket.socket:
 
 
 def _connect_tcp(address: TcpAddress, deadline: float) -> socket.socket:
-    return socket.create_connection(address.raw, _left(deadline))
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    refusal: OSError | None = None
+    for family, kind, protocol, _, where in found:
+        sock = _new_socket(family, kind, protocol)
+        try:
+            sock.settimeout(_left(deadline))
+            sock.connect(where)
+        except OSError as error:
+            sock.close()
+            refusal = error
+        else:
+            return sock
+    assert refusal is not None  # getaddrinfo() finds something, or raises
+    raise refusal
+
+
+def _new_socket(family: int, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> socket.socket:
+    sock = socket.socket(family, kind, protocol)
+    # From the beginning, since another thread may fork while this one still connects.
+    close_in_children(sock)
+    return sock
 
 
 def _connect_unix(address: UnixAddress, deadline: float) -> socket.socket:
     folder = Path(address.path).parent
     if folder == default_folder():
         check_private(folder)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = _new_socket(socket.AF_UNIX)
     try:
         while True:
             sock.settimeout(_left(deadline))

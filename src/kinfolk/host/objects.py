@@ -9,6 +9,7 @@ it was sent.
 from __future__ import annotations
 
 import itertools
+import secrets
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -61,7 +62,8 @@ class Objects:
         self._offer = offer
         # Re-entrant, since a collected object's `__del__` may call others inside any line below.
         self._lock = threading.RLock()
-        self._numbers = itertools.count(1)
+        # Not from 1: a proxy that outlived an earlier server must not name an object of this one.
+        self._numbers = itertools.count(1 + secrets.randbits(40))
         self._named: dict[str, Hosted] = {
             ROOT: Hosted(None, ROOT, None, Operations.of_factories(offer.root, factories))
         }

@@ -74,29 +74,31 @@ class Server:
         handshake_timeout: float = 10.0,
         grace: float = _GRACE,
     ) -> None:
-        # The address first: a second server must not build objects that the first one has.
-        self._listener = listen(address, key=key, insecure=insecure)
-        try:
+        identity = Identity.of(offer, limit)
+        with contextlib.ExitStack() as undo:
+            # The address first: a second server must not build objects that the first one has.
+            self._listener = listen(address, key=key, insecure=insecure)
+            undo.callback(self._listener.close)
             self._host = Host(offer, entries, limits)
-        except BaseException:
-            self._listener.close()
-            raise
+            undo.callback(self._host.close)
+            self._woken, self._waker = socket.socketpair()
+            undo.callback(self._close_wakers)
+            self._deaths = Deaths()
+            undo.pop_all()
+        for sock in (self._woken, self._waker):
+            sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
+            close_in_children(sock)
+        self._listener.sock.setblocking(False)  # noqa: FBT003
         self._grace = grace
         self._stopping = False
         self._closed = False
         self._connections: set[Connection] = set()
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
-        self._deaths = Deaths()
-        self._woken, self._waker = socket.socketpair()
-        for sock in (self._woken, self._waker):
-            sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
-            close_in_children(sock)
-        self._listener.sock.setblocking(False)  # noqa: FBT003
         self._service = Service(
             host=self._host,
             codecs=offer.codecs,
-            identity=Identity.of(offer, limit),
+            identity=identity,
             key=key,
             handshake_timeout=handshake_timeout,
             deaths=self._deaths,
@@ -136,8 +138,7 @@ class Server:
         self._deaths.close()
         self._end_connections()
         self._host.close()
-        self._woken.close()
-        self._waker.close()
+        self._close_wakers()
 
     # --- Accepting
 
@@ -205,6 +206,10 @@ class Server:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it is over
             self._waker.send(b"!")
+
+    def _close_wakers(self) -> None:
+        self._woken.close()
+        self._waker.close()
 
     # --- Ending
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from kinfolk.wire.codec import CannotTravel, Codecs, Context, Data, Mismatch, Node, encoded
-from kinfolk.wire.codec.forms import UNREADABLE, split_map
+from kinfolk.wire.codec.forms import UNREADABLE, kind_of, split_map
 from kinfolk.wire.codec.mismatch import TooDeep
 from kinfolk.wire.codec.node import encode
 from kinfolk.wire.codec.records import member
@@ -114,15 +114,18 @@ class Arguments:
                 cannot be given together without one that is left out.
         """
         try:
-            values = astuple(self._decoder.decode(data))
+            values: Sequence[Any] = astuple(self._decoder.decode(data))
         except RecursionError:
             raise _blame(TooDeep(), None) from None
         except UNREADABLE as error:
             raise self._explain(data, error) from None
+        gaps = self._variable
         for index, still in self._still:
             if type(values[index]) not in still:
-                return self._arrange(self._lift(values, Context(references)))
-        if self._variable:
+                values = self._lift(values, Context(references))
+                gaps = gaps or any(value is msgspec.UNSET for value in values)
+                break
+        if gaps:
             return self._arrange(values)
         keywords: dict[str, object] = {}
         for index, name in self._named:
@@ -148,6 +151,8 @@ class Arguments:
         """Find the argument for which the decoder refused the message."""
         if not isinstance(error, msgspec.ValidationError):
             return Mismatch("the arguments are not valid MessagePack")
+        if kind_of(data) != "map":
+            return Mismatch("the arguments must be a map of their names")
         given = split_map(data)
         for name, part in given.items():
             node = self._nodes.get(name) if isinstance(name, str) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, get_origin
+from typing import Any, Final, get_origin
 
 import msgspec
 from msgspec.msgpack import Decoder, Ext
@@ -19,8 +19,8 @@ from kinfolk.wire.codec.containers import List, Slice
 from kinfolk.wire.codec.extensions import EXTENSIONS, Extension, extension_of
 from kinfolk.wire.codec.forms import UNREADABLE
 from kinfolk.wire.codec.maps import Dict
-from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
-from kinfolk.wire.codec.node import Context, Keys, Node, encode
+from kinfolk.wire.codec.mismatch import CannotTravel, Mismatch, TooDeep
+from kinfolk.wire.codec.node import Context, Keys, Node, Nodes, encode
 from kinfolk.wire.codec.records import qualified
 from kinfolk.wire.codec.references import Shared
 from kinfolk.wire.codec.scalars import Leaf
@@ -52,19 +52,6 @@ _known: Final = Decoder(tuple[str, msgspec.Raw])
 _reference: Final = Decoder(Reference)
 
 
-class Compiler(Protocol):
-    """What `Any` needs to know of the compiler."""
-
-    @property
-    def known(self) -> Mapping[str, type]:
-        """The classes that a value may be of, by name."""
-        ...
-
-    def node(self, declared: Any) -> Node:
-        """Return the node of a declared type."""
-        ...
-
-
 Lower = Callable[[Any, Context], Any]
 Lift = Callable[[Ext, Context], Any]
 
@@ -76,9 +63,9 @@ class Anything(Node):
     plain = still = _PLAIN
     keys = Keys.USUALLY
 
-    def __init__(self, text: str, compiler: Compiler) -> None:
+    def __init__(self, text: str, nodes: Nodes) -> None:
         super().__init__(text)
-        self._compiler = compiler
+        self._nodes = nodes
         self._leaf = Leaf(text, _PLAIN - {bytes})
         self._list = List(text, self)
         self._dict = Dict(text, self, self)
@@ -122,16 +109,16 @@ class Anything(Node):
             return _lowering(extension)
         for code, declared in _CONTAINERS.items():
             if cls is get_origin(declared):
-                return _holding(code, self._compiler.node(declared))
+                return _holding(code, self._nodes.node(declared))
         if isinstance(value, BaseException):
-            return _holding(_EXCEPTION, self._compiler.node(BaseException))
+            return _holding(_EXCEPTION, self._nodes.node(BaseException))
         if isinstance(value, type) and issubclass(value, BaseException):
-            return _holding(_EXCEPTION_CLASS, self._compiler.node(type[BaseException]))
+            return _holding(_EXCEPTION_CLASS, self._nodes.node(type[BaseException]))
         if shared_type(cls) is not None or any(map(shared_mark, cls.__mro__)):
             return lambda value, context: Ext(_SHARED, encode(self._shared.lower(value, context)))
         name = qualified(cls)
-        if self._compiler.known.get(name) is cls:
-            return _named(name, self._compiler.node(cls))
+        if self._nodes.known.get(name) is cls:
+            return _named(name, self._known_node(cls))
         raise Mismatch(f"must be of a class that the spec knows, not {class_name(cls)}")
 
     # --- And back
@@ -160,11 +147,11 @@ class Anything(Node):
 
     def _find_lift(self, code: int) -> Lift:
         if code in _CONTAINERS:
-            node = self._compiler.node(_CONTAINERS[code])
+            node = self._nodes.node(_CONTAINERS[code])
         elif code == _EXCEPTION:
-            node = self._compiler.node(BaseException)
+            node = self._nodes.node(BaseException)
         elif code == _EXCEPTION_CLASS:
-            node = self._compiler.node(type[BaseException])
+            node = self._nodes.node(type[BaseException])
         else:
             raise Mismatch.wrong(self.text, "an unknown extension")
         lift = self._lifts[code] = lambda wire, context: node.read(bytes(wire.data), context)
@@ -175,10 +162,16 @@ class Anything(Node):
 
     def _lift_known(self, wire: Ext, context: Context) -> Any:
         name, data = _decode(_known, wire)
-        cls = self._compiler.known.get(name)
+        cls = self._nodes.known.get(name)
         if cls is None:
             raise Mismatch(f"must be of a class that the spec knows, not {name}")
-        return self._compiler.node(cls).read(data, context)
+        return self._known_node(cls).read(data, context)
+
+    def _known_node(self, cls: type) -> Node:
+        try:
+            return self._nodes.node(cls)
+        except CannotTravel as error:
+            raise Mismatch(f"must be of a class whose instances can travel; {error}") from None
 
     def _lift_shared(self, wire: Ext, context: Context) -> Any:
         return self._shared.lift(_decode(_reference, wire), context)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import collections
-import collections.abc as abc
-import datetime as dt
+import contextlib
 import inspect
 import sys
 import threading
-import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
-from types import GenericAlias, NoneType, TracebackType, UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -20,19 +17,18 @@ from typing_extensions import NoDefault, get_type_hints, is_typeddict
 
 from kinfolk.declare import shared_mark
 from kinfolk.wire.codec.anything import Anything
+from kinfolk.wire.codec.builders import BUILDERS
 from kinfolk.wire.codec.constraints import Checked
-from kinfolk.wire.codec.containers import Deque, List, Set, Slice, Tuple, VarTuple
 from kinfolk.wire.codec.exceptions import ExceptionClass, Raised, known_errors
 from kinfolk.wire.codec.extensions import extended
 from kinfolk.wire.codec.fields import bound_arguments, fields_of, has_fields, hints_of, substitute
 from kinfolk.wire.codec.known import known_classes
-from kinfolk.wire.codec.maps import Default, Dict
 from kinfolk.wire.codec.mismatch import CannotTravel
 from kinfolk.wire.codec.node import Late, Node
 from kinfolk.wire.codec.records import Entries, Named, Object, Record
 from kinfolk.wire.codec.references import Shared
 from kinfolk.wire.codec.refusals import why_not
-from kinfolk.wire.codec.scalars import Native, Never, Nothing, enumeration, leaf, literal
+from kinfolk.wire.codec.scalars import Never, enumeration, leaf, literal
 from kinfolk.wire.codec.text import class_name, describe
 from kinfolk.wire.codec.unions import unite
 from kinfolk.wire.references import shared_type
@@ -71,6 +67,10 @@ class Compiler:
             CannotTravel: Values of this type cannot be sent.
         """
         declared = NoneType if declared is None else declared
+        try:
+            hash(declared)
+        except TypeError:  # Annotated with metadata that has no hash
+            return self._compile(declared, describe(declared))
         with self._lock:
             found = self._nodes.get(declared)
             if found is not None:
@@ -134,7 +134,7 @@ class Compiler:
         raise CannotTravel(why_not(declared, text))
 
     def _class(self, declared: Any, cls: Any, text: str, arguments: tuple[Any, ...]) -> Node:
-        build = _BUILDERS.get(cls)
+        build = BUILDERS.get(cls)
         if build is not None:
             return build(self, text, arguments)
         if shared_type(declared) is not None or shared_mark(declared) is not None:
@@ -159,8 +159,8 @@ class Compiler:
 
     def _variable(self, variable: Any, text: str) -> Node:
         default = getattr(variable, "__default__", NoDefault)
-        if default is not NoDefault and default is not None:
-            return self._compile(default, text)
+        if default is not NoDefault:
+            return self._compile(NoneType if default is None else default, text)
         if variable.__constraints__:
             return self._union(variable, text, variable.__constraints__)
         return self._compile(Any if variable.__bound__ is None else variable.__bound__, text)
@@ -187,12 +187,12 @@ class Compiler:
     # --- Classes with fields
 
     def _object(self, cls: type, text: str, arguments: tuple[Any, ...]) -> Node:
-        derived = [each for each in self.known.values() if issubclass(each, cls)]
-        records = [
-            self._record(each, arguments if each is cls else bound_arguments(each, cls, arguments))
-            for each in dict.fromkeys([cls, *derived])
-            if not inspect.isabstract(each)
-        ]
+        records = [] if inspect.isabstract(cls) else [self._record(cls, arguments)]
+        for each in self.known.values():
+            if each is not cls and issubclass(each, cls) and not inspect.isabstract(each):
+                # One that cannot travel itself is not accepted in its base's place either.
+                with contextlib.suppress(CannotTravel):
+                    records.append(self._record(each, bound_arguments(each, cls, arguments)))
         if not records:
             raise CannotTravel(
                 f"`{text}` cannot travel: it is abstract, and no class derived from it is known;"
@@ -281,111 +281,3 @@ def _followed(alias: Any, arguments: tuple[Any, ...]) -> Any:
             " import it outside of `if TYPE_CHECKING`"
         ) from None
     return substitute(value, variables)
-
-
-# --- Builtin classes
-
-
-Build = Callable[[Compiler, str, tuple[Any, ...]], Node]
-
-
-def _leaf(cls: type) -> Build:
-    return lambda compiler, text, arguments: leaf(cls, text)  # noqa: ARG005
-
-
-def _native(cls: type) -> Build:
-    return lambda compiler, text, arguments: Native(text, cls)  # noqa: ARG005
-
-
-def _item(compiler: Compiler, arguments: tuple[Any, ...], position: int = 0) -> Node:
-    return compiler.node(arguments[position] if position < len(arguments) else Any)
-
-
-def _tuple(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
-    if text == "tuple":
-        arguments = (Any, ...)
-    if any(get_origin(each) is typing_extensions.Unpack or _unpacked(each) for each in arguments):
-        raise CannotTravel(f"`{text}` cannot travel: its length is open; write `tuple[X, ...]`")
-    if arguments[1:] == (...,):
-        return VarTuple(text, compiler.node(arguments[0]))
-    return Tuple(text, [compiler.node(each) for each in arguments])
-
-
-def _unpacked(declared: Any) -> bool:
-    # `*tuple[int, ...]`, which Python keeps apart from Unpack[tuple[int, ...]].
-    return bool(getattr(declared, "__unpacked__", False))
-
-
-def _set(cls: Any) -> Build:
-    return lambda compiler, text, arguments: Set(text, cls, _item(compiler, arguments))
-
-
-def _dict(cls: type[dict[Any, Any]]) -> Build:
-    return lambda compiler, text, arguments: Dict(
-        text, _item(compiler, arguments), _item(compiler, arguments, 1), cls
-    )
-
-
-def _counter(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
-    return Dict(text, _item(compiler, arguments), compiler.node(int), collections.Counter)
-
-
-def _default(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
-    return Default(text, Dict(text, _item(compiler, arguments), _item(compiler, arguments, 1)))
-
-
-def _complex(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:  # noqa: ARG001
-    own = extended(text, complex)
-    assert own is not None
-    return unite(text, [leaf(float, text), own])
-
-
-def _buffer(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:  # noqa: ARG001
-    return unite(text, [compiler.node(cls) for cls in (bytes, bytearray, memoryview)])
-
-
-def _either(*classes: Any, ranges: bool = False) -> Build:
-    """Build an abstract collection, of which any of several classes may be a value."""
-
-    def build(compiler: Compiler, text: str, arguments: tuple[Any, ...]) -> Node:
-        item = arguments[0] if arguments else Any
-        members: list[Any] = [
-            GenericAlias(cls, (item, ...) if cls is tuple else (item,)) for cls in classes
-        ]
-        if ranges and item in _OF_RANGES:
-            members.append(range)
-        return unite(text, [compiler.node(member) for member in members])
-
-    return build
-
-
-_OF_RANGES: Final = (int, float, complex, Any, object)
-_deque = collections.deque
-
-_BUILDERS: Final[dict[Any, Build]] = {
-    **{cls: _leaf(cls) for cls in (NoneType, bool, int, float, str, bytes)},
-    **{cls: _native(cls) for cls in (bytearray, dt.timedelta, uuid.UUID)},
-    complex: _complex,
-    typing_extensions.Buffer: _buffer,
-    slice: lambda compiler, text, arguments: Slice(text, compiler.node(Any)),  # noqa: ARG005
-    TracebackType: lambda compiler, text, arguments: Nothing(text, [TracebackType]),  # noqa: ARG005
-    list: lambda compiler, text, arguments: List(text, _item(compiler, arguments)),
-    tuple: _tuple,
-    set: _set(set),
-    frozenset: _set(frozenset),
-    _deque: lambda compiler, text, arguments: Deque(text, _item(compiler, arguments)),
-    dict: _dict(dict),
-    collections.OrderedDict: _dict(collections.OrderedDict),
-    collections.Counter: _counter,
-    collections.defaultdict: _default,
-    abc.Mapping: _dict(dict),
-    abc.MutableMapping: _dict(dict),
-    abc.Set: _either(set, frozenset),
-    abc.MutableSet: _set(set),
-    abc.Sequence: _either(list, tuple, _deque, ranges=True),
-    abc.MutableSequence: _either(list, _deque),
-    **{
-        cls: _either(list, tuple, _deque, set, frozenset, ranges=True)
-        for cls in (abc.Collection, abc.Container, abc.Iterable, abc.Reversible)
-    },
-}

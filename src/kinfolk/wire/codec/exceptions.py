@@ -60,15 +60,14 @@ def lower_error(
         pack: Encodes a value of type `Any`; raises `Mismatch` for one that cannot travel.
         traceback: Where it was raised, as text.
     """
-    name, message = error_name(type(error)), _text(error)
+    name, message = _sendable(error_name(type(error))), _text(error)
     notes = [note for note in _notes(error) if isinstance(note, str)]
-    state = {**_state(error), **({"__notes__": notes} if notes else {})}
-    if _travels(error, known):
-        try:
-            arguments, packed = pack(_arguments(error)), pack(state)
-            return Failure(name, message, traceback, msgspec.Raw(arguments), msgspec.Raw(packed))
-        except Mismatch:
-            pass
+    # Whatever is odd about an exception, it must not get in the way of telling that there was one.
+    with contextlib.suppress(Exception):
+        if _travels(error, known):
+            state = {**_state(error), **({"__notes__": notes} if notes else {})}
+            arguments, packed = msgspec.Raw(pack(_arguments(error))), msgspec.Raw(pack(state))
+            return Failure(name, message, traceback, arguments, packed)
     kept = {"__notes__": [_sendable(note) for note in notes]} if notes else None
     return Failure(name, message, traceback, NOTHING, msgspec.Raw(pack(kept)))
 
@@ -86,7 +85,7 @@ def _arguments(error: BaseException) -> list[Any]:
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         return [group.message, list(group.exceptions)]
-    return list(error.args)
+    return list(cast("Any", BaseException.args).__get__(error))
 
 
 def _sendable(text: str) -> str:
@@ -153,8 +152,8 @@ def lift_error(
         known: The classes that can be rebuilt.
         unpack: Decodes a value of type `Any`; raises `Mismatch` where it is none.
     """
-    state = _unpacked(failure.state, unpack)
-    state = state if _is_dict(state) else {}
+    found = _unpacked(failure.state, unpack)
+    state = {n: v for n, v in found.items() if type(n) is str} if _is_dict(found) else {}
     cls = known.get(failure.class_name)
     arguments = _unpacked(failure.args, unpack)
     if cls is not None and _is_list(arguments):
@@ -170,7 +169,7 @@ def _is_list(value: object) -> TypeGuard[list[Any]]:
     return type(value) is list
 
 
-def _is_dict(value: object) -> TypeGuard[dict[str, Any]]:
+def _is_dict(value: object) -> TypeGuard[dict[Any, Any]]:
     return type(value) is dict
 
 
@@ -228,7 +227,10 @@ class Raised(Node):
         if not isinstance(value, self._cls):
             raise Mismatch.of(self.text, value)
         anything = self._anything()
-        return lower_error(value, self._known, lambda part: encode(anything.lower(part, context)))
+        # With care at once, since what goes wrong here is not seen by the encoder of the whole.
+        own = Context(context.references, careful=True)
+        own.depth = context.depth
+        return lower_error(value, self._known, lambda part: encode(anything.lower(part, own)))
 
     def lift(self, wire: Any, context: Context) -> Any:
         """Return the exception."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec.msgpack import Decoder, Encoder
@@ -14,7 +14,7 @@ from kinfolk.wire.codec.forms import UNREADABLE, Data, kind_of, kinds_of, name_o
 from kinfolk.wire.codec.mismatch import NESTING_LIMIT, Mismatch, TooDeep
 from kinfolk.wire.references import References
 
-__all__ = ["Context", "Keys", "Late", "Node", "Part", "encode"]
+__all__ = ["Context", "Keys", "Late", "Node", "Nodes", "Part", "encode"]
 
 Part = tuple[str, "Node", Data]
 """The step to a part of a value, the type declared for it, and the part."""
@@ -160,6 +160,19 @@ class Node:
     def found(self, data: Data) -> str:
         """Name what stands in data in place of a value of this type."""
         return name_of(data)
+
+
+class Nodes(Protocol):
+    """What a node may need to know of the compiler, when a value asks for it."""
+
+    @property
+    def known(self) -> Mapping[str, type]:
+        """The classes that a value of type `Any` may be of, by name in messages."""
+        ...
+
+    def node(self, declared: Any) -> Node:
+        """Return the node of a declared type; raises `CannotTravel` if there is none."""
+        ...
 
 
 class Late(Node):

@@ -235,7 +235,7 @@ class Members(Node):
         """Return its name."""
         if type(value) is not self._cls:
             raise Mismatch.of(self.text, value)
-        return value.name
+        return value._name_
 
     def lift(self, wire: Any, context: Context) -> Any:
         """Return the member of a name."""

@@ -38,7 +38,10 @@ _repr.maxstring = _repr.maxother = 60
 
 def short(value: object) -> str:
     """Return a value's `repr`, cut to a length that fits a message."""
-    return _repr.repr(value)
+    try:
+        return _repr.repr(value)
+    except Exception:  # also that of an integer with more digits than Python will print
+        return f"<{class_name(type(value))}>"
 
 
 def class_name(cls: type) -> str:
