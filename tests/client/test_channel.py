@@ -20,10 +20,17 @@ from support.serving import Served, serve, serve_here
 from support.threads import Run, run_all, until
 
 from kinfolk.client import SocketChannel
-from kinfolk.errors import ConnectionClosed, ConnectionLost, NotRunning, ObjectGone, ProtocolError
+from kinfolk.errors import (
+    ConnectionClosed,
+    ConnectionLost,
+    LimitExceeded,
+    NotRunning,
+    ObjectGone,
+    ProtocolError,
+)
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode
 from kinfolk.wire.handshake import Identity, ServerHandshake
-from kinfolk.wire.messages import Call, Result
+from kinfolk.wire.messages import Call, Declined, Result
 
 # Forking with threads about is what these tests are for.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
@@ -112,6 +119,14 @@ def test_the_first_calls_of_two_threads_are_one_session(served: Served, folder: 
             assert other.station().until(f"thread {number}", here=False)
 
 
+@pytest.mark.parametrize("size", [0, 1, 65_000, 65_600, 300_000, 5_000_000])
+def test_values_of_any_size_travel_both_ways(manager: SampleManager, size: int) -> None:
+    """However many pieces they arrive in."""
+    value = os.urandom(size)
+    assert manager.trouble().echo(value) == value
+    assert manager.trouble().echo(b"next") == b"next"
+
+
 # --- Interruptions
 
 
@@ -173,7 +188,7 @@ def test_a_call_under_way_when_the_server_dies_is_lost(
     with served.open() as other:
         assert other.station().until_waiting(1)
         served.program.kill()
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectionLost, match=f"{served.url} was lost: ") as caught:
             run.result()
         assert caught.value.executed == "unknown"
         with pytest.raises(NotRunning, match="kinfolk serve"):
@@ -213,17 +228,78 @@ def test_a_restarted_server_is_reached_again(folder: Path) -> None:
         manager.close()
 
 
-def answer(sock: socket.socket, off_by: int) -> None:
-    """Serve one call, and answer it, or another one, with its distance from that one."""
+def welcome(sock: socket.socket) -> None:
+    """Shake hands, as a server does."""
     identity = Identity.of(SampleManager._offer)
     handshake = ServerHandshake(identity, key=None, admit=lambda *_: b"token")
     while handshake.peer is None:
         sock.sendall(handshake.receive(sock.recv(4096)))
+
+
+def answer(sock: socket.socket, off_by: int) -> None:
+    """Serve one call, and answer it, or another one, with its distance from that one."""
+    welcome(sock)
     [message] = FrameBuffer().receive(sock.recv(4096))
     request = decode_request(message)
     assert isinstance(request, Call)
     value = msgspec.Raw(msgspec.msgpack.encode(off_by))
     sock.sendall(encode(Result(request.call + off_by, value)))
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"\0\0", b"\0\0\0\x09abc", b"\0\4\0\0" + bytes(99_999)], ids=len
+)
+def test_an_answer_that_ends_early_is_a_lost_connection(folder: Path, reply: bytes) -> None:
+    """Wherever it was cut, whether the call ran is not known."""
+
+    def serve_in_part(listener: socket.socket) -> None:
+        with listener.accept()[0] as sock:
+            welcome(sock)
+            sock.recv(4096)
+            sock.sendall(reply)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "x"))
+        listener.listen()
+        run = Run(lambda: serve_in_part(listener))
+        with SampleManager.open(folder / "x") as manager:
+            with pytest.raises(ConnectionLost, match="the server closed it") as caught:
+                manager.frontier().pop()
+            assert caught.value.executed == "unknown"
+        run.result()
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (b"\xff\xff\xff\xff", LimitExceeded),
+        (b"\0\0\0\1\xc1", ProtocolError),
+        (bytes(encode(Declined(1))) * 2, ProtocolError),
+        (bytes(encode(Declined(1))) + b"\0", ProtocolError),
+    ],
+    ids=["too long", "no message", "twice", "more"],
+)
+def test_an_answer_that_breaks_the_protocol_is_an_error_of_the_peers(
+    folder: Path, reply: bytes, error: type[Exception]
+) -> None:
+    """And no connection that was merely lost."""
+
+    def misbehave(listener: socket.socket) -> None:
+        with listener.accept()[0] as sock:
+            welcome(sock)
+            sock.recv(4096)
+            sock.sendall(reply)
+            with listener.accept()[0] as replacement:
+                welcome(replacement)
+                sock.recv(1)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "x"))
+        listener.listen()
+        run = Run(lambda: misbehave(listener))
+        with SampleManager.open(folder / "x") as manager, pytest.raises(error):
+            manager.frontier().pop()
+        run.result()
 
 
 def test_a_wrong_answer_is_not_taken_for_the_right_one(folder: Path) -> None:

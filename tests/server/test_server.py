@@ -21,6 +21,7 @@ from support.threads import Run, until
 from kinfolk.declare import Singleton
 from kinfolk.errors import ConnectionLost, KinfolkError, NotRunning, SpecMismatch
 from kinfolk.server import Server
+from kinfolk.wire.frames import encode
 from kinfolk.wire.messages import Call, Reply, Result, Stop
 
 
@@ -80,6 +81,21 @@ def test_two_clients_are_two_sessions(served: Served) -> None:
     """Tokens are secret, and no two are the same."""
     with served.raw(shake_hands=False) as one, served.raw(shake_hands=False) as other:
         assert one.shake_hands(served.key) != other.shake_hands(served.key)
+
+
+# --- Requests
+
+
+@pytest.mark.parametrize("length", [1, 7, 10_000])
+def test_requests_may_come_in_any_pieces(served: Served, length: int) -> None:
+    """One byte at a time or all at once, each is answered."""
+    with served.raw() as raw:
+        arguments = msgspec.Raw(msgspec.msgpack.encode({"value": b"v" * 50}))
+        calls = [Call(number, "trouble", "echo", 1, arguments) for number in range(1, 6)]
+        data = b"".join(bytes(encode(each)) for each in calls)
+        for start in range(0, len(data), length):
+            raw.sock.sendall(data[start : start + length])
+        assert [raw.receive().call for _ in calls] == [1, 2, 3, 4, 5]
 
 
 # --- Shortages
@@ -267,9 +283,6 @@ def test_it_logs_who_comes_and_goes_and_no_values(
     assert f"{who} left" in caplog.messages
     assert f"{who} was refused: the client does not hold the server's key" in caplog.messages
     assert "secret" not in caplog.text
-
-
-# --- Sample of a whole program
 
 
 PROGRAM = """

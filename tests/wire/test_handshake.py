@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 
 from kinfolk.errors import AuthenticationFailed, HandshakeFailed, SpecMismatch
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
-from kinfolk.wire.handshake import (
-    HANDSHAKE_LIMIT,
-    VERSION,
-    ClientHandshake,
-    Identity,
-    Refused,
-    ServerHandshake,
-    Welcome,
-)
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT, VERSION, Refused, Welcome
+from kinfolk.wire.handshake import ClientHandshake, Identity, ServerHandshake
 
 IDENTITY = Identity("crawler.spec:Crawl", "f1a9")
 KEY = b"a key of decent length"

@@ -27,7 +27,8 @@ from kinfolk.errors import (
 )
 from kinfolk.sockets import close_in_children, peer_credentials, tune
 from kinfolk.wire.frames import FrameBuffer, decode_reply, whole_message
-from kinfolk.wire.handshake import HANDSHAKE_LIMIT, ClientHandshake, Identity, Peer
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT
+from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
 from kinfolk.wire.messages import Reply
 
 __all__ = ["Connection", "Destination"]

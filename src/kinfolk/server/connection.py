@@ -30,7 +30,8 @@ from kinfolk.sockets import Credentials, close_in_children, peer_credentials, tu
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
-from kinfolk.wire.handshake import HANDSHAKE_LIMIT, Identity, Peer, ServerHandshake
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT
+from kinfolk.wire.handshake import Identity, Peer, ServerHandshake
 from kinfolk.wire.messages import NOTHING, Failed, Reply, Result, Stop
 
 __all__ = ["Connection", "Service"]

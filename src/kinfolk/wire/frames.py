@@ -9,7 +9,7 @@ Everything on a connection is the two preambles, each end's first bytes, and the
     frame     0       4      n, the length of the message: unsigned, big-endian
               4       n      the message, one MessagePack array
 
-The client sends its preamble first. The first frames are the handshake's (`handshake` has their
+The client sends its preamble first. The first frames are the handshake's (`greetings` has their
 messages), each way in turn and of at most 4,096 bytes; the client sends nothing more until it is
 welcome. All later frames are requests and replies (`messages` has those), of at most the length
 that the receiver named in the handshake.

@@ -2,25 +2,13 @@
 
 After the preambles (`frames` has their bytes) the client says hello, and the server either
 welcomes it at once, where the socket itself vouches for the peer's user, or asks for a proof that
-it holds the key. Every message is one MessagePack array that begins with its number:
+it holds the key (`greetings` has the messages).
 
-    number  message    from    fields
-    ------  ---------  ------  --------------------------------------------------------
-    1       Hello      client  nonce, manager, fingerprint, pid, limit, session
-    2       Challenge  server  nonce
-    3       Proof      client  mac
-    4       Welcome    server  session, limit, mac
-    5       Refused    server  kind, reason
-
-`session` is empty for a new session, else the secret token that the server gave to the first
-connection of the process; the server's answer says which session it has become. `limit` is the
-longest message that its sender receives. `mac` of a Welcome is empty where no key is used.
-
-A proof is HMAC-SHA256, under the key, of its maker's role and of every byte that went over the
-connection before it. Both ends put a fresh nonce of 32 bytes in there, and the client proves first:
-nobody learns anything from the server who does not hold the key, an old proof fits no new
-connection, and a proof sent back to its maker bears the wrong role. What follows the handshake is
-neither encrypted nor signed.
+A proof is HMAC-SHA256, under the key, of its maker's role and of every message that went over the
+connection before it. Both ends put a fresh nonce in there, and the client proves first: nobody
+learns anything from the server who does not hold the key, an old proof fits no new connection, and
+a proof sent back to its maker bears the wrong role. What follows the handshake is neither encrypted
+nor signed.
 """
 
 from __future__ import annotations
@@ -29,7 +17,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 import msgspec
@@ -43,91 +31,31 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.wire.frames import DEFAULT_LIMIT, FrameBuffer, decode, encode
+from kinfolk.wire.greetings import (
+    HANDSHAKE_LIMIT,
+    HIGHEST_LIMIT,
+    MAGIC,
+    NONCE,
+    PREAMBLE,
+    TO_CLIENT,
+    TO_SERVER,
+    VERSION,
+    Challenge,
+    Hello,
+    Message,
+    Proof,
+    Refused,
+    Welcome,
+)
 from kinfolk.wire.table import ManagerType
 
-__all__ = [
-    "HANDSHAKE_LIMIT",
-    "VERSION",
-    "ClientHandshake",
-    "Identity",
-    "Peer",
-    "ServerHandshake",
-]
+__all__ = ["ClientHandshake", "Identity", "Peer", "ServerHandshake"]
 
-VERSION: Final = 1
-HANDSHAKE_LIMIT: Final = 4096
-"""The longest message of a handshake, in bytes."""
-
-_HIGHEST_LIMIT: Final = 2**32 - 1
-_MAGIC: Final = b"KINFOLK"
-_PREAMBLE: Final = _MAGIC + bytes([VERSION])
-_NONCE: Final = 32
-_REASON: Final = 900
 _SHOWN: Final = 16  # digits of a fingerprint: enough to tell two apart, and to be read
 _CLIENT: Final = b"kinfolk client\0"
 _SERVER: Final = b"kinfolk server\0"
 
-Kind: TypeAlias = Literal["handshake", "authentication", "spec"]
-_ERRORS: Final[dict[Kind, type[HandshakeFailed | SpecMismatch]]] = {
-    "handshake": HandshakeFailed,
-    "authentication": AuthenticationFailed,
-    "spec": SpecMismatch,
-}
-
 M = TypeVar("M")
-
-
-# --- Messages
-
-
-_Nonce: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=_NONCE, max_length=_NONCE)]
-_Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=HANDSHAKE_LIMIT, le=_HIGHEST_LIMIT)]
-
-
-class Hello(msgspec.Struct, array_like=True, frozen=True, tag=1):
-    """Who calls, for which manager, and from which spec it was generated."""
-
-    nonce: _Nonce
-    manager: str
-    fingerprint: str
-    pid: int
-    limit: _Limit
-    session: bytes = b""
-
-
-class Challenge(msgspec.Struct, array_like=True, frozen=True, tag=2):
-    """Prove that you hold the key."""
-
-    nonce: _Nonce
-
-
-class Proof(msgspec.Struct, array_like=True, frozen=True, tag=3):
-    """The client's proof."""
-
-    mac: bytes
-
-
-class Welcome(msgspec.Struct, array_like=True, frozen=True, tag=4):
-    """The client may send requests; with the server's own proof."""
-
-    session: bytes
-    limit: _Limit
-    mac: bytes = b""
-
-
-class Refused(msgspec.Struct, array_like=True, frozen=True, tag=5):
-    """The client may not, and why, in one line. The same in every version of the protocol."""
-
-    kind: Kind
-    reason: str
-
-
-Message: TypeAlias = Hello | Challenge | Proof | Welcome | Refused
-
-_to_server: msgspec.msgpack.Decoder[Hello | Proof] = msgspec.msgpack.Decoder(Hello | Proof)
-_to_client: msgspec.msgpack.Decoder[Challenge | Welcome | Refused] = msgspec.msgpack.Decoder(
-    Challenge | Welcome | Refused
-)
 
 
 # --- What both ends do
@@ -145,7 +73,7 @@ class Identity:
     fingerprint: str
     limit: int = attrs.field(
         default=DEFAULT_LIMIT,
-        validator=[validators.ge(HANDSHAKE_LIMIT), validators.le(_HIGHEST_LIMIT)],
+        validator=[validators.ge(HANDSHAKE_LIMIT), validators.le(HIGHEST_LIMIT)],
     )
 
     @classmethod
@@ -182,7 +110,7 @@ class _Stream:
         """
         if not data:
             raise HandshakeFailed("the peer closed the connection during the handshake")
-        missing = len(_PREAMBLE) - len(self._preamble)
+        missing = len(PREAMBLE) - len(self._preamble)
         if missing:
             self._preamble += data[:missing]
             _check_preamble(self._preamble)
@@ -199,9 +127,9 @@ class _Stream:
 
 
 def _check_preamble(preamble: bytes) -> None:
-    if not _MAGIC.startswith(preamble[: len(_MAGIC)]):
+    if not MAGIC.startswith(preamble[: len(MAGIC)]):
         raise HandshakeFailed("the peer does not speak Kinfolk's protocol")
-    if len(preamble) == len(_PREAMBLE) and preamble != _PREAMBLE:
+    if len(preamble) == len(PREAMBLE) and preamble != PREAMBLE:
         raise HandshakeFailed(
             f"the peer speaks version {preamble[-1]} of the protocol and this end version "
             f"{VERSION}: install the same release of kinfolk at both ends"
@@ -212,7 +140,7 @@ class _Transcript:
     """Every message so far, both ways, each end's in the form in which it was sent."""
 
     def __init__(self) -> None:
-        self._hash = hashlib.sha256(_PREAMBLE)
+        self._hash = hashlib.sha256(PREAMBLE)
 
     def record(self, message: Message) -> bytearray:
         """Add a message; return its frame."""
@@ -250,7 +178,7 @@ class ClientHandshake:
     ) -> None:
         self.peer: Peer | None = None
         self._hello = Hello(
-            secrets.token_bytes(_NONCE),
+            secrets.token_bytes(NONCE),
             identity.manager,
             identity.fingerprint,
             pid,
@@ -265,7 +193,7 @@ class ClientHandshake:
 
     def start(self) -> bytes:
         """Return the first bytes to send."""
-        return _PREAMBLE + self._transcript.record(self._hello)
+        return PREAMBLE + self._transcript.record(self._hello)
 
     def receive(self, data: bytes) -> bytes:
         """Take in what the server sent; return what to send to it now, if anything.
@@ -275,13 +203,13 @@ class ClientHandshake:
                 the key or the user.
             SpecMismatch: The two ends were generated from specs that do not fit each other.
         """
-        match self._stream.read(data, _to_client):
+        match self._stream.read(data, TO_CLIENT):
             case Challenge() as challenge:
                 return self._prove(challenge)
             case Welcome() as welcome:
                 self.peer = self._enter(welcome)
-            case Refused(kind, reason):
-                raise _ERRORS[kind](_one_line(reason))
+            case Refused() as refused:
+                raise refused.error()
             case None:
                 pass
         return b""
@@ -340,9 +268,9 @@ class ServerHandshake:
             HandshakeFailed: The client is refused; `farewell` tells it.
             SpecMismatch: The same, for a client generated from another spec.
         """
-        match self._stream.read(data, _to_server):
+        match self._stream.read(data, TO_SERVER):
             case Hello() as hello if self._hello is None:
-                answer = _PREAMBLE + self._greet(hello)
+                answer = PREAMBLE + self._greet(hello)
                 self._greeted = True
                 return answer
             case Proof(mac) if self._hello is not None and self._key is not None:
@@ -354,15 +282,15 @@ class ServerHandshake:
 
     def farewell(self, error: HandshakeFailed | SpecMismatch) -> bytes:
         """Return the bytes that tell a refused client why."""
-        frame = encode(Refused(_kind(error), _one_line(str(error))), HANDSHAKE_LIMIT)
-        return bytes(frame) if self._greeted else _PREAMBLE + frame
+        frame = encode(Refused.because(error), HANDSHAKE_LIMIT)
+        return bytes(frame) if self._greeted else PREAMBLE + frame
 
     def _greet(self, hello: Hello) -> bytes:
         self._hello = hello
         self._transcript.record(hello)
         if self._key is None:
             return self._welcome(hello)
-        return bytes(self._transcript.record(Challenge(secrets.token_bytes(_NONCE))))
+        return bytes(self._transcript.record(Challenge(secrets.token_bytes(NONCE))))
 
     def _check(self, hello: Hello, mac: bytes, key: bytes) -> bytes:
         if not hmac.compare_digest(mac, self._transcript.proof(key, _CLIENT)):
@@ -392,14 +320,3 @@ class ServerHandshake:
                 f"than the client ({hello.fingerprint}): run `kinfolk generate {spec}` for both, "
                 "and restart them"
             )
-
-
-def _kind(error: HandshakeFailed | SpecMismatch) -> Kind:
-    if isinstance(error, SpecMismatch):
-        return "spec"
-    return "authentication" if isinstance(error, AuthenticationFailed) else "handshake"
-
-
-def _one_line(reason: str) -> str:
-    # Parts of it can be the peer's, and it must fit into a message of the handshake.
-    return "".join(c if c.isprintable() else " " for c in reason[:_REASON])

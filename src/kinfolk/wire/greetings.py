@@ -1,0 +1,132 @@
+"""What the two ends say to each other before the first call. No socket here.
+
+Every message is one MessagePack array that begins with its number:
+
+    number  message    from    fields
+    ------  ---------  ------  --------------------------------------------------------
+    1       Hello      client  nonce, manager, fingerprint, pid, limit, session
+    2       Challenge  server  nonce
+    3       Proof      client  mac
+    4       Welcome    server  session, limit, mac
+    5       Refused    server  kind, reason
+
+`session` is empty for a new session, else the secret token that the server gave to the first
+connection of the process; the server's answer says which session it has become. `limit` is the
+longest message that its sender receives. `mac` of a Welcome is empty where no key is used. A
+nonce has 32 bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+
+from kinfolk.errors import AuthenticationFailed, HandshakeFailed, SpecMismatch
+
+__all__ = [
+    "HANDSHAKE_LIMIT",
+    "HIGHEST_LIMIT",
+    "MAGIC",
+    "NONCE",
+    "PREAMBLE",
+    "TO_CLIENT",
+    "TO_SERVER",
+    "VERSION",
+    "Challenge",
+    "Hello",
+    "Message",
+    "Proof",
+    "Refused",
+    "Welcome",
+]
+
+VERSION: Final = 1
+MAGIC: Final = b"KINFOLK"
+PREAMBLE: Final = MAGIC + bytes([VERSION])
+
+HANDSHAKE_LIMIT: Final = 4096
+"""The longest message of a handshake, in bytes."""
+
+HIGHEST_LIMIT: Final = 2**32 - 1
+"""The longest message of all, for which a header has room."""
+
+NONCE: Final = 32
+"""The length of a nonce."""
+
+_REASON: Final = 900  # characters; with four bytes each they fit into a message
+
+Kind: TypeAlias = Literal["handshake", "authentication", "spec"]
+_ERRORS: Final[dict[Kind, type[HandshakeFailed | SpecMismatch]]] = {
+    "handshake": HandshakeFailed,
+    "authentication": AuthenticationFailed,
+    "spec": SpecMismatch,
+}
+
+_Nonce: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=NONCE, max_length=NONCE)]
+_Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=HANDSHAKE_LIMIT, le=HIGHEST_LIMIT)]
+
+
+class Hello(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """Who calls, for which manager, and from which spec it was generated."""
+
+    nonce: _Nonce
+    manager: str
+    fingerprint: str
+    pid: int
+    limit: _Limit
+    session: bytes = b""
+
+
+class Challenge(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """Prove that you hold the key."""
+
+    nonce: _Nonce
+
+
+class Proof(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """The client's proof."""
+
+    mac: bytes
+
+
+class Welcome(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """The client may send requests; with the server's own proof."""
+
+    session: bytes
+    limit: _Limit
+    mac: bytes = b""
+
+
+class Refused(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """The client may not, and why, in one line. The same in every version of the protocol."""
+
+    kind: Kind
+    reason: str
+
+    @classmethod
+    def because(cls, error: HandshakeFailed | SpecMismatch) -> Refused:
+        """Return what tells a client of the error for which it is refused."""
+        kind: Kind = "handshake"
+        if isinstance(error, SpecMismatch):
+            kind = "spec"
+        elif isinstance(error, AuthenticationFailed):
+            kind = "authentication"
+        return cls(kind, _one_line(str(error)))
+
+    def error(self) -> HandshakeFailed | SpecMismatch:
+        """Return what the client raises."""
+        return _ERRORS[self.kind](_one_line(self.reason))
+
+
+def _one_line(reason: str) -> str:
+    # Parts of it can be a peer's own words, at either end.
+    return "".join(c if c.isprintable() else " " for c in reason[:_REASON])
+
+
+Message: TypeAlias = Hello | Challenge | Proof | Welcome | Refused
+
+TO_SERVER: Final[msgspec.msgpack.Decoder[Hello | Proof]] = msgspec.msgpack.Decoder(Hello | Proof)
+TO_CLIENT: Final[msgspec.msgpack.Decoder[Challenge | Welcome | Refused]] = msgspec.msgpack.Decoder(
+    Challenge | Welcome | Refused
+)
