@@ -37,7 +37,8 @@ from kinfolk.wire.messages import (
     Target,
 )
 from kinfolk.wire.narrowing import narrow, origin_of
-from kinfolk.wire.references import Reference, SharedType, shared_type
+from kinfolk.wire.references import Reference
+from kinfolk.wire.shared import SharedType, shared_type
 
 __all__ = ["Calls", "Stream"]
 

@@ -11,7 +11,7 @@ from multiprocessing.managers import BaseProxy
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 from kinfolk.errors import ArgumentError, NotSupported
-from kinfolk.wire.references import SharedType
+from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
 
 if TYPE_CHECKING:

@@ -34,7 +34,8 @@ from typing_extensions import Buffer, ReadOnly, TypeAliasType
 
 from kinfolk.declare import shared
 from kinfolk.wire.codec import NESTING_LIMIT, NO_REFERENCES, Codecs, Mismatch
-from kinfolk.wire.references import Reference, SharedType
+from kinfolk.wire.references import Reference
+from kinfolk.wire.shared import SharedType
 
 BIG = 2**70
 

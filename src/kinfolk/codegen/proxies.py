@@ -103,7 +103,7 @@ def _shared_type(shared: SharedClass, namespace: Namespace) -> tuple[str, ...]:
         if isinstance(member, Method) and member.ahead is not None
     ]
     name = f'"{shared.module}.{shared.name}"'
-    start = f"_shared = {namespace.own('kinfolk.wire.references:SharedType')}("
+    start = f"_shared = {namespace.own('kinfolk.wire.shared:SharedType')}("
     if not streams:
         return tuple(wrapped(start, [name], ")", width=96))
     one = wrapped(start, [name, f"{{{', '.join(streams)}}}"], ")", width=96)

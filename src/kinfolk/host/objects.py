@@ -23,7 +23,8 @@ from kinfolk.host.turns import Turn, give_turn, take_turn_away
 from kinfolk.wire.codec.text import describe
 from kinfolk.wire.messages import ROOT, Target
 from kinfolk.wire.narrowing import fits, narrow
-from kinfolk.wire.references import Reference, shared_type
+from kinfolk.wire.references import Reference
+from kinfolk.wire.shared import shared_type
 from kinfolk.wire.table import ManagerType
 
 __all__ = ["Holdings", "HostReferences", "Hosted", "Objects"]

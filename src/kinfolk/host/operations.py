@@ -18,7 +18,7 @@ from kinfolk.host.instrument import without_turns
 from kinfolk.host.waiters import deferred_of
 from kinfolk.wire.members import Member, Members
 from kinfolk.wire.narrowing import origin_of
-from kinfolk.wire.references import shared_type
+from kinfolk.wire.shared import shared_type
 
 __all__ = ["Operation", "Operations"]
 

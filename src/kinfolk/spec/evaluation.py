@@ -18,7 +18,8 @@ from kinfolk.spec.model import Expression, Name, SharedName, Variable
 from kinfolk.spec.pieces import text_of
 from kinfolk.spec.problems import Unreadable
 from kinfolk.wire.codec import CannotTravel, Codecs, Mismatch
-from kinfolk.wire.references import Reference, SharedType, shared_type
+from kinfolk.wire.references import Reference
+from kinfolk.wire.shared import SharedType, shared_type
 
 __all__ = ["SELF", "Evaluator"]
 

@@ -18,7 +18,7 @@ from kinfolk.spec.names import MISSING, Found, Names, Scope, is_variable, unknow
 from kinfolk.spec.pieces import ANY, Piece, joined, substitute, variables_of
 from kinfolk.spec.problems import Unreadable
 from kinfolk.spec.sources import ClassSource, Source, is_type_statement
-from kinfolk.wire.references import shared_type
+from kinfolk.wire.shared import shared_type
 
 __all__ = ["Expressions"]
 

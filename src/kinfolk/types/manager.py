@@ -12,7 +12,7 @@ from typing import Generic, Self, TypeVar
 
 from kinfolk.proxy import Proxy as _Proxy
 from kinfolk.proxy import UNSET as _UNSET
-from kinfolk.wire.references import SharedType as _SharedType
+from kinfolk.wire.shared import SharedType as _SharedType
 from kinfolk.wire.table import Table as _Table
 
 __all__ = ["DictProxy", "RLockProxy"]

@@ -16,7 +16,7 @@ import attrs
 
 from kinfolk.wire.arguments import Arguments, Parameter
 from kinfolk.wire.codec import Codec, Codecs
-from kinfolk.wire.references import SharedType, shared_type
+from kinfolk.wire.shared import SharedType, shared_type
 
 __all__ = ["Member", "Members", "members_of_factories", "members_of_proxy"]
 

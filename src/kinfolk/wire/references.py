@@ -1,4 +1,4 @@
-"""References: how shared objects stand in declared types and in messages.
+"""References: how shared objects stand in messages.
 
 A declared type names a shared class by its proxy class, and a message never holds a shared object.
 The codec asks a `References` to turn an object (at the server) or a proxy (at the client) into a
@@ -7,34 +7,13 @@ The codec asks a `References` to turn an object (at the server) or a proxy (at t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, get_origin
+from typing import Protocol
 
-import attrs
 import msgspec
 
 from kinfolk.wire.messages import Target
 
-__all__ = ["Reference", "References", "SharedType", "shared_type"]
-
-
-@attrs.frozen
-class SharedType:
-    """What a proxy class says beside its annotations, as its `_shared`.
-
-    `name` is the module and qualified name of the shared class. `streams` are the members that
-    return iterators, and how many items travel with one request.
-    """
-
-    name: str
-    streams: Mapping[str, int] = attrs.field(factory=dict[str, int])
-
-
-def shared_type(proxy_type: object) -> SharedType | None:
-    """Return the `SharedType` of a proxy class or of a parametrised one, None for all else."""
-    origin = get_origin(proxy_type) or proxy_type
-    mark = vars(origin).get("_shared") if isinstance(origin, type) else None
-    return mark if isinstance(mark, SharedType) else None
+__all__ = ["Reference", "References"]
 
 
 class Reference(msgspec.Struct, array_like=True, frozen=True):

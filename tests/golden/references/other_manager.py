@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from golden.references.manager import NodeProxy
 from kinfolk.managers import Manager as _Manager
-from kinfolk.wire.references import SharedType as _SharedType
+from kinfolk.wire.shared import SharedType as _SharedType
 from kinfolk.wire.table import ManagerType as _ManagerType
 from kinfolk.wire.table import Table as _Table
 

@@ -18,7 +18,7 @@ from golden.shadows.spec import Page
 from golden.shadows.spec import Page as _Page
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
-from kinfolk.wire.references import SharedType as _SharedType
+from kinfolk.wire.shared import SharedType as _SharedType
 from kinfolk.wire.table import ManagerType as _ManagerType
 from kinfolk.wire.table import Table as _Table
 

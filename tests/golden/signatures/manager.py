@@ -16,7 +16,7 @@ from golden.signatures.spec import Color, Options, Point, Refused, Unheard
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
 from kinfolk.proxy import UNSET as _UNSET
-from kinfolk.wire.references import SharedType as _SharedType
+from kinfolk.wire.shared import SharedType as _SharedType
 from kinfolk.wire.table import ManagerType as _ManagerType
 from kinfolk.wire.table import Table as _Table
 

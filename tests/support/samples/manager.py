@@ -11,7 +11,7 @@ from typing import Any
 
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
-from kinfolk.wire.references import SharedType as _SharedType
+from kinfolk.wire.shared import SharedType as _SharedType
 from kinfolk.wire.table import ManagerType as _ManagerType
 from kinfolk.wire.table import Table as _Table
 from support.samples.spec import Odd, Page

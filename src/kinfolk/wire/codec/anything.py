@@ -25,7 +25,8 @@ from kinfolk.wire.codec.records import qualified
 from kinfolk.wire.codec.references import Shared
 from kinfolk.wire.codec.scalars import Leaf
 from kinfolk.wire.codec.text import class_name
-from kinfolk.wire.references import Reference, shared_type
+from kinfolk.wire.references import Reference
+from kinfolk.wire.shared import shared_type
 
 __all__ = ["Anything"]
 

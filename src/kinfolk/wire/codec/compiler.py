@@ -31,7 +31,7 @@ from kinfolk.wire.codec.refusals import why_not
 from kinfolk.wire.codec.scalars import Never, enumeration, leaf, literal
 from kinfolk.wire.codec.text import class_name, describe
 from kinfolk.wire.codec.unions import unite
-from kinfolk.wire.references import shared_type
+from kinfolk.wire.shared import shared_type
 
 __all__ = ["Compiler"]
 
