@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -20,13 +20,12 @@ from support.hosted.spec import Page
 from support.threads import Run, run_all
 
 from kinfolk.callers import caller_token
-from kinfolk.calls import Calls, ProxyReferences
+from kinfolk.calls import CallingChannel, ProxyReferences
 from kinfolk.errors import ArgumentError, ProtocolError, ResultError
 from kinfolk.proxy import Proxy
 from kinfolk.types.manager import DictProxy
 from kinfolk.wire.codec import NO_REFERENCES, Codecs
 from kinfolk.wire.failures import lower_failure
-from kinfolk.wire.members import Member
 from kinfolk.wire.messages import (
     Call,
     Declined,
@@ -36,42 +35,27 @@ from kinfolk.wire.messages import (
     Reply,
     Result,
     Streaming,
-    Target,
 )
 from kinfolk.wire.references import Reference
-from kinfolk.wire.table import ManagerType
 
 FRONTIER, FEED = OFFER.members(FrontierProxy), OFFER.members(FeedProxy)
 Answer = Callable[[Call | Next], Reply]
 
 
-class FakeChannel:
+class FakeChannel(CallingChannel):
     """Answers as the test says."""
 
     address = "fake:"
 
     def __init__(self) -> None:
+        super().__init__(OFFER)
         self.requests: list[Call | Next] = []
         self.answers: list[Answer] = []
-        self.calls = Calls(self, self.exchange)
-
-    @property
-    def offer(self) -> ManagerType:
-        """The town's."""
-        return OFFER
 
     def exchange(self, request: Call | Next) -> Reply:
         """Take the next answer."""
         self.requests.append(request)
         return self.answers.pop(0)(request)
-
-    def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
-        """Call a member."""
-        return self.calls.call(target, member, arguments)
-
-    def drop(self, target: int) -> None:
-        """Note that a reference died."""
-        self.calls.drop(target)
 
 
 def raw(value: object) -> msgspec.Raw:
@@ -96,7 +80,7 @@ def channel() -> FakeChannel:
 
 def test_a_request_has_a_number_and_a_caller_of_its_own(channel: FakeChannel) -> None:
     """Numbers are never used twice, and each thread is another caller."""
-    calls = channel.calls
+    calls = channel
 
     def request() -> Call:
         return calls.request("frontier", FRONTIER["pop"], {})
@@ -175,7 +159,7 @@ def test_a_stream_asks_when_it_has_no_items_left(channel: FakeChannel) -> None:
     assert all(isinstance(each, Next) and (each.stream, each.count) == (7, 3) for each in fetches)
     assert list(batches) == []
     del batches
-    assert channel.calls.released() is None
+    assert channel.released() is None
 
 
 def test_threads_share_a_stream(channel: FakeChannel) -> None:
@@ -208,15 +192,15 @@ def test_the_dead_are_told_once(channel: FakeChannel) -> None:
     """Proxies of objects with numbers, and streams that were not read to their end."""
     references = ProxyReferences(channel)
     job = references.lift(Reference("support.hosted.spec.Job", 5), JobProxy)
-    frontier = channel.calls.singleton("frontier")
+    frontier = channel.singleton("frontier")
     channel.answers = [lambda request: Streaming(request.call, 7)]
     numbers = channel.call("feed", FEED["numbers"], {"count": 4})
-    assert channel.calls.released() is None
+    assert channel.released() is None
     del job, frontier, numbers
-    released = channel.calls.released()
+    released = channel.released()
     assert released is not None
     assert sorted(released.targets) == [5, 7]
-    assert channel.calls.released() is None
+    assert channel.released() is None
 
 
 def test_a_reference_becomes_a_proxy_of_its_class(channel: FakeChannel) -> None:
@@ -252,7 +236,7 @@ def test_a_reference_to_something_else_is_refused(
     """And let go at once, since no proxy will do it."""
     with pytest.raises(TypeError, match=f"^{complaint}$"):
         ProxyReferences(channel).lift(reference, JobProxy)
-    released = channel.calls.released()
+    released = channel.released()
     assert (released.targets if released else None) == (
         [5] if isinstance(reference.target, int) else None
     )
@@ -261,10 +245,10 @@ def test_a_reference_to_something_else_is_refused(
 def test_only_proxies_of_this_channel_are_sent(channel: FakeChannel) -> None:
     """Another channel's, and what is no proxy, are refused."""
     references, other = ProxyReferences(channel), FakeChannel()
-    stranger = other.calls.singleton("counter")
+    stranger = other.singleton("counter")
     with pytest.raises(TypeError, match="CounterProxy of this manager, not of another one"):
         references.lower(stranger, CounterProxy)
     with pytest.raises(TypeError, match=r"^JobProxy, not CounterProxy$"):
-        references.lower(channel.calls.singleton("counter"), JobProxy)
+        references.lower(channel.singleton("counter"), JobProxy)
     with pytest.raises(TypeError, match=r"^JobProxy, not str$"):
         references.lower("job", JobProxy)

@@ -2,16 +2,17 @@
 
 Everything that a channel does apart from carrying messages stands here once: arguments are encoded
 and results decoded, proxies become references and references proxies of the right class, failures
-become exceptions, and streams become iterators. No sockets here; a channel gives `Calls` a
-function that sends a request and returns its reply, and calls `released` before it sends one.
+become exceptions, and streams become iterators. No sockets here: a channel derives from
+`CallingChannel`, sends requests in its `exchange`, and asks `released` before it sends one.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -39,39 +40,52 @@ from kinfolk.wire.messages import (
 from kinfolk.wire.narrowing import narrow, origin_of
 from kinfolk.wire.references import Reference
 from kinfolk.wire.shared import SharedType, shared_type
+from kinfolk.wire.table import ManagerType
 
-__all__ = ["Calls", "Stream"]
+__all__ = ["CallingChannel", "ProxyReferences", "Stream"]
 
 
-class Calls:
-    """Makes the calls of one channel's proxies; any number of threads may use it at once.
+class CallingChannel(ABC):
+    """Makes the calls of its proxies with messages; any number of threads may use it at once.
 
     Args:
-        channel: What the proxies made here call through.
-        exchange: Sends a request, and returns its reply when it is there.
+        offer: What the manager at the other end offers.
     """
 
-    def __init__(self, channel: Channel, exchange: Callable[[Call | Next], Reply]) -> None:
-        self._channel = channel
-        self._exchange = exchange
-        self._codecs = channel.offer.codecs
-        self._references = ProxyReferences(channel)
+    def __init__(self, offer: ManagerType) -> None:
+        self._offer = offer
+        self._codecs = offer.codecs
+        self._references = ProxyReferences(self)
         self._numbers = itertools.count(1)
         self._dropped: deque[int] = deque()
+
+    @property
+    def offer(self) -> ManagerType:
+        """What the manager at the other end offers."""
+        return self._offer
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Where the objects live, as a URL."""
+
+    @abstractmethod
+    def exchange(self, request: Call | Next) -> Reply:
+        """Send a request, and return its reply when it is there."""
 
     # --- Whole calls
 
     def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
         """Call a member of an object and wait for what it returns; see `Channel.call`."""
-        return self.result(member, self._exchange(self.request(target, member, arguments)))
+        return self.result(member, self.exchange(self.request(target, member, arguments)))
 
     def make(self, name: str, arguments: Mapping[str, object]) -> Any:
         """Have a factory make a new object, and return its proxy."""
-        return self.call(ROOT, self._channel.offer.root[name], arguments)
+        return self.call(ROOT, self._offer.root[name], arguments)
 
     def singleton(self, name: str) -> Proxy:
         """Return a proxy of a singleton. Nothing is sent."""
-        return self._references.proxy(self._channel.offer.singletons[name], name)
+        return self._references.proxy(self._offer.singletons[name], name)
 
     # --- The two halves
 
@@ -101,7 +115,7 @@ class Calls:
             case Declined():
                 return NotImplemented
             case Streaming() if member.items is not None:
-                return Stream(self, self._channel, member, reply.stream)
+                return Stream(self, member, reply.stream)
             case _:
                 raise ProtocolError(f"{member.label}: cannot be answered by {type(reply).__name__}")
 
@@ -109,7 +123,7 @@ class Calls:
         """Ask a stream for items; return them, whether there may be more, and what ended it."""
         count = max(member.ahead, 1)
         request = Next(next(self._numbers), stream, count, caller_token())
-        reply = self._exchange(request)
+        reply = self.exchange(request)
         if isinstance(reply, Failed):
             return [], False, lift_failure(reply.failure, self._codecs)
         if not isinstance(reply, Items) or member.items is None:
@@ -197,8 +211,7 @@ class Stream(Iterator[Any]):
     It ends at the server too when it is closed, or when nobody uses it any more.
     """
 
-    def __init__(self, calls: Calls, channel: Channel, member: Member, number: int) -> None:
-        self._calls = calls
+    def __init__(self, channel: CallingChannel, member: Member, number: int) -> None:
         self._channel = channel
         self._member = member
         self._number = number
@@ -211,7 +224,7 @@ class Stream(Iterator[Any]):
     def __next__(self) -> Any:
         with self._turn:
             while not self._items and self._more:
-                items, self._more, self._error = self._calls.fetch(self._member, self._number)
+                items, self._more, self._error = self._channel.fetch(self._member, self._number)
                 self._items.extend(items)
             if self._items:
                 return self._items.popleft()

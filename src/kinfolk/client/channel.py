@@ -11,21 +11,18 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from weakref import WeakSet
 
 import attrs
 
 from kinfolk.addresses import Address
-from kinfolk.calls import Calls
+from kinfolk.calls import CallingChannel
 from kinfolk.client.connection import Connection, Destination
 from kinfolk.errors import ConnectionClosed, ConnectionLost, KinfolkError
-from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
-from kinfolk.wire.members import Member
-from kinfolk.wire.messages import Call, Next, Reply, Stop, Target
+from kinfolk.wire.messages import Call, Next, Reply, Stop
 from kinfolk.wire.table import ManagerType
 
 __all__ = ["SocketChannel"]
@@ -36,7 +33,7 @@ _STOP: Final = 0  # the numbers of calls begin with 1
 _REPLACEMENT_TIMEOUT: Final = 1.0
 
 
-class SocketChannel:
+class SocketChannel(CallingChannel):
     """A channel to the server at an address; connected once it is made.
 
     Args:
@@ -63,7 +60,7 @@ class SocketChannel:
         timeout: float = 10.0,
         limit: int = DEFAULT_LIMIT,
     ) -> None:
-        self._offer = offer
+        super().__init__(offer)
         self._address = address
         self._destination = Destination(
             address,
@@ -72,7 +69,6 @@ class SocketChannel:
             timeout,
             remedy=f"kinfolk serve {offer.spec}",
         )
-        self._calls = Calls(self, self._exchange)
         self._closed = False
         self.start_afresh()
         self._idle.append(self._open(self._destination))
@@ -83,7 +79,7 @@ class SocketChannel:
 
         What it inherited is the parent's: the sockets, closed by now, and the references.
         """
-        self._calls.released()
+        self.released()
         self._session = b""
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
@@ -92,34 +88,13 @@ class SocketChannel:
     # --- What proxies and managers ask for
 
     @property
-    def offer(self) -> ManagerType:
-        """What the manager at the other end offers."""
-        return self._offer
-
-    @property
     def address(self) -> str:
         """Where the objects live, as a URL."""
         return str(self._address)
 
-    def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
-        """Call a member of an object; see `Channel.call`."""
-        return self._calls.call(target, member, arguments)
-
-    def make(self, name: str, arguments: Mapping[str, object]) -> Any:
-        """Have a factory make a new object, and return its proxy."""
-        return self._calls.make(name, arguments)
-
-    def singleton(self, name: str) -> Proxy:
-        """Return a proxy of a singleton. Nothing is sent."""
-        return self._calls.singleton(name)
-
-    def drop(self, target: int) -> None:
-        """Note that a reference died; see `Channel.drop`."""
-        self._calls.drop(target)
-
     def stop(self) -> None:
         """Stop the server, and close the channel."""
-        self._exchange(Stop(_STOP))
+        self.exchange(Stop(_STOP))
         self.close()
 
     def close(self) -> None:
@@ -136,11 +111,12 @@ class SocketChannel:
 
     # --- Calls
 
-    def _exchange(self, request: Call | Next | Stop) -> Reply:
+    def exchange(self, request: Call | Next | Stop) -> Reply:
+        """Send a request over a connection of its own; see `CallingChannel.exchange`."""
         connection = self._next_idle() or self._open(self._destination)
         try:
             frames = encode(request, connection.limit)
-            released = self._calls.released()
+            released = self.released()
             if released is not None:
                 frames = encode(released) + frames
             reply = connection.exchange(frames, request.call)
