@@ -170,11 +170,18 @@ class ProxyReferences:
         if not issubclass(cls, origin_of(proxy_type)):
             raise TypeError(f"{describe(proxy_type)}, not {cls.__name__}")
         proxy: Any = value
-        if proxy._channel is not self._channel:
+        if not self._is_ours(proxy):
             name = describe(proxy_type)
             raise TypeError(f"{name} of this manager, not of another one ({proxy!r})")
         mark = cast("SharedType", shared_type(cls))
         return Reference(mark.name, proxy._target)
+
+    def _is_ours(self, proxy: Any) -> bool:
+        """Return whether the object of a proxy lives where this channel leads."""
+        theirs: Channel = proxy._channel
+        # Numbers count for one session only, names for all.
+        named = isinstance(proxy._target, str) and theirs.address == self._channel.address
+        return theirs is self._channel or named
 
     def lift(self, reference: Reference, proxy_type: object) -> object:
         """Return a new proxy; see `References.lift`."""

@@ -22,6 +22,7 @@ from support.hosted.spec import Page, Peer
 from support.threads import Run, run_all, until
 
 from kinfolk.host.hosting import Host
+from kinfolk.host.refusals import failure_of
 from kinfolk.host.turns import turn_of
 from kinfolk.wire.failures import lift_failure
 from kinfolk.wire.members import Member
@@ -266,3 +267,16 @@ def test_ctrl_c_in_the_main_thread_is_not_the_callers(client: Client) -> None:
 def host_object(client: Client, name: str) -> Any:
     """The object behind a name."""
     return client.host._objects._named[name].obj
+
+
+class Stubborn(Exception):
+    """An exception whose attributes cannot be set."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise RuntimeError("no")
+
+
+def test_an_exception_with_its_own_idea_of_attributes_is_told(host: Host) -> None:
+    """What a class does to the setting of attributes does not keep its exceptions from callers."""
+    failure = failure_of(Stubborn("all the same"), host.offer.codecs)
+    assert failure.message == "all the same"

@@ -156,6 +156,7 @@ class SocketChannel(CallingChannel):
             elif last and not self._closed:
                 # The session, and with it the locks that this process holds, lives on.
                 self._replace()
+            connection.withdraw()
         finally:
             connection.close()
 

@@ -26,15 +26,16 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.sockets import close_in_children, peer_credentials, tune
-from kinfolk.wire.frames import FrameBuffer, decode_reply, whole_message
+from kinfolk.wire.frames import FrameBuffer, decode_reply, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT
 from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
-from kinfolk.wire.messages import Reply
+from kinfolk.wire.messages import Reply, Withdraw
 
 __all__ = ["Connection", "Destination"]
 
 _READ: Final = 64 * 2**10
 _RETRY: Final = 0.01
+_LINGER: Final = 0.2
 # This process's own trouble, which says nothing of the server.
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -68,7 +69,16 @@ class Connection:
         CallTimeout: It took too long.
     """
 
-    __slots__ = ("_buffer", "_limit", "_sock", "_where", "intact", "limit", "session")
+    __slots__ = (
+        "_buffer",
+        "_limit",
+        "_sock",
+        "_unanswered",
+        "_where",
+        "intact",
+        "limit",
+        "session",
+    )
 
     def __init__(self, destination: Destination, session: bytes) -> None:
         deadline = time.monotonic() + destination.timeout
@@ -85,6 +95,7 @@ class Connection:
         # False from the first byte of a request to the last of its reply: what is read from a
         # connection that was left in between answers another call.
         self.intact = True
+        self._unanswered = 0
         self._limit = destination.identity.limit
         self._buffer = FrameBuffer(self._limit)
 
@@ -106,6 +117,7 @@ class Connection:
         except OSError as error:
             # The last bytes never left, and without them the server does nothing.
             raise self._lost(error.strerror, executed="no") from None
+        self._unanswered = call
         try:
             data = self._sock.recv(_READ)
             message = whole_message(data, self._limit)
@@ -117,8 +129,26 @@ class Connection:
         reply = decode_reply(messages[0])
         if reply.call != call or len(messages) > 1 or not self._buffer.empty:
             raise ProtocolError(f"{self._where} answered a call that nobody made")
+        self._unanswered = 0
         self.intact = True
         return reply
+
+    def withdraw(self) -> None:
+        """Say that nobody waits for the reply any more; then there is nothing to do but close it.
+
+        What was granted meanwhile, such as a lock, the server takes back.
+        """
+        if not self._unanswered:
+            return
+        deadline = time.monotonic() + _LINGER
+        with contextlib.suppress(OSError):
+            self._sock.settimeout(_LINGER)
+            self._sock.sendall(encode(Withdraw(self._unanswered)))
+            self._sock.shutdown(socket.SHUT_WR)
+            # Closed with something unread, a TCP connection is reset, and the server may never
+            # see what was sent last. It ends the connection once it has.
+            while self._sock.recv(_READ) and time.monotonic() < deadline:
+                pass
 
     def _gather(self, data: bytes) -> list[memoryview]:
         """Return the messages that begin with the data; none if the connection ends before."""

@@ -15,16 +15,21 @@ __all__ = ["failure_of", "must_pass"]
 _INSIDE = ("kinfolk.host.", "kinfolk.wire.")
 
 
+_set_traceback = vars(BaseException)["__traceback__"].__set__
+_set_context = vars(BaseException)["__context__"].__set__
+
+
 def failure_of(error: BaseException, codecs: Codecs) -> Failure:
     """Return what the caller is told of an exception; of its traceback only the user's frames."""
     seen: set[int] = set()
     each: BaseException | None = error
     while each is not None and id(each) not in seen:
         seen.add(id(each))
-        each.__traceback__ = _users_frames(each.__traceback__)
+        # The class of an exception may have its own idea of setting attributes.
+        _set_traceback(each, _users_frames(each.__traceback__))
         if each.__suppress_context__:
             # What a refusal was raised from is part of the inside too.
-            each.__context__ = None
+            _set_context(each, None)
         cause = each.__cause__
         each = cause if cause is not None else each.__context__
     return lower_failure(error, codecs)

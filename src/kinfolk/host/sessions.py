@@ -130,7 +130,7 @@ class Link:
                 in another thread. A call that is withdrawn while it waits has failed.
 
         Raises:
-            ProtocolError: A request that hosts do not know.
+            ProtocolError: A request that hosts do not know, or one whose number is in use.
             KeyboardInterrupt: Ctrl-C came while the request was carried out in the main thread.
         """
         match request:
@@ -164,6 +164,8 @@ class Link:
         # No lock to begin with: what others do meanwhile is seen when the call has to wait.
         if self._closed:
             return
+        if request.call in self._running or request.call in self._waiting:
+            raise ProtocolError(f"The number {request.call} was given to two calls")
         self._running[request.call] = False
         try:
             outcome = carry_out(request)

@@ -1,0 +1,68 @@
+"""A lock whose waiter is interrupted at the very moment in which it is granted."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.folders import short_folder
+from support.programs import PATIENCE, Program
+from support.threads import until
+
+from kinfolk.examples.login.manager import LoginManager
+from kinfolk.server import Server
+
+KEY = "a key for tests"
+
+WAITER = """
+import sys
+from kinfolk.examples.login.manager import LoginManager
+
+manager = LoginManager.open(sys.argv[1], authkey=sys.argv[2])
+lock = manager.open_qq_login_lock()
+try:
+    lock.acquire()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+print(manager.dict().get("answer"), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Serve the login in this process."""
+    with short_folder() as folder:
+        address = str(folder / "s") if request.param == "unix" else ("127.0.0.1", 0)
+        server = LoginManager(address, authkey=KEY).get_server()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.stop()
+        thread.join()
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def test_a_grant_that_crossed_the_interruption_is_undone(server: Server) -> None:
+    """Whoever was interrupted does not hold the lock, though the grant was on its way."""
+    with LoginManager.open(server.url, authkey=KEY) as manager:
+        lock = manager.open_qq_login_lock()
+        manager.dict()["answer"] = "its own"
+        lock.acquire()
+        with Program("-c", WAITER, server.url, KEY) as waiter:
+            until(lambda: any(session.waiting for session in server._host.sessions))
+            waiter.signal(signal.SIGSTOP)
+            until(lambda: _is_stopped(waiter.pid))
+            lock.release()  # and so granted to the waiter, who cannot know it yet
+            assert not lock.acquire(blocking=False)
+            waiter.signal(signal.SIGINT)
+            waiter.signal(signal.SIGCONT)
+            waiter.expect("interrupted")
+            waiter.expect("its own")
+            assert lock.acquire(timeout=PATIENCE)
