@@ -245,6 +245,8 @@ def test_a_reference_to_something_else_is_refused(
 def test_only_proxies_of_this_channel_are_sent(channel: FakeChannel) -> None:
     """Another channel's, and what is no proxy, are refused."""
     references, other = ProxyReferences(channel), FakeChannel()
+    references.lower(other.singleton("counter"), CounterProxy)  # one name for all of a server
+    other.address = "elsewhere:"
     stranger = other.singleton("counter")
     with pytest.raises(TypeError, match="CounterProxy of this manager, not of another one"):
         references.lower(stranger, CounterProxy)

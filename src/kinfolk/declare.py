@@ -149,7 +149,13 @@ def raises(*errors: type[BaseException]) -> Callable[[E], E]:
     """Name exceptions that arrive at the caller as their own class.
 
     Builtin exceptions do so always, and so do those that the spec module defines or imports.
+
+    Raises:
+        TypeError: One of them is no class of exceptions.
     """
+    for error in errors:
+        if not (isinstance(error, type) and issubclass(error, BaseException)):
+            raise TypeError(f"@raises takes classes of exceptions, not {error!r}")
 
     def mark(target: E) -> E:
         _mark(target, raises=(*marks_of(target).raises, *errors))

@@ -87,6 +87,12 @@ class Proxy(BaseProxy):
     def __deepcopy__(self, memo: object) -> NoReturn:
         self._getvalue()
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            # It would stay here, and look as if it had gone to the object.
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", obj=self)
+        super().__setattr__(name, value)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._target!r} at {self._channel.address}>"
 

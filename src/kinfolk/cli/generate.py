@@ -64,7 +64,7 @@ def _changes(specs: Iterable[str], stubs: Path | None) -> list[Change]:
     settings = find_settings(Path.cwd())
     if settings.folder is not None and str(settings.folder) not in sys.path:
         sys.path.insert(1, str(settings.folder))
-    modules = [split_spec(spec)[0] for spec in specs] or list(settings.specs)
+    modules = [split_spec(spec)[0] for spec in specs or settings.specs]
     if not modules:
         raise GenerateError(
             "which spec? Name a module, as in `kinfolk generate crawler.spec`, "

@@ -29,13 +29,14 @@ from kinfolk.sockets import close_in_children, peer_credentials, tune
 from kinfolk.wire.frames import FrameBuffer, decode_reply, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT
 from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
-from kinfolk.wire.messages import Reply, Withdraw
+from kinfolk.wire.messages import Next, Reply, Withdraw
 
 __all__ = ["Connection", "Destination"]
 
 _READ: Final = 64 * 2**10
 _RETRY: Final = 0.01
-_LINGER: Final = 0.2
+_LINGER: Final = 1.0
+_AFTERWARDS: Final = 0  # the numbers of calls begin with 1
 # This process's own trouble, which says nothing of the server.
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -140,15 +141,16 @@ class Connection:
         """
         if not self._unanswered:
             return
+        # The answer to what was asked after it says that the server has seen it.
+        frames = encode(Withdraw(self._unanswered)) + encode(Next(_AFTERWARDS, 0, 1, 0))
         deadline = time.monotonic() + _LINGER
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, KinfolkError):
             self._sock.settimeout(_LINGER)
-            self._sock.sendall(encode(Withdraw(self._unanswered)))
-            self._sock.shutdown(socket.SHUT_WR)
-            # Closed with something unread, a TCP connection is reset, and the server may never
-            # see what was sent last. It ends the connection once it has.
-            while self._sock.recv(_READ) and time.monotonic() < deadline:
-                pass
+            self._sock.sendall(frames)
+            while time.monotonic() < deadline and (data := self._sock.recv(_READ)):
+                replies = map(decode_reply, self._buffer.receive(data))
+                if any(reply.call == _AFTERWARDS for reply in replies):
+                    return
 
     def _gather(self, data: bytes) -> list[memoryview]:
         """Return the messages that begin with the data; none if the connection ends before."""

@@ -92,6 +92,7 @@ class Server:
         self._grace = grace
         self._stopping = False
         self._closed = False
+        self._served = False
         self._connections: set[Connection] = set()
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
@@ -116,7 +117,15 @@ class Server:
         return str(self._listener.address)
 
     def serve_forever(self) -> None:
-        """Serve until `stop` is called, a client asks for it, or Ctrl-C; then end cleanly."""
+        """Serve until `stop` is called, a client asks for it, or Ctrl-C; then end cleanly.
+
+        Raises:
+            RuntimeError: It serves already, or has served: make a new server.
+        """
+        with self._changed:
+            if self._served:
+                raise RuntimeError(f"{self.url} is served once only: make a new server")
+            self._served = True
         try:
             self._accept_until_stopped()
         except KeyboardInterrupt:

@@ -28,6 +28,11 @@ def check_clashes(
             text = f"{what} and {other} would both be generated as `{name}`; rename one"
             problems.add(location, text)
     _check_servers(managers, source, problems)
+    for manager in managers:
+        for entry in manager.entries:
+            if entry.name in taken:
+                text = f"entry `{entry.name}` is what is generated for {taken[entry.name]}"
+                problems.add(entry.location, f"{text}; give it another name")
     for name, bindings in source.bindings.items():
         if name in taken:
             problems.add(

@@ -204,13 +204,25 @@ class _Reader:
             return False
         if name not in self._homes:
             if name.module not in self._generating and not has_generated(name.module):
-                return False
+                if not _is_spec(name.module):
+                    return False
+                # A copy of the proxy here would be another class than the one generated there.
+                text = f"`{name.qualname}` is declared by the spec `{name.module}`, which has not"
+                remedy = f"run `kinfolk generate {name.module} {self._module.__name__}`"
+                location = Location(self._source.file, 1)
+                self._problems.add(location, f"{text} been generated; {remedy}")
             self._homes[name] = output_module(name.module)
         return True
 
 
 def _nested(cls: type, inner: type) -> str:
     return f"{cls.__qualname__}.{inner.__name__}"
+
+
+def _is_spec(name: str) -> bool:
+    """Tell whether a module is a spec itself, by its name or by what it offers."""
+    offers = any(offer_of(value) for value in vars(sys.modules[name]).values())
+    return offers or name.rpartition(".")[2].endswith("spec")
 
 
 def _name(module: ModuleType) -> str:

@@ -12,7 +12,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeGuard, cast, get_type_hints
+from typing import Any, TypeGuard, cast, get_origin, get_type_hints
 
 from kinfolk.declare import shared_mark
 from kinfolk.spec.kinds import (
@@ -52,7 +52,7 @@ def values_of(declared: Iterable[Any], module: ModuleType, reading: Reading) -> 
         seen[id(item)] = item
         fields = _fields(item)
         _check_fields(item, fields, reading)
-        waiting += [*type_parts(item), *fields.values()]
+        waiting += [*type_parts(item), get_origin(item), *fields.values()]
         if is_value(item):
             found[item] = None
             subclasses: list[type] = item.__subclasses__()
