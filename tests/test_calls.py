@@ -254,3 +254,10 @@ def test_only_proxies_of_this_channel_are_sent(channel: FakeChannel) -> None:
         references.lower(channel.singleton("counter"), JobProxy)
     with pytest.raises(TypeError, match=r"^JobProxy, not str$"):
         references.lower("job", JobProxy)
+
+
+def test_attributes_that_an_object_does_not_have_cannot_be_set(channel: FakeChannel) -> None:
+    """A misspelt name is an error, and does not stay behind in the proxy."""
+    frontier: Any = channel.singleton("frontier")
+    with pytest.raises(AttributeError, match="FrontierProxy has no attribute 'limti'"):
+        frontier.limti = 5

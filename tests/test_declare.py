@@ -136,3 +136,9 @@ def test_a_manager_may_have_a_name() -> None:
     offer = offer_of(Offers)
     assert offer is not None
     assert offer.name == "orchard"
+
+
+def test_only_exceptions_are_raised() -> None:
+    """`@raises` refuses what no method could raise."""
+    with pytest.raises(TypeError, match="classes of exceptions, not <class 'int'>"):
+        raises(cast("Any", int))

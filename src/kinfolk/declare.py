@@ -153,7 +153,8 @@ def raises(*errors: type[BaseException]) -> Callable[[E], E]:
     Raises:
         TypeError: One of them is no class of exceptions.
     """
-    for error in errors:
+    given: tuple[object, ...] = errors  # by somebody who may not have asked a type checker
+    for error in given:
         if not (isinstance(error, type) and issubclass(error, BaseException)):
             raise TypeError(f"@raises takes classes of exceptions, not {error!r}")
 

@@ -305,3 +305,11 @@ def test_serve_forever_returns_after_ctrl_c(folder: Path) -> None:
         program.expect("after")
         assert program.wait() == 0
         assert program.errors == ""
+
+
+def test_a_server_serves_once(folder: Path) -> None:
+    """A second `serve_forever` is refused, and does the first no harm."""
+    with serve_here("unix", folder) as served, served.open() as manager:
+        with pytest.raises(RuntimeError, match="make a new server"):
+            served.here.serve_forever()
+        assert manager.frontier().limit == 500

@@ -52,7 +52,7 @@ def test_values_of_other_modules(folder: Folder) -> None:
     )
     folder.write("lib.api", "from lib.impl import Page as Sheet")
     folder.write(
-        "lib.spec",
+        "lib.things",
         """
         from typing import TYPE_CHECKING
         from kinfolk import shared
@@ -68,7 +68,7 @@ def test_values_of_other_modules(folder: Folder) -> None:
         """,
     )
     cls = folder.shared(
-        "from lib.spec import Thing\nfrom kinfolk import manager, singleton\n"
+        "from lib.things import Thing\nfrom kinfolk import manager, singleton\n"
         "@manager\nclass M:\n    thing = singleton(Thing)\n"
     )
     assert shown(cls) == {"a": "(x: lib.api:Sheet, y: lib.impl:Page.Part) -> lib.impl:Page.Part"}
@@ -135,7 +135,7 @@ def test_other_forms(folder: Folder) -> None:
 def test_imports_for_type_checkers(folder: Folder) -> None:
     """Names imported under `TYPE_CHECKING` are followed as if they were imported for real."""
     folder.write(
-        "other_spec",
+        "other_things",
         "from kinfolk import shared\nimport app_spec\n\n"
         "@shared\nclass Job:\n    def run(self) -> None: ...\n",
     )
@@ -150,7 +150,7 @@ def test_imports_for_type_checkers(folder: Folder) -> None:
             from fractions import Fraction as F
 
         if typing.TYPE_CHECKING:
-            from other_spec import Job
+            from other_things import Job
 
         @shared
         class Thing:
