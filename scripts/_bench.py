@@ -1,7 +1,9 @@
 """Kinfolk beside `multiprocessing.managers` and a raw socket echo, on this machine, in one run.
 
 Machines differ and are noisy, so every figure is a ratio: the contenders take turns, round by
-round, and the medians of their rounds are compared.
+round, and the medians of their rounds are compared. Where the system's scheduler puts client and
+server decides more about a call than anything else, and it changes its mind at any moment; so calls
+are measured with both on one core, and with each on its own.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ def _bench_manager() -> Any:
     return importlib.import_module("bench_manager").BenchManager
 
 
-# --- Servers, each a program of its own: `_bench.py SERVER ADDRESS`
+# --- Servers, each a program of its own: `_bench.py SERVER CORE ADDRESS`
 
 
 class StandardCounter:
@@ -139,10 +141,10 @@ SERVERS = {"standard": _serve_standard, "kinfolk": _serve_kinfolk, "echo": _serv
 
 
 @contextmanager
-def _server(kind: str, folder: Path, address: Any) -> Iterator[Any]:
-    """Start a server and give its address."""
+def _server(kind: str, folder: Path, address: Any, core: int) -> Iterator[Any]:
+    """Start a server on a core, and give its address."""
     process = subprocess.Popen(
-        [sys.executable, __file__, kind, *_words(address).split()],
+        [sys.executable, __file__, kind, str(core), *_words(address).split()],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(folder)},
@@ -192,19 +194,43 @@ def _each(count: int, action: Callable[[], object]) -> Callable[[], float]:
     return round_
 
 
-def _transport(name: str, folder: Path) -> Iterator[Row]:
-    """Measure calls and proxies over Unix sockets or TCP."""
+def _stay_on(core: int) -> None:
+    """Keep this process, and the threads that it starts from now on, on one core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+
+
+def _cores() -> list[int]:
+    """Return the two cores to use: one twice where there is no other, or no telling."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    return [cores[0], cores[-1]]
+
+
+@contextmanager
+def _on_one_core() -> Iterator[None]:
+    """Keep this process on its first core within the block."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()
+    _stay_on(min(cores, default=0))
+    try:
+        yield
+    finally:
+        if cores:
+            os.sched_setaffinity(0, cores)
+
+
+def _transport(name: str, folder: Path, core: int) -> Iterator[Row]:
+    """Measure calls and proxies over Unix sockets or TCP, with the servers on a core."""
 
     def address(kind: str) -> Any:
-        return str(folder / f"{kind}.sock") if name == "Unix" else ("127.0.0.1", 0)
+        return str(folder / f"{kind}{core}.sock") if name == "Unix" else ("127.0.0.1", 0)
 
     with ExitStack() as stack:
         ours = _bench_manager().open(
-            stack.enter_context(_server("kinfolk", folder, address("kinfolk"))),
+            stack.enter_context(_server("kinfolk", folder, address("kinfolk"), core)),
             authkey=None if name == "Unix" else KEY,
         )
         stack.enter_context(ours)
-        standard = stack.enter_context(_server("standard", folder, address("standard")))
+        standard = stack.enter_context(_server("standard", folder, address("standard"), core))
         StandardManager.register("counter")
         StandardManager.register("make")
         theirs: Any = StandardManager(address=standard, authkey=KEY)
@@ -212,9 +238,11 @@ def _transport(name: str, folder: Path) -> Iterator[Row]:
         echo = stack.enter_context(
             socket.socket(socket.AF_UNIX if name == "Unix" else socket.AF_INET)
         )
-        echo.connect(stack.enter_context(_server("echo", folder, address("echo"))))
-        yield from _calls(name, ours.counter(), theirs.counter(), echo)
-        yield _proxies(name, ours, theirs)
+        echo.connect(stack.enter_context(_server("echo", folder, address("echo"), core)))
+        where = f"{name}, {'one core' if core == _cores()[0] else 'two cores'}"
+        yield from _calls(where, ours.counter(), theirs.counter(), echo)
+        if where.endswith("one core"):
+            yield _proxies(name, ours, theirs)
 
 
 def _calls(name: str, ours: Any, theirs: Any, echo: socket.socket) -> Iterator[Row]:
@@ -232,7 +260,7 @@ def _calls(name: str, ours: Any, theirs: Any, echo: socket.socket) -> Iterator[R
         echo=_each(CALLS, bounce),
     )
     reached = found["kinfolk"] <= found["standard"]
-    wanted = "≤ 1" if name == "Unix" else "-"
+    wanted = "≤ 1" if name.startswith("Unix") else "-"
     yield Row(
         f"a call, {name}, to the standard library's",
         found["kinfolk"],
@@ -316,8 +344,10 @@ def main() -> None:
         sys.path.insert(0, name)
         print(f"{'':58} {'Kinfolk':>10} {'other':>10} {'ratio':>7}  wanted", flush=True)
         for transport in ("Unix", "TCP"):
-            for row in _transport(transport, folder):
-                _print(row)
+            for core in dict.fromkeys(_cores()):
+                with _on_one_core():
+                    for row in _transport(transport, folder, core):
+                        _print(row)
         _print(_imports(folder))
         seconds = _generate(folder)
         note = "" if seconds < 5 else "  MISSED"
@@ -333,6 +363,7 @@ def _print(row: Row) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        SERVERS[sys.argv[1]](_address(sys.argv[2:]))
+        _stay_on(int(sys.argv[2]))
+        SERVERS[sys.argv[1]](_address(sys.argv[3:]))
     else:
         main()
