@@ -153,8 +153,7 @@ def raises(*errors: type[BaseException]) -> Callable[[E], E]:
     Raises:
         TypeError: One of them is no class of exceptions.
     """
-    given: tuple[object, ...] = errors  # by somebody who may not have asked a type checker
-    for error in given:
+    for error in cast("tuple[object, ...]", errors):  # perhaps no type checker was asked
         if not (isinstance(error, type) and issubclass(error, BaseException)):
             raise TypeError(f"@raises takes classes of exceptions, not {error!r}")
 
