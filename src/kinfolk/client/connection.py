@@ -35,6 +35,10 @@ __all__ = ["Connection", "Destination"]
 
 _READ: Final = 64 * 2**10
 _RETRY: Final = 0.01
+_ASKED: Final = 30  # times, about as many microseconds
+_MOSTLY: Final = 0.8
+_HOPES: Final = 4  # calls in a row
+_SOBER: Final = 100  # calls
 _LINGER: Final = 1.0
 _AFTERWARDS: Final = 0  # the numbers of calls begin with 1
 # This process's own trouble, which says nothing of the server.
@@ -72,6 +76,7 @@ class Connection:
 
     __slots__ = (
         "_buffer",
+        "_eager",
         "_limit",
         "_sock",
         "_unanswered",
@@ -97,6 +102,7 @@ class Connection:
         # connection that was left in between answers another call.
         self.intact = True
         self._unanswered = 0
+        self._eager = _HOPES
         self._limit = destination.identity.limit
         self._buffer = FrameBuffer(self._limit)
 
@@ -120,7 +126,7 @@ class Connection:
             raise self._lost(error.strerror, executed="no") from None
         self._unanswered = call
         try:
-            data = self._sock.recv(_READ)
+            data = self._first_bytes()
             message = whole_message(data, self._limit)
             messages = self._gather(data) if message is None else [message]
         except OSError as error:
@@ -133,6 +139,32 @@ class Connection:
         self._unanswered = 0
         self.intact = True
         return reply
+
+    def _first_bytes(self) -> bytes:
+        """Wait for the beginning of a reply.
+
+        To be woken takes longer than a short call does. So the socket is asked for a moment first,
+        as long as that is of use: where calls take long, or this core is wanted by the server or
+        by others, the next calls sleep at once.
+        """
+        if self._eager <= 0:
+            self._eager = self._eager + 1 or 1
+            return self._sock.recv(_READ)
+        start, used = time.perf_counter(), time.thread_time()
+        for _ in range(_ASKED):
+            try:
+                data = self._sock.recv(_READ, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                continue
+            passed = time.perf_counter() - start
+            # Less time on the core than has passed: somebody else was let have it meanwhile.
+            self._judge(worth=time.thread_time() - used > _MOSTLY * passed)
+            return data
+        self._judge(worth=False)
+        return self._sock.recv(_READ)
+
+    def _judge(self, *, worth: bool) -> None:
+        self._eager = _HOPES if worth else (self._eager - 1 or -_SOBER)
 
     def withdraw(self) -> None:
         """Say that nobody waits for the reply any more; then there is nothing to do but close it.
