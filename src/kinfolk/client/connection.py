@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import time
+import weakref
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +76,7 @@ class Connection:
     """
 
     __slots__ = (
+        "__weakref__",
         "_buffer",
         "_eager",
         "_limit",
@@ -96,6 +98,9 @@ class Connection:
         except BaseException:
             self._sock.close()
             raise
+        # A manager may be left without being closed, as its proxies may be the last to go. Where
+        # they go in a circle, a `__del__` would come after that of the socket, which complains.
+        weakref.finalize(self, self._sock.close).atexit = False
         self.session = peer.session
         self.limit = peer.limit
         # False from the first byte of a request to the last of its reply: what is read from a
@@ -221,11 +226,6 @@ class Connection:
     def close(self) -> None:
         """Close it; closing twice has no effect."""
         self._sock.close()
-
-    def __del__(self) -> None:
-        # A manager may be left without being closed, as its proxies may be the last to go.
-        if hasattr(self, "_sock"):
-            self._sock.close()
 
 
 # --- Reaching the server
