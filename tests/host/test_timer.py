@@ -13,8 +13,15 @@ from kinfolk.host.timer import Timer, timer
 
 def test_things_are_done_in_the_order_of_their_times() -> None:
     """Not in the order in which they were asked for."""
-    watch, done, both_asked = Timer(), SimpleQueue[str](), threading.Event()
-    watch.call_later(0, lambda: both_asked.wait(30))
+    watch, done = Timer(), SimpleQueue[str]()
+    begun, both_asked = threading.Event(), threading.Event()
+
+    def busy() -> None:
+        begun.set()
+        both_asked.wait(30)
+
+    watch.call_later(0, busy)
+    assert begun.wait(30)  # so that neither of the next two is done before both are there
     watch.call_later(-1, lambda: done.put("second"))
     watch.call_later(-2, lambda: done.put("first"))
     both_asked.set()
