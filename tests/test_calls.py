@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
@@ -20,8 +20,8 @@ from support.hosted.spec import Page
 from support.threads import Run, run_all
 
 from kinfolk.callers import caller_token
-from kinfolk.calls import CallingChannel, ProxyReferences
-from kinfolk.errors import ArgumentError, ProtocolError, ResultError
+from kinfolk.calls import CallingChannel, Numbered, ProxyReferences
+from kinfolk.errors import ArgumentError, NotSupported, ProtocolError, ResultError
 from kinfolk.proxy import Proxy
 from kinfolk.types.manager import DictProxy
 from kinfolk.wire.codec import NO_REFERENCES, Codecs
@@ -32,6 +32,7 @@ from kinfolk.wire.messages import (
     Failed,
     Items,
     Next,
+    Release,
     Reply,
     Result,
     Streaming,
@@ -52,10 +53,18 @@ class FakeChannel(CallingChannel):
         self.requests: list[Call | Next] = []
         self.answers: list[Answer] = []
 
-    def exchange(self, request: Call | Next) -> Reply:
+    def exchange(self, request: Numbered) -> Reply:
         """Take the next answer."""
+        assert isinstance(request, Call | Next)
         self.requests.append(request)
         return self.answers.pop(0)(request)
+
+    def tell(self, message: Release) -> None:
+        """Let nobody know."""
+
+    def pickled(self, proxy: Proxy) -> NoReturn:
+        """Stay in this process."""
+        raise NotSupported(repr(proxy))
 
 
 def raw(value: object) -> msgspec.Raw:

@@ -5,6 +5,7 @@ the objects through the generated module. This package imports neither the gener
 command line.
 """
 
+from kinfolk.deadlines import deadline
 from kinfolk.declare import (
     blocking,
     factory,
@@ -66,6 +67,7 @@ __all__ = [
     "SpecError",
     "SpecMismatch",
     "blocking",
+    "deadline",
     "factory",
     "hidden",
     "manager",

@@ -4,6 +4,10 @@ Everything that a channel does apart from carrying messages stands here once: ar
 and results decoded, proxies become references and references proxies of the right class, failures
 become exceptions, and streams become iterators. No sockets here: a channel derives from
 `CallingChannel`, sends requests in its `exchange`, and asks `released` before it sends one.
+
+An exception may strike anywhere in a call: Ctrl-C, or one that a signal handler raises. Nobody will
+see what the call returns then, so it is recalled: noted first, in a way that nothing can come
+between, and withdrawn at the other end before the channel does anything else.
 """
 
 from __future__ import annotations
@@ -12,13 +16,25 @@ import itertools
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from kinfolk.callers import caller_token
-from kinfolk.errors import ArgumentError, ProtocolError, ResultError
+from kinfolk.deadlines import own_deadline
+from kinfolk.errors import (
+    ArgumentError,
+    CallTimeout,
+    Executed,
+    KinfolkError,
+    ObjectGone,
+    ProtocolError,
+    ResultError,
+)
+from kinfolk.keeper import keeper
 from kinfolk.proxy import Channel, Proxy
 from kinfolk.wire.codec import Codec, Mismatch
 from kinfolk.wire.codec.text import describe
@@ -27,22 +43,35 @@ from kinfolk.wire.members import Member
 from kinfolk.wire.messages import (
     ROOT,
     Call,
+    Claim,
     Declined,
     Failed,
     Items,
+    Lend,
     Next,
     Release,
     Reply,
     Result,
     Streaming,
     Target,
+    Withdraw,
 )
 from kinfolk.wire.narrowing import narrow, origin_of
 from kinfolk.wire.references import Reference
 from kinfolk.wire.shared import SharedType, shared_type
 from kinfolk.wire.table import ManagerType
 
-__all__ = ["CallingChannel", "ProxyReferences", "Stream"]
+__all__ = ["CallingChannel", "Numbered", "ProxyReferences", "Stream"]
+
+T = TypeVar("T")
+
+Numbered: TypeAlias = Call | Next | Withdraw | Claim | Lend
+"""The requests that have a number, and a reply."""
+
+_NEVER: Final = -1  # no generation has it
+_MOMENT: Final = 1.0  # seconds
+
+_executed: Final[msgspec.msgpack.Decoder[Executed]] = msgspec.msgpack.Decoder(Executed)
 
 
 class CallingChannel(ABC):
@@ -57,7 +86,19 @@ class CallingChannel(ABC):
         self._codecs = offer.codecs
         self._references = ProxyReferences(self)
         self._numbers = itertools.count(1)
+        self.generation = 0
+        self._start_generation()
+        keeper.start()
+
+    def _start_generation(self) -> None:
+        """Begin to count references anew, in a session that has none."""
+        self.generation += 1
+        self.counting = False
         self._dropped: deque[int] = deque()
+        self._claiming = threading.RLock()
+        # The calls to be withdrawn, and whether their replies have not been seen either.
+        self._recalled: deque[tuple[int, bool]] = deque()
+        self._noted = False
 
     @property
     def offer(self) -> ManagerType:
@@ -70,14 +111,32 @@ class CallingChannel(ABC):
         """Where the objects live, as a URL."""
 
     @abstractmethod
-    def exchange(self, request: Call | Next) -> Reply:
-        """Send a request, and return its reply when it is there."""
+    def exchange(self, request: Numbered) -> Reply:
+        """Send a request, and return its reply when it is there.
+
+        Raises:
+            CallTimeout: The deadline of the block has passed; `executed` is "unknown" if the
+                request may have arrived.
+        """
+
+    @abstractmethod
+    def tell(self, message: Release) -> None:
+        """Send a message that has no reply."""
+
+    @abstractmethod
+    def pickled(self, proxy: Proxy) -> tuple[Any, ...]:
+        """Return what pickle makes a proxy of in another process; see `Channel.pickled`."""
 
     # --- Whole calls
 
     def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
         """Call a member of an object and wait for what it returns; see `Channel.call`."""
-        return self.result(member, self.exchange(self.request(target, member, arguments)))
+        request = self.request(target, member, arguments)
+        value, error = self._carry(request, partial(self.outcome, member))
+        # From here on nothing is looked at that lets a signal handler run.
+        if error is not None:
+            raise error
+        return value
 
     def make(self, name: str, arguments: Mapping[str, object]) -> Any:
         """Have a factory make a new object, and return its proxy."""
@@ -86,6 +145,63 @@ class CallingChannel(ABC):
     def singleton(self, name: str) -> Proxy:
         """Return a proxy of a singleton. Nothing is sent."""
         return self._references.proxy(self._offer.singletons[name], name)
+
+    def fetch(self, member: Member, stream: int) -> tuple[list[Any], bool, BaseException | None]:
+        """Ask a stream for items; return them, whether there may be more, and what ended it."""
+        count = max(member.ahead, 1)
+        request = Next(next(self._numbers), stream, count, caller_token())
+        return self._carry(request, partial(self._fetched, member))
+
+    def _carry(self, request: Numbered, take: Callable[[Reply], T]) -> T:
+        """Send a request, and return what is taken from its reply; recall it if that is cut short.
+
+        Raises:
+            CallTimeout: The deadline of the block has passed; `executed` is known if it can be.
+        """
+        number, reply, recall = request.call, None, self._recalled.append
+        try:
+            if self._recalled:
+                self._settle()
+            reply = self.exchange(request)
+            return take(reply)
+        except KinfolkError as error:
+            if isinstance(error, CallTimeout) and error.executed == "unknown":
+                recall((number, True))
+                error.executed = self._settle().get(number, "unknown")
+            raise
+        except BaseException:
+            # First of all, and by what is not written in Python: the next signal may be there.
+            recall((number, reply is None))
+            self._settle()
+            raise
+
+    # --- Calls that nobody waits for any more
+
+    def _settle(self) -> dict[int, Executed]:
+        """Withdraw at the other end what was recalled; return which of it has run.
+
+        What cannot be withdrawn within a moment is left to the keeper, or to the next call.
+        """
+        found: dict[int, Executed] = {}
+        if self._recalled:
+            self._note()
+        with suppress(IndexError, KinfolkError, OSError), own_deadline(_MOMENT):
+            while self._recalled:
+                recalled, (number, unseen) = self._recalled, self._recalled[0]
+                executed = self._withdraw(number, unseen=unseen)
+                if recalled is not self._recalled:
+                    # This was another session, which knows nothing of that call.
+                    break
+                found[number] = executed
+                with suppress(ValueError):  # another thread was faster
+                    recalled.remove((number, unseen))
+        return found
+
+    def _withdraw(self, number: int, *, unseen: bool) -> Executed:
+        reply = self.exchange(Withdraw(next(self._numbers), number, unseen))
+        if not isinstance(reply, Result):
+            raise ProtocolError(f"a withdrawal cannot be answered by {type(reply).__name__}")
+        return _executed.decode(reply.value)
 
     # --- The two halves
 
@@ -101,29 +217,27 @@ class CallingChannel(ABC):
             raise ArgumentError(f"{member.label}: {mismatch}") from None
         return Call(next(self._numbers), target, member.name, caller_token(), msgspec.Raw(data))
 
-    def result(self, member: Member, reply: Reply) -> Any:
-        """Return what a call's reply says, or raise what the member raised.
+    def outcome(self, member: Member, reply: Reply) -> tuple[Any, BaseException | None]:
+        """Return what a call's reply says: its result, or what the member raised.
 
         Raises:
             ResultError: The result does not fit what the member declares.
         """
         match reply:
             case Result() if member.result is not None:
-                return self._decode(member, member.result, reply.value)
+                return self._decode(member, member.result, reply.value), None
             case Failed():
-                raise lift_failure(reply.failure, self._codecs)
+                return None, lift_failure(reply.failure, self._codecs)
             case Declined():
-                return NotImplemented
+                return NotImplemented, None
             case Streaming() if member.items is not None:
-                return Stream(self, member, reply.stream)
+                return Stream(self, member, reply.stream, self.generation), None
             case _:
                 raise ProtocolError(f"{member.label}: cannot be answered by {type(reply).__name__}")
 
-    def fetch(self, member: Member, stream: int) -> tuple[list[Any], bool, BaseException | None]:
-        """Ask a stream for items; return them, whether there may be more, and what ended it."""
-        count = max(member.ahead, 1)
-        request = Next(next(self._numbers), stream, count, caller_token())
-        reply = self.exchange(request)
+    def _fetched(
+        self, member: Member, reply: Reply
+    ) -> tuple[list[Any], bool, BaseException | None]:
         if isinstance(reply, Failed):
             return [], False, lift_failure(reply.failure, self._codecs)
         if not isinstance(reply, Items) or member.items is None:
@@ -140,12 +254,51 @@ class CallingChannel(ABC):
                 f"{member.label} returned what it does not declare: {mismatch}"
             ) from None
 
+    # --- References that are counted
+
+    def referred(self, target: Target, proxy_type: object) -> Proxy:
+        """Return a proxy of an object of which another process told.
+
+        Raises:
+            ObjectGone: It lives no more.
+        """
+        proxy = self._references.proxy(proxy_type, target, _NEVER)
+        if isinstance(target, int):
+            self.claim(proxy)
+        return proxy
+
+    def claim(self, proxy: Proxy) -> None:
+        """Count a proxy's reference in this generation; see `Channel.claim`."""
+        claimed: Any = proxy  # what it has, it has for its channel
+        with self._claiming:
+            while claimed._generation != self.generation:
+                # Connecting, if there is need to, may begin a new one.
+                generation = self.generation
+                self.ask(Claim(next(self._numbers), claimed._target))
+                claimed._generation = generation
+                self.counting = True
+
+    def lend(self, targets: list[int] | None) -> None:
+        """Have objects kept until other processes claim them; None for all of this session's."""
+        self.ask(Lend(next(self._numbers), targets))
+
+    def ask(self, request: Numbered) -> None:
+        """Send a request that returns nothing; raise what it is refused for."""
+        error = self._carry(request, self._refusal)
+        if error is not None:
+            raise error
+
+    def _refusal(self, reply: Reply) -> BaseException | None:
+        return lift_failure(reply.failure, self._codecs) if isinstance(reply, Failed) else None
+
     # --- References that died
 
-    def drop(self, target: int) -> None:
+    def drop(self, target: int, generation: int) -> None:
         """Note that a proxy or a stream died; see `Channel.drop`."""
-        # A deque takes no lock of ours, and this may run inside any other line of the thread.
-        self._dropped.append(target)
+        # This may run inside any other line of the thread, and a deque takes no lock of ours.
+        if generation == self.generation:
+            self._dropped.append(target)
+            self._note()
 
     def released(self) -> Release | None:
         """Return what to tell the other end about references that died since it was last asked."""
@@ -157,11 +310,26 @@ class CallingChannel(ABC):
                 break
         return Release(targets) if targets else None
 
+    def tidy(self) -> None:
+        """Tell the other end what it has not been told since the keeper was asked for it."""
+        self._noted = False
+        with own_deadline(_MOMENT):
+            self._settle()
+            with suppress(KinfolkError, OSError):
+                released = self.released()
+                if released is not None:
+                    self.tell(released)
+
+    def _note(self) -> None:
+        if not self._noted:
+            self._noted = True
+            keeper.note(self)
+
 
 class ProxyReferences:
     """The client's knowledge of shared objects: proxies of one channel."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: CallingChannel) -> None:
         self._channel = channel
 
     def lower(self, value: object, proxy_type: object) -> Reference:
@@ -174,7 +342,7 @@ class ProxyReferences:
             name = describe(proxy_type)
             raise TypeError(f"{name} of this manager, not of another one ({proxy!r})")
         mark = cast("SharedType", shared_type(cls))
-        return Reference(mark.name, proxy._target)
+        return Reference(mark.name, proxy._counted())
 
     def _is_ours(self, proxy: Any) -> bool:
         """Return whether the object of a proxy lives where this channel leads."""
@@ -189,14 +357,26 @@ class ProxyReferences:
             found = self._proxy_type(reference, proxy_type)
         except TypeError:
             if isinstance(reference.target, int):
-                self._channel.drop(reference.target)
+                self._channel.drop(reference.target, self._channel.generation)
             raise
         return self.proxy(found, reference.target)
 
-    def proxy(self, proxy_type: object, target: Target) -> Proxy:
-        """Return a new proxy of an object whose type is known."""
-        members = self._channel.offer.members(proxy_type)
-        return cast("type[Proxy]", origin_of(proxy_type))(self._channel, target, members)
+    def proxy(self, proxy_type: object, target: Target, generation: int | None = None) -> Proxy:
+        """Return a new proxy of an object whose type is known.
+
+        Args:
+            proxy_type: Its type.
+            target: The object.
+            generation: When the reference was counted, for an object that goes by a number; by
+                default in this very generation.
+        """
+        channel = self._channel
+        members = channel.offer.members(proxy_type)
+        if isinstance(target, str):
+            generation = None
+        elif generation is None:
+            generation, channel.counting = channel.generation, True
+        return cast("type[Proxy]", origin_of(proxy_type))(channel, target, members, generation)
 
     def _proxy_type(self, reference: Reference, declared: object) -> object:
         offer = self._channel.offer
@@ -218,10 +398,13 @@ class Stream(Iterator[Any]):
     It ends at the server too when it is closed, or when nobody uses it any more.
     """
 
-    def __init__(self, channel: CallingChannel, member: Member, number: int) -> None:
+    def __init__(
+        self, channel: CallingChannel, member: Member, number: int, generation: int
+    ) -> None:
         self._channel = channel
         self._member = member
         self._number = number
+        self._generation = generation
         self._items: deque[Any] = deque()
         self._error: BaseException | None = None
         self._more = True
@@ -231,20 +414,32 @@ class Stream(Iterator[Any]):
     def __next__(self) -> Any:
         with self._turn:
             while not self._items and self._more:
-                items, self._more, self._error = self._channel.fetch(self._member, self._number)
-                self._items.extend(items)
+                self._fetch()
             if self._items:
                 return self._items.popleft()
             error, self._error = self._error, None
             raise StopIteration if error is None else error
+
+    def _fetch(self) -> None:
+        if self._generation != self._channel.generation:
+            self._more = False
+            raise ObjectGone(f"{self._member.label}: the connection that it streamed over is gone")
+        try:
+            items, more, self._error = self._channel.fetch(self._member, self._number)
+        except BaseException:
+            # It may have stepped; like a generator that raises, it is at its end.
+            self.close()
+            raise
+        self._items.extend(items)
+        self._more = more
 
     def close(self) -> None:
         """End the stream here and at the server; closing twice has no effect."""
         more, self._more = self._more, False
         self._items.clear()
         if more:
-            self._channel.drop(self._number)
+            self._channel.drop(self._number, self._generation)
 
     def __del__(self) -> None:
         if getattr(self, "_more", False):
-            self._channel.drop(self._number)
+            self._channel.drop(self._number, self._generation)

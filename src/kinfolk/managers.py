@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from kinfolk.client import SocketChannel
     from kinfolk.engines.local import LocalChannel
     from kinfolk.host.hosting import Host
+    from kinfolk.proxy import Proxy
     from kinfolk.server import Server
     from kinfolk.server.process import ServerProcess
+    from kinfolk.wire.messages import Target
 
-__all__ = ["Manager", "check_key", "make_server", "type_of"]
+__all__ = ["Manager", "check_key", "make_server", "rebuilt", "type_of"]
 
 _SHORTEST_KEY: Final = 8
 
@@ -289,7 +291,8 @@ class Manager(BaseManager):
     def _attach(self, place: Address, key: bytes | None, timeout: float = 10.0) -> None:
         from kinfolk.client import SocketChannel  # noqa: PLC0415 - see the module's docstring
 
-        channel = SocketChannel(self._offer, place, key=key, timeout=timeout)
+        rebuild = functools.partial(rebuilt, type(self))
+        channel = SocketChannel(self._offer, place, key=key, timeout=timeout, rebuild=rebuild)
         self.close()
         self._channel = channel
 
@@ -297,6 +300,40 @@ class Manager(BaseManager):
         if self._place is None:
             self._place = resolve_address(None, self._offer.server)
         return self._place
+
+
+def rebuilt(
+    manager: type[Manager],
+    address: str,
+    key: bytes | None,
+    token: bytes,
+    proxy_type: object,
+    target: Target,
+) -> Proxy:
+    """Return a proxy of an object of which another process told; what pickle calls.
+
+    Args:
+        manager: The generated class.
+        address: Where the server is, as a URL.
+        key: The key, if it came along.
+        token: That of the other process's channel.
+        proxy_type: The generated class of the proxy, or a parametrised one.
+        target: The object.
+
+    Raises:
+        ObjectGone: It lives no more.
+        KinfolkError: What `open` raises.
+    """
+    from kinfolk.client import SocketChannel, shared_channel  # noqa: PLC0415 - as above
+
+    offer, place = type_of(manager), parse_address(address)
+
+    def make() -> SocketChannel:
+        found = _key_for(place, key) or _key_of_environment()
+        rebuild = functools.partial(rebuilt, manager)
+        return SocketChannel(offer, place, key=found, rebuild=rebuild)
+
+    return shared_channel(offer, address, token, make).referred(target, proxy_type)
 
 
 def type_of(manager: type[Manager]) -> ManagerType:

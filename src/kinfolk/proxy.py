@@ -42,8 +42,29 @@ class Channel(Protocol):
         """
         ...
 
-    def drop(self, target: int) -> None:
+    @property
+    def generation(self) -> int:
+        """How many times the channel has begun to count references."""
+        ...
+
+    def claim(self, proxy: Proxy) -> None:
+        """Count a proxy's reference, of an earlier generation or another process, in this one.
+
+        Raises:
+            ObjectGone: Its object lives no more.
+        """
+        ...
+
+    def drop(self, target: int, generation: int) -> None:
         """Note that a reference died. Called from `__del__`: does no I/O and takes no lock."""
+        ...
+
+    def pickled(self, proxy: Proxy) -> tuple[Any, ...]:
+        """Return what pickle makes a proxy of in another process, as `__reduce__` does.
+
+        Raises:
+            NotSupported: No other process reaches its object.
+        """
         ...
 
 
@@ -56,14 +77,24 @@ class Proxy(BaseProxy):
 
     _shared: ClassVar[SharedType]
 
-    def __init__(self, channel: Channel, target: Target, members: Members) -> None:
+    def __init__(
+        self, channel: Channel, target: Target, members: Members, generation: int | None = None
+    ) -> None:
         # BaseProxy.__init__ would open a connection, and count a reference through it.
         self._channel = channel
         self._target = target
         self._members = members
+        # In which generation of the channel the reference was counted; names are not counted.
+        self._generation = generation
 
     def _call(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
-        return self._channel.call(self._target, self._members[name], arguments or {})
+        return self._channel.call(self._counted(), self._members[name], arguments or {})
+
+    def _counted(self) -> Target:
+        """Return the target, for which this proxy counts as a reference now."""
+        if self._generation is not None and self._generation != self._channel.generation:
+            self._channel.claim(self)
+        return self._target
 
     def _compare(self, name: str, arguments: Mapping[str, object]) -> Any:
         """Call `__eq__` or `__ne__`, which take any object: one that cannot travel is another."""
@@ -81,8 +112,8 @@ class Proxy(BaseProxy):
     def _getvalue(self) -> NoReturn:
         raise NotSupported(f"{self!r} stands for an object that never leaves its server")
 
-    def __reduce__(self) -> NoReturn:
-        raise NotSupported(f"{self!r} cannot be pickled; open the manager in the other process")
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._channel.pickled(self)
 
     def __deepcopy__(self, memo: object) -> NoReturn:
         self._getvalue()
@@ -107,6 +138,6 @@ class Proxy(BaseProxy):
         return hash((self._target, id(self._channel)))
 
     def __del__(self) -> None:
-        target = getattr(self, "_target", None)
-        if type(target) is int:
-            self._channel.drop(target)
+        generation = getattr(self, "_generation", None)
+        if generation is not None and isinstance(self._target, int):
+            self._channel.drop(self._target, generation)

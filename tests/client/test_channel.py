@@ -100,7 +100,7 @@ def test_all_connections_are_one_session(served: Served, manager: SampleManager)
         station.leave_all()
         for run in slow:
             run.result()
-        assert len(channel_of(manager)._idle) < 20, "those that are not needed are closed"
+        assert len(channel_of(manager)._pool._idle) < 20, "those that are not needed are closed"
         assert other.station().present() == ["me"]
         manager.close()
         assert other.station().until("me", here=False)
@@ -180,12 +180,11 @@ def test_an_interruption_when_the_server_is_gone_is_still_one(
 
 
 def test_a_call_under_way_when_the_server_dies_is_lost(
-    served: Served, manager: SampleManager
+    served: Served,
 ) -> None:
     """Whether it ran is not known, and the next call says that no server runs."""
-    station = manager.station()
-    run = Run(station.knock)
-    with served.open() as other:
+    with served.open(timeout=0.5) as manager, served.open() as other:
+        run = Run(manager.station().knock)
         assert other.station().until_waiting(1)
         served.program.kill()
         with pytest.raises(ConnectionLost, match=f"{served.url} was lost: ") as caught:
@@ -197,7 +196,7 @@ def test_a_call_under_way_when_the_server_dies_is_lost(
 
 def test_idle_connections_die_together(folder: Path) -> None:
     """A server's death costs one failed call, however many connections there were."""
-    with serve("unix", folder) as served, served.open() as manager:
+    with serve("unix", folder) as served, served.open(timeout=0.5) as manager:
         station = manager.station()
         runs = [Run(station.stay) for _ in range(4)]
         assert station.until_inside(4)
@@ -411,17 +410,18 @@ def test_a_forked_child_has_a_session_of_its_own(served: Served, manager: Sample
 
 
 def test_what_a_child_drops_is_not_dropped_for_its_parent(manager: SampleManager) -> None:
-    """References are the parent's; the child has copies that mean nothing."""
-    job = manager.job("parents")
+    """The child's copies of proxies count for the child, once it uses them."""
+    job, unused = manager.job("parents"), manager.job("unused")
 
     def act() -> None:
-        with pytest.raises(ObjectGone):
-            job.describe()
-        job.__del__()  # the child's copy dies
+        unused.__del__()  # the child's copy dies, and was never counted
+        assert job.describe() == "parents x3"
+        job.__del__()
         assert manager.frontier().limit == 500
 
     assert in_child(act) == 0
     assert job.describe() == "parents x3"
+    assert unused.describe() == "unused x3"
 
 
 def test_a_fork_while_other_threads_call(manager: SampleManager) -> None:
@@ -472,8 +472,8 @@ def test_an_inherited_socket_is_closed_before_the_child_does_anything(
     manager: SampleManager,
 ) -> None:
     """Not at its first call, which may never come."""
-    [connection] = channel_of(manager)._idle
-    number = connection._sock.fileno()
+    [lease] = channel_of(manager)._pool._idle
+    number = lease.connection._sock.fileno()
 
     def act() -> None:
         with pytest.raises(OSError, match="Bad file descriptor"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,8 @@ from support.samples.manager import SampleManager
 from support.serving import Served, serve_here
 
 from kinfolk.addresses import Address, TcpAddress, UnixAddress
-from kinfolk.client import connection as connection_module
-from kinfolk.client.connection import Connection, Destination
+from kinfolk.client.connection import Connection
+from kinfolk.client.reaching import Destination
 from kinfolk.errors import (
     AddressError,
     AuthenticationFailed,
@@ -43,7 +44,7 @@ def folder() -> Iterator[Path]:
 def reach(address: Address, timeout: float = 10.0, identity: Identity = IDENTITY) -> Connection:
     """Connect."""
     destination = Destination(address, identity, KEY, timeout, remedy="kinfolk serve app.spec")
-    return Connection(destination, b"")
+    return Connection(destination, b"", time.monotonic() + timeout)
 
 
 @contextmanager
@@ -194,7 +195,7 @@ def test_a_server_of_another_user_is_refused(folder: Path, monkeypatch: pytest.M
     """The kernel says whose the socket is, and nothing is sent to a stranger's."""
     stranger = Credentials(os.geteuid() + 1, 1)
     received: list[bytes] = []
-    monkeypatch.setattr(connection_module, "peer_credentials", lambda _: stranger)
+    monkeypatch.setattr("kinfolk.client.reaching.peer_credentials", lambda _: stranger)
     with (
         listening(UnixAddress(str(folder / "x")), lambda s: received.append(s.recv(9))) as address,
         pytest.raises(AuthenticationFailed, match=rf"another user \({stranger.uid}\)"),

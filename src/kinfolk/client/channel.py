@@ -1,36 +1,36 @@
-"""The channel to a server: a session, and as many connections as there are calls at once.
+"""The channel to a server: calls go over a pool of connections, and survive what befalls those.
 
-A call takes an idle connection, or opens one, and nobody else uses that one until it is back; so
-threads never wait for each other's calls. All connections present the same session, which lives as
-long as one of them does.
+A channel outlives its connections and its server: the next call opens a connection where the last
+one was lost. It also goes on in a forked child, which begins with a session of its own.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
+import secrets
 import threading
-from collections import deque
-from typing import Final
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.context import get_spawning_popen
+from typing import Any, Final
 from weakref import WeakSet
 
-import attrs
-
 from kinfolk.addresses import Address
-from kinfolk.calls import CallingChannel
-from kinfolk.client.connection import Connection, Destination
-from kinfolk.errors import ConnectionClosed, ConnectionLost, KinfolkError
+from kinfolk.calls import CallingChannel, Numbered
+from kinfolk.client.pool import Pool
+from kinfolk.client.reaching import Destination
+from kinfolk.deadlines import end_of_block, own_deadline
+from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkError
+from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
-from kinfolk.wire.messages import Call, Next, Reply, Stop
+from kinfolk.wire.messages import Release, Reply, Stop, Target
 from kinfolk.wire.table import ManagerType
 
-__all__ = ["SocketChannel"]
+__all__ = ["SocketChannel", "shared_channel"]
 
-# More stay open only while more calls are under way.
-_MOST_IDLE: Final = 16
 _STOP: Final = 0  # the numbers of calls begin with 1
-_REPLACEMENT_TIMEOUT: Final = 1.0
+_FORK_TIMEOUT: Final = 1.0
 
 
 class SocketChannel(CallingChannel):
@@ -42,6 +42,8 @@ class SocketChannel(CallingChannel):
         key: The key that both ends hold, if any.
         timeout: How many seconds connecting may take, now and whenever a connection is opened.
         limit: The longest reply to receive, in bytes.
+        rebuild: Makes a proxy in another process, of the address, the key, the channel's token, the
+            proxy type and the target; pickle has to find it there.
 
     Raises:
         NotRunning: No server listens there.
@@ -59,31 +61,23 @@ class SocketChannel(CallingChannel):
         key: bytes | None = None,
         timeout: float = 10.0,
         limit: int = DEFAULT_LIMIT,
+        rebuild: Callable[..., Proxy],
     ) -> None:
         super().__init__(offer)
         self._address = address
-        self._destination = Destination(
+        self._key = key
+        self._rebuild = rebuild
+        self.token = secrets.token_bytes(8)
+        destination = Destination(
             address,
             Identity.of(offer, limit),
             key,
             timeout,
             remedy=f"kinfolk serve {offer.spec}",
         )
-        self._closed = False
-        self.start_afresh()
-        self._idle.append(self._open(self._destination))
+        self._pool = Pool(destination, self._start_generation)
+        self._pool.first()
         _channels.add(self)
-
-    def start_afresh(self) -> None:
-        """Begin without a session and without connections, as a forked child has to.
-
-        What it inherited is the parent's: the sockets, closed by now, and the references.
-        """
-        self.released()
-        self._session = b""
-        self._lock = threading.Lock()
-        self._connections: set[Connection] = set()
-        self._idle: deque[Connection] = deque()
 
     # --- What proxies and managers ask for
 
@@ -91,6 +85,11 @@ class SocketChannel(CallingChannel):
     def address(self) -> str:
         """Where the objects live, as a URL."""
         return str(self._address)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._pool.closed
 
     def stop(self) -> None:
         """Stop the server, and close the channel."""
@@ -102,118 +101,121 @@ class SocketChannel(CallingChannel):
 
         Calls that other threads have under way fail with `ConnectionClosed`.
         """
-        with self._lock:
-            self._closed = True
-            connections = list(self._connections)
-        for connection in connections:
-            connection.interrupt()
-        self._close_idle()
+        self._pool.close()
+
+    def pickled(self, proxy: Proxy) -> tuple[Any, ...]:
+        """Return what makes a proxy of the same object in another process.
+
+        The object is kept until that process has it, for a while. The key goes along only into a
+        child that is just being started, as in the standard library.
+        """
+        sent: Any = proxy  # what it has, it has for its channel
+        target: Target = sent._counted()
+        if isinstance(target, int):
+            self.lend([target])
+        key = None if get_spawning_popen() is None else self._key
+        arguments = self.address, key, self.token, sent._members.proxy_type, target
+        return self._rebuild, arguments
 
     # --- Calls
 
-    def exchange(self, request: Call | Next | Stop) -> Reply:
+    def exchange(self, request: Numbered | Stop) -> Reply:
         """Send a request over a connection of its own; see `CallingChannel.exchange`."""
-        connection = self._next_idle() or self._open(self._destination)
+        pool, lease = self._pool, None
         try:
+            lease = pool.take()
+            connection = lease.connection
             frames = encode(request, connection.limit)
-            released = self.released()
-            if released is not None:
-                frames = encode(released) + frames
-            reply = connection.exchange(frames, request.call)
+            if self._dropped:
+                frames = self._with_released(frames)
+            reply = connection.exchange(frames, request.call, end_of_block())
         except BaseException as error:
-            self._give_up(connection, error)
-            if self._closed and isinstance(error, ConnectionLost):
+            if lease is not None:
+                pool.give_up(lease, error)
+            if pool.closed and isinstance(error, ConnectionLost):
                 raise ConnectionClosed(f"{self.address} was closed during the call") from None
             raise
-        self._give_back(connection)
+        pool.give_back(lease)
         return reply
 
-    def _next_idle(self) -> Connection | None:
+    def tell(self, message: Release) -> None:
+        """Send a message that has no reply."""
+        lease = self._pool.take()
         try:
-            return self._idle.pop()
-        except IndexError:
-            return None
+            lease.connection.tell(encode(message), end_of_block())
+        except BaseException as error:
+            self._pool.give_up(lease, error)
+            raise
+        self._pool.give_back(lease)
 
-    def _give_back(self, connection: Connection) -> None:
-        if len(self._idle) < _MOST_IDLE:
-            self._idle.append(connection)
-        else:
-            self._forget(connection)
-        if self._closed:
-            self._close_idle()
+    def _with_released(self, frames: bytearray) -> bytearray:
+        released = self.released()
+        return frames if released is None else encode(released) + frames
 
-    def _give_up(self, connection: Connection, error: BaseException) -> None:
-        """Take back a connection from a call that failed."""
-        if connection.intact:
-            self._give_back(connection)
-            return
-        try:
-            with self._lock:
-                self._connections.discard(connection)
-                last = not self._connections
-            if isinstance(error, ConnectionLost):
-                self._drop_dead()
-            elif last and not self._closed:
-                # The session, and with it the locks that this process holds, lives on.
-                self._replace()
-            connection.withdraw()
-        finally:
-            connection.close()
+    def _settle(self) -> dict[int, Executed]:
+        found = super()._settle()
+        # Only now: when its connection ends, a call that was granted something keeps it.
+        self._pool.mend()
+        return found
 
-    # --- Connections
+    # --- Forks
 
-    def _open(self, destination: Destination) -> Connection:
-        while True:
-            self._check_open()
-            presented = self._session
-            connection = Connection(destination, presented)
-            with self._lock:
-                # The server gives a new session where it does not know the old one. Of several
-                # threads that get one at the same time, all take that of the first.
-                if not self._closed and self._session in {presented, connection.session}:
-                    self._session = connection.session
-                    self._connections.add(connection)
-                    return connection
-            connection.close()
+    def before_fork(self) -> None:
+        """Have the objects to which this process refers kept for the child."""
+        if self.counting and not self.closed:
+            with suppress(KinfolkError, OSError), own_deadline(_FORK_TIMEOUT):
+                self.lend(None)
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ConnectionClosed(f"{self.address} was closed; open the manager again")
+    def start_afresh(self) -> None:
+        """Begin without a session and without connections, in a forked child.
 
-    def _replace(self) -> None:
-        soon = attrs.evolve(
-            self._destination, timeout=min(self._destination.timeout, _REPLACEMENT_TIMEOUT)
-        )
-        with contextlib.suppress(KinfolkError, OSError):
-            self._give_back(self._open(soon))
+        What it inherited is the parent's: the sockets, closed by now, and the references.
+        """
+        self._start_generation()
+        self._pool.start_afresh()
 
-    def _drop_dead(self) -> None:
-        """Forget the idle connections that ended too, so that each does not fail a call."""
-        for _ in range(len(self._idle)):
-            connection = self._next_idle()
-            if connection is None:
-                break
-            if connection.alive:
-                self._idle.appendleft(connection)
-            else:
-                self._forget(connection)
 
-    def _close_idle(self) -> None:
-        while connection := self._next_idle():
-            self._forget(connection)
-
-    def _forget(self, connection: Connection) -> None:
-        with self._lock:
-            self._connections.discard(connection)
-        connection.close()
-
+# --- All channels of this process
 
 _channels: WeakSet[SocketChannel] = WeakSet()
+_sharing = threading.RLock()
+
+
+def shared_channel(
+    offer: ManagerType, address: str, token: bytes, make: Callable[[], SocketChannel]
+) -> SocketChannel:
+    """Return a channel for a proxy that came from another channel, perhaps of another process.
+
+    Args:
+        offer: What the manager offers.
+        address: Where the server is, as a URL.
+        token: That channel's. If it is here, or was inherited, it is taken; else any that leads to
+            the same server.
+        make: Makes a new one, if there is none.
+    """
+    with _sharing:
+        fitting = [
+            channel
+            for channel in list(_channels)
+            if channel.offer is offer and channel.address == address and not channel.closed
+        ]
+        for channel in fitting:
+            if channel.token == token:
+                return channel
+        return fitting[0] if fitting else make()
+
+
+def _before_fork() -> None:
+    for channel in list(_channels):
+        channel.before_fork()
 
 
 def _after_fork() -> None:
+    global _sharing
+    _sharing = threading.RLock()
     for channel in list(_channels):
         channel.start_afresh()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

@@ -1,63 +1,26 @@
-"""One connection at the client: reaching the server, the handshake, then one call at a time."""
+"""One connection at the client: one call at a time, and what is left of it when it is cut short."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import socket
 import time
 import weakref
-from pathlib import Path
 from typing import Final
 
-import attrs
+from kinfolk.client.reaching import Destination, connect, shake_hands
+from kinfolk.deadlines import time_left
+from kinfolk.errors import CallTimeout, ConnectionLost, Executed, ProtocolError
+from kinfolk.wire.frames import FrameBuffer, decode_reply, whole_message
+from kinfolk.wire.messages import Reply
 
-from kinfolk.addresses import Address, TcpAddress, UnixAddress, check_private, default_folder
-from kinfolk.errors import (
-    AddressError,
-    AuthenticationFailed,
-    CallTimeout,
-    ConnectionLost,
-    Executed,
-    HandshakeFailed,
-    KinfolkError,
-    NotRunning,
-    ProtocolError,
-    SpecMismatch,
-)
-from kinfolk.sockets import close_in_children, peer_credentials, tune
-from kinfolk.wire.frames import FrameBuffer, decode_reply, encode, whole_message
-from kinfolk.wire.greetings import HANDSHAKE_LIMIT
-from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
-from kinfolk.wire.messages import Next, Reply, Withdraw
-
-__all__ = ["Connection", "Destination"]
+__all__ = ["Connection"]
 
 _READ: Final = 64 * 2**10
-_RETRY: Final = 0.01
 _ASKED: Final = 30  # times, about as many microseconds
 _MOSTLY: Final = 0.8
 _HOPES: Final = 4  # calls in a row
 _SOBER: Final = 100  # calls
-_LINGER: Final = 1.0
-_AFTERWARDS: Final = 0  # the numbers of calls begin with 1
-# This process's own trouble, which says nothing of the server.
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-
-@attrs.frozen
-class Destination:
-    """A server, and what it takes to be let in.
-
-    `remedy` is the command that starts one, for when none runs.
-    """
-
-    address: Address
-    identity: Identity
-    key: bytes | None
-    timeout: float
-    remedy: str
 
 
 class Connection:
@@ -66,6 +29,7 @@ class Connection:
     Args:
         destination: Where to connect.
         session: The token of the session to belong to; empty for a new one.
+        until: When to give up, by `time.monotonic`.
 
     Raises:
         NotRunning: No server listens there.
@@ -81,19 +45,17 @@ class Connection:
         "_eager",
         "_limit",
         "_sock",
-        "_unanswered",
         "_where",
         "intact",
         "limit",
         "session",
     )
 
-    def __init__(self, destination: Destination, session: bytes) -> None:
-        deadline = time.monotonic() + destination.timeout
+    def __init__(self, destination: Destination, session: bytes, until: float) -> None:
         self._where = destination.address
-        self._sock = _connect(destination, deadline)
+        self._sock = connect(destination, until)
         try:
-            peer = _shake_hands(self._sock, destination, session, deadline)
+            peer = shake_hands(self._sock, destination, session, until)
             self._sock.settimeout(None)
         except BaseException:
             self._sock.close()
@@ -106,44 +68,65 @@ class Connection:
         # False from the first byte of a request to the last of its reply: what is read from a
         # connection that was left in between answers another call.
         self.intact = True
-        self._unanswered = 0
         self._eager = _HOPES
         self._limit = destination.identity.limit
         self._buffer = FrameBuffer(self._limit)
 
-    def exchange(self, frames: bytes | bytearray, call: int) -> Reply:
+    def exchange(self, frames: bytes | bytearray, call: int, until: float | None) -> Reply:
         """Send a request, and return the reply to it.
 
         Args:
             frames: The request, and what may go before it and has no reply.
             call: The number of the request.
+            until: When to give up, by `time.monotonic`.
 
         Raises:
             ConnectionLost: The connection broke.
+            CallTimeout: It took too long.
             ProtocolError: The server answered something else.
             LimitExceeded: The reply is too long.
         """
-        self.intact = False
+        self._send(frames, until)
         try:
-            self._sock.sendall(frames)
+            messages = self._receive(until)
         except OSError as error:
-            # The last bytes never left, and without them the server does nothing.
-            raise self._lost(error.strerror, executed="no") from None
-        self._unanswered = call
-        try:
-            data = self._first_bytes()
-            message = whole_message(data, self._limit)
-            messages = self._gather(data) if message is None else [message]
-        except OSError as error:
-            raise self._lost(error.strerror, executed="unknown") from None
+            raise self._failed(error, executed="unknown") from None
         if not messages:
             raise self._lost("the server closed it", executed="unknown")
         reply = decode_reply(messages[0])
         if reply.call != call or len(messages) > 1 or not self._buffer.empty:
             raise ProtocolError(f"{self._where} answered a call that nobody made")
-        self._unanswered = 0
+        if until is not None:
+            self._sock.settimeout(None)
         self.intact = True
         return reply
+
+    def tell(self, frames: bytes | bytearray, until: float | None) -> None:
+        """Send what has no reply; see `exchange`."""
+        self._send(frames, until)
+        self._sock.settimeout(None)
+        self.intact = True
+
+    def _send(self, frames: bytes | bytearray, until: float | None) -> None:
+        try:
+            if until is not None:
+                self._sock.settimeout(time_left(until))
+            self.intact = False
+            self._sock.sendall(frames)
+        except OSError as error:
+            # The last bytes never left, and without them the server does nothing.
+            raise self._failed(error, executed="no") from None
+
+    def _receive(self, until: float | None) -> list[memoryview]:
+        """Return the messages that come next; none if the connection ends before."""
+        data = self._first_bytes() if until is None else self._read(until)
+        message = whole_message(data, self._limit)
+        return self._gather(data, until) if message is None else [message]
+
+    def _read(self, until: float | None) -> bytes:
+        if until is not None:
+            self._sock.settimeout(time_left(until))
+        return self._sock.recv(_READ)
 
     def _first_bytes(self) -> bytes:
         """Wait for the beginning of a reply.
@@ -171,38 +154,28 @@ class Connection:
     def _judge(self, *, worth: bool) -> None:
         self._eager = _HOPES if worth else (self._eager - 1 or -_SOBER)
 
-    def withdraw(self) -> None:
-        """Say that nobody waits for the reply any more; then there is nothing to do but close it.
-
-        What was granted meanwhile, such as a lock, the server takes back.
-        """
-        if not self._unanswered:
-            return
-        # The answer to what was asked after it says that the server has seen it.
-        frames = encode(Withdraw(self._unanswered)) + encode(Next(_AFTERWARDS, 0, 1, 0))
-        deadline = time.monotonic() + _LINGER
-        with contextlib.suppress(OSError, KinfolkError):
-            self._sock.settimeout(_LINGER)
-            self._sock.sendall(frames)
-            while time.monotonic() < deadline and (data := self._sock.recv(_READ)):
-                replies = map(decode_reply, self._buffer.receive(data))
-                if any(reply.call == _AFTERWARDS for reply in replies):
-                    return
-
-    def _gather(self, data: bytes) -> list[memoryview]:
+    def _gather(self, data: bytes, until: float | None) -> list[memoryview]:
         """Return the messages that begin with the data; none if the connection ends before."""
         messages = self._buffer.receive(data)
         while data and not messages:
             space = self._buffer.space()
             if space is None:
-                data = self._sock.recv(_READ)
+                data = self._read(until)
                 messages = self._buffer.receive(data)
-            else:
-                count = self._sock.recv_into(space)
-                if not count:
-                    break
-                messages = self._buffer.filled(count)
+                continue
+            if until is not None:
+                self._sock.settimeout(time_left(until))
+            count = self._sock.recv_into(space)
+            if not count:
+                break
+            messages = self._buffer.filled(count)
         return messages
+
+    def _failed(self, error: OSError, executed: Executed) -> CallTimeout | ConnectionLost:
+        # The system has a time-out of its own, for a peer that is silent; that has a number.
+        if isinstance(error, TimeoutError) and error.errno is None:
+            return CallTimeout(f"{self._where} did not answer before the deadline", executed)
+        return self._lost(error.strerror, executed)
 
     def _lost(self, why: str | None, executed: Executed) -> ConnectionLost:
         return ConnectionLost(f"the connection to {self._where} was lost: {why}", executed)
@@ -223,125 +196,11 @@ class Connection:
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed at this end."""
+        return self._sock.fileno() < 0
+
     def close(self) -> None:
         """Close it; closing twice has no effect."""
         self._sock.close()
-
-
-# --- Reaching the server
-
-
-def _connect(destination: Destination, deadline: float) -> socket.socket:
-    address = destination.address
-    try:
-        if isinstance(address, TcpAddress):
-            sock = _connect_tcp(address, deadline)
-        else:
-            sock = _connect_unix(address, deadline)
-    except TimeoutError:
-        raise CallTimeout(
-            f"{address} did not accept a connection within {destination.timeout:g} s", executed="no"
-        ) from None
-    except socket.gaierror as error:
-        raise AddressError(f"{address} cannot be reached: {error.strerror}") from None
-    except OSError as error:
-        if isinstance(error, KinfolkError) or error.errno in _EXHAUSTED:
-            raise
-        if error.errno in {errno.EACCES, errno.EPERM}:
-            raise AuthenticationFailed(f"{address} is not yours to use: {error.strerror}") from None
-        raise NotRunning(
-            f"no server listens at {address} ({error.strerror}): start it with "
-            f"`{destination.remedy}`"
-        ) from None
-    tune(sock)
-    return sock
-
-
-def _connect_tcp(address: TcpAddress, deadline: float) -> socket.socket:
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    refusal: OSError | None = None
-    for family, kind, protocol, _, where in found:
-        sock = _new_socket(family, kind, protocol)
-        try:
-            sock.settimeout(_left(deadline))
-            sock.connect(where)
-        except OSError as error:
-            sock.close()
-            refusal = error
-        else:
-            return sock
-    assert refusal is not None  # getaddrinfo() finds something, or raises
-    raise refusal
-
-
-def _new_socket(family: int, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> socket.socket:
-    sock = socket.socket(family, kind, protocol)
-    # From the beginning, since another thread may fork while this one still connects.
-    close_in_children(sock)
-    return sock
-
-
-def _connect_unix(address: UnixAddress, deadline: float) -> socket.socket:
-    folder = Path(address.path).parent
-    if folder == default_folder():
-        check_private(folder)
-    sock = _new_socket(socket.AF_UNIX)
-    try:
-        while True:
-            sock.settimeout(_left(deadline))
-            try:
-                sock.connect(address.path)
-            except BlockingIOError:
-                # More clients came at once than the queue of the socket takes, and unlike TCP
-                # it does not wait by itself.
-                time.sleep(_RETRY)
-            else:
-                break
-        _check_user(sock, address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _check_user(sock: socket.socket, address: UnixAddress) -> None:
-    user = peer_credentials(sock).uid
-    if user != os.geteuid():
-        raise AuthenticationFailed(f"the server at {address} belongs to another user ({user})")
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _shake_hands(
-    sock: socket.socket, destination: Destination, session: bytes, deadline: float
-) -> Peer:
-    where = destination.address
-    handshake = ClientHandshake(
-        destination.identity,
-        pid=os.getpid(),
-        session=session,
-        key=destination.key,
-        vouched=isinstance(where, UnixAddress),
-    )
-    try:
-        outgoing = handshake.start()
-        while handshake.peer is None:
-            sock.settimeout(_left(deadline))
-            if outgoing:
-                sock.sendall(outgoing)
-            outgoing = handshake.receive(sock.recv(2 * HANDSHAKE_LIMIT))
-    except (HandshakeFailed, SpecMismatch) as error:
-        raise type(error)(f"{where}: {error}") from None
-    except TimeoutError:
-        raise CallTimeout(
-            f"{where} accepted a connection, and then said nothing for {destination.timeout:g} s",
-            executed="no",
-        ) from None
-    except OSError as error:
-        raise HandshakeFailed(f"{where}: {error.strerror} during the handshake") from None
-    return handshake.peer

@@ -7,11 +7,14 @@ that what works here works there.
 from __future__ import annotations
 
 import threading
+from typing import NoReturn
 
-from kinfolk.calls import CallingChannel
-from kinfolk.errors import ConnectionClosed
+from kinfolk.calls import CallingChannel, Numbered
+from kinfolk.deadlines import end_of_block, time_left
+from kinfolk.errors import CallTimeout, ConnectionClosed, NotSupported
 from kinfolk.host.hosting import Host
-from kinfolk.wire.messages import Call, Next, Reply, Withdraw
+from kinfolk.proxy import Proxy
+from kinfolk.wire.messages import Release, Reply
 
 __all__ = ["LocalChannel"]
 
@@ -49,28 +52,49 @@ class LocalChannel(CallingChannel):
         for each in awaited:
             each.done.set()
 
-    def exchange(self, request: Call | Next) -> Reply:
+    def pickled(self, proxy: Proxy) -> NoReturn:
+        """Refuse: no other process reaches what lives in this one."""
+        raise NotSupported(
+            f"{proxy!r} cannot be pickled, since its object lives in this process: serve the "
+            "manager, and open it here and there"
+        )
+
+    def exchange(self, request: Numbered) -> Reply:
         """Have the host carry out a request; see `CallingChannel.exchange`."""
-        released = self.released()
         awaited = _Awaited()
         with self._lock:
             if self._closed:
                 raise ConnectionClosed(f"{self.address} was closed; open the manager again")
             self._awaited.add(awaited)
         try:
+            released = self.released()
             if released is not None:
-                self._link.receive(released, awaited.answer)
+                self.tell(released)
             self._link.receive(request, awaited.answer)
-            awaited.done.wait()
-        except BaseException:
-            # Ctrl-C: nobody wants the result any more.
-            self._link.receive(Withdraw(request.call), awaited.answer)
-            raise
+            self._wait_for(awaited)
         finally:
             self._awaited.discard(awaited)
         if awaited.reply is None:
             raise ConnectionClosed(f"{self.address} was closed while the call waited")
         return awaited.reply
+
+    def _wait_for(self, awaited: _Awaited) -> None:
+        end = end_of_block()
+        try:
+            left = None if end is None else time_left(end)
+            arrived = awaited.done.wait(left)
+        except TimeoutError:
+            arrived = awaited.done.is_set()
+        if not arrived:
+            raise CallTimeout(f"{self.address} did not answer before the deadline")
+
+    def tell(self, message: Release) -> None:
+        """Have the host note what died; see `CallingChannel.tell`."""
+        self._link.receive(message, _ignore)
+
+
+def _ignore(_: Reply) -> None:
+    """Take an answer that does not come."""
 
 
 class _Awaited:

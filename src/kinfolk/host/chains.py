@@ -23,15 +23,18 @@ __all__ = ["Awaited", "Chain", "Held", "graph", "thread", "waiting_for"]
 class Chain:
     """The calls of one thread, for as long as it lives.
 
-    `waits_for` is what it waits for, as the call `label` made for `owner`.
+    `waits_for` is what it waits for, as the call `label` made for `owner`. `serves` is the request
+    that it carries out, if it is one, and `withdrawn` the last one that was taken back.
     """
 
-    __slots__ = ("granted", "label", "owner", "waits_for")
+    __slots__ = ("granted", "label", "owner", "serves", "waits_for", "withdrawn")
 
     def __init__(self) -> None:
         self.waits_for: Awaited | None = None
         self.label = ""
         self.owner: Owner | None = None
+        self.serves: object = None
+        self.withdrawn: object = None
         # Held, except for the moment in which a turn is handed to this chain.
         self.granted = threading.Lock()
         self.granted.acquire()

@@ -2,53 +2,37 @@
 
 A singleton goes by its name and stays. Any other object gets a number when it is first mentioned to
 a client. Each mention counts once for the session that it went to, and when no session counts it
-any more the object is let go. Numbers are never used again, and a session can use only those that
-it was sent.
+any more the object is let go, and closed if it can be. Numbers are never used again. They cannot be
+guessed, so a session that claims one was told it by another that refers to the object.
 """
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import attrs
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Final
 
 from kinfolk.errors import ConnectionLost, LimitExceeded, ObjectGone
+from kinfolk.host.hosted import Holdings, Hosted, Loan, close_if_unused
 from kinfolk.host.instrument import instrument, takes_turns
 from kinfolk.host.operations import Operations
-from kinfolk.host.turns import Turn, give_turn, take_turn_away
+from kinfolk.host.timer import timer
+from kinfolk.host.turns import give_turn, take_turn_away
 from kinfolk.wire.codec.text import describe
 from kinfolk.wire.messages import ROOT, Target
-from kinfolk.wire.narrowing import fits, narrow
+from kinfolk.wire.narrowing import narrow
 from kinfolk.wire.references import Reference
 from kinfolk.wire.shared import shared_type
 from kinfolk.wire.table import ManagerType
 
-__all__ = ["Holdings", "HostReferences", "Hosted", "Objects"]
+__all__ = ["Objects"]
 
 
-@attrs.define(eq=False)
-class Hosted:
-    """An object that clients can call; `held` counts the references of all sessions to it."""
-
-    obj: Any
-    target: Target
-    proxy_type: object
-    operations: Operations
-    turn: Turn | None = None
-    held: int = 0
-
-
-@attrs.define(eq=False)
-class Holdings:
-    """The references of one session: how many times each object was mentioned to it."""
-
-    limit: int
-    counts: dict[int, int] = attrs.field(factory=dict[int, int])
-    closed: bool = False
+# MessagePack has integers of 64 bits; so many random ones meet once in billions of years.
+_NUMBER_BITS: Final = 63
 
 
 class Objects:
@@ -63,8 +47,6 @@ class Objects:
         self._offer = offer
         # Re-entrant, since a collected object's `__del__` may call others inside any line below.
         self._lock = threading.RLock()
-        # Not from 1: a proxy that outlived an earlier server must not name an object of this one.
-        self._numbers = itertools.count(1 + secrets.randbits(40))
         self._named: dict[str, Hosted] = {
             ROOT: Hosted(None, ROOT, None, Operations.of_factories(offer.root, factories))
         }
@@ -72,10 +54,11 @@ class Objects:
         self._by_id: dict[int, Hosted] = {}
         self._operations: dict[object, Operations] = {}
         self._proxy_classes: dict[type, type | None] = {}
+        self._loans: set[Loan] = set()
 
     def next_number(self) -> int:
-        """Return a number that no object or stream of this host ever had."""
-        return next(self._numbers)
+        """Return a number that no object or stream of any host ever had, and nobody can guess."""
+        return secrets.randbits(_NUMBER_BITS)
 
     def add_singleton(self, name: str, obj: object) -> None:
         """Offer an object under a name, for as long as the host lives.
@@ -102,7 +85,7 @@ class Objects:
             return found
         found = self._numbered.get(target) if target in holdings.counts else None
         if found is None:
-            raise ObjectGone(f"There is no object {target}: this client let it go, or never had it")
+            raise _gone(target)
         return found
 
     def refer(self, obj: object, declared: object, holdings: Holdings) -> Reference:
@@ -131,22 +114,71 @@ class Objects:
     def release(self, number: int, holdings: Holdings) -> None:
         """Count one mention less; no effect on a number that the session does not refer to."""
         with self._lock:
-            count = holdings.counts.get(number, 0)
-            if count > 1:
-                holdings.counts[number] = count - 1
-            elif count == 1:
-                del holdings.counts[number]
-            gone = self._uncount(number, 1) if count else None
-        # The object, if this was the last reference, dies here, outside of the lock.
-        del gone
+            gone = self._release(number, holdings) if number in holdings.counts else None
+        # Outside of the lock, as all that is the user's own code.
+        if gone is not None:
+            close_if_unused(gone)
 
-    def release_all(self, holdings: Holdings) -> None:
-        """Take all references from a session, for good."""
+    def release_all(self, holdings: Holdings) -> int:
+        """Take all references from a session, for good; return to how many objects it had any."""
         with self._lock:
             holdings.closed = True
-            gone = [self._uncount(number, count) for number, count in holdings.counts.items()]
+            count = len(holdings.counts)
+            found = [self._uncount(number, n) for number, n in holdings.counts.items()]
             holdings.counts.clear()
-        del gone
+        _close_all(found)
+        return count
+
+    # --- References that go from one session to another
+
+    def claim(self, number: int, holdings: Holdings) -> None:
+        """Count one mention of an object whose number a session was told by another.
+
+        Raises:
+            ObjectGone: There is no such object, or no longer.
+            LimitExceeded: The session refers to too many objects.
+        """
+        with self._lock:
+            hosted = self._numbered.get(number)
+            if hosted is None:
+                raise _gone(number)
+            self._count(hosted, number, holdings)
+            if hosted.loans:
+                self._pay_back(hosted.loans[-1], number)
+
+    def lend(self, targets: Iterable[int] | None, holdings: Holdings, seconds: float) -> None:
+        """Keep objects beyond the session, until others have claimed them.
+
+        Args:
+            targets: The objects, one entry for each mention; None for all that the session refers
+                to, as often as it does. Those that it does not refer to are passed over.
+            holdings: The session's.
+            seconds: How long to keep what nobody claims.
+        """
+        with self._lock:
+            wanted = holdings.counts if targets is None else Counter(targets)
+            loan = Loan({n: count for n, count in wanted.items() if n in holdings.counts})
+            for number, count in loan.counts.items():
+                hosted = self._numbered[number]
+                hosted.held += count
+                hosted.loans.append(loan)
+            if loan.counts:
+                self._loans.add(loan)
+                loan.alarm = timer.call_later(seconds, partial(self._call_in, loan))
+
+    def _call_in(self, loan: Loan) -> None:
+        # Closing may run code of the user's, and others wait behind this alarm.
+        threading.Thread(target=self._take_back, args=(loan,), name="kinfolk-loan").start()
+
+    def _take_back(self, loan: Loan) -> None:
+        """End a loan: what nobody has claimed by now is let go."""
+        with self._lock:
+            found = [
+                self._pay_back(loan, number)
+                for number, count in list(loan.counts.items())
+                for _ in range(count)
+            ]
+        _close_all(found)
 
     def clear(self) -> None:
         """Let all objects go, singletons too."""
@@ -158,6 +190,9 @@ class Objects:
             self._numbered.clear()
             self._named.clear()
             self._by_id.clear()
+            for loan in list(self._loans):
+                self._end(loan)
+        # They die here, outside of the lock.
         del gone
 
     # --- Inside, with the lock held
@@ -181,12 +216,36 @@ class Objects:
         holdings.counts[number] = holdings.counts.get(number, 0) + 1
         hosted.held += 1
 
+    def _release(self, number: int, holdings: Holdings) -> Hosted | None:
+        """Count one mention of a session less; return the object if it is let go."""
+        holdings.counts[number] -= 1
+        if not holdings.counts[number]:
+            del holdings.counts[number]
+        return self._uncount(number, 1)
+
+    def _pay_back(self, loan: Loan, number: int) -> Hosted | None:
+        """Count one mention of a loan less; return the object if it is let go."""
+        loan.counts[number] -= 1
+        if not loan.counts[number]:
+            del loan.counts[number]
+            self._numbered[number].loans.remove(loan)
+            if not loan.counts:
+                self._end(loan)
+        return self._uncount(number, 1)
+
+    def _end(self, loan: Loan) -> None:
+        self._loans.discard(loan)
+        loan.counts.clear()
+        if loan.alarm is not None:
+            timer.cancel(loan.alarm)
+
     def _uncount(self, number: int, count: int) -> Hosted | None:
         """Count mentions less; return the object if it is let go."""
         hosted = self._numbered[number]
         hosted.held -= count
         if hosted.held:
             return None
+        hosted.gone = True
         del self._numbered[number]
         del self._by_id[id(hosted.obj)]
         if hosted.turn is not None:
@@ -206,6 +265,18 @@ class Objects:
         return found
 
 
+def _close_all(found: Iterable[Hosted | None]) -> None:
+    for hosted in found:
+        if hosted is not None:
+            close_if_unused(hosted)
+
+
+def _gone(number: int) -> ObjectGone:
+    return ObjectGone(
+        f"There is no object {number}: all have let it go, or its server has ended since"
+    )
+
+
 def _check(holdings: Holdings) -> None:
     if holdings.closed:
         raise ConnectionLost("The process that called has ended", executed="yes")
@@ -213,34 +284,3 @@ def _check(holdings: Holdings) -> None:
         raise LimitExceeded(
             f"This client refers to {len(holdings.counts)} objects (limit {holdings.limit})"
         )
-
-
-class HostReferences:
-    """The host's knowledge of shared objects during one call of one session."""
-
-    __slots__ = ("_holdings", "_mentioned", "_objects")
-
-    def __init__(self, objects: Objects, holdings: Holdings) -> None:
-        self._objects = objects
-        self._holdings = holdings
-        self._mentioned: list[int] = []
-
-    def lower(self, value: object, proxy_type: object) -> Reference:
-        """Return what stands for an object; see `References.lower`."""
-        reference = self._objects.refer(value, proxy_type, self._holdings)
-        if isinstance(reference.target, int):
-            self._mentioned.append(reference.target)
-        return reference
-
-    def lift(self, reference: Reference, proxy_type: object) -> object:
-        """Return the very object that a proxy stands for; see `References.lift`."""
-        hosted = self._objects.find(reference.target, self._holdings)
-        if hosted.target == ROOT or not fits(hosted.proxy_type, proxy_type):
-            raise TypeError(f"{describe(proxy_type)}, not {describe(hosted.proxy_type)}")
-        return hosted.obj
-
-    def take_back(self) -> None:
-        """Undo what was counted, since the message that mentions it is not sent."""
-        for number in self._mentioned:
-            self._objects.release(number, self._holdings)
-        self._mentioned.clear()

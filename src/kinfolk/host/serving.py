@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from typing import Any, TypeAlias, TypeGuard
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias, TypeGuard
 
 import attrs
 import msgspec
 
+from kinfolk.deadlines import end_of_block
 from kinfolk.errors import ArgumentError, LimitExceeded, ObjectGone, ResultError
+from kinfolk.host.hosted import Holdings, Hosted, close_if_unused
 from kinfolk.host.limits import Limits
-from kinfolk.host.objects import Holdings, Hosted, HostReferences, Objects
+from kinfolk.host.objects import Objects
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Lifetime, Owner, acting_for
+from kinfolk.host.references import HostReferences
 from kinfolk.host.refusals import failure_of, must_pass
 from kinfolk.host.streams import Stream
 from kinfolk.host.waiters import Pending, is_pending
 from kinfolk.wire.codec import Codecs, Mismatch
-from kinfolk.wire.messages import Call, Declined, Failed, Items, Next, Reply, Result, Streaming
+from kinfolk.wire.messages import (
+    NOTHING,
+    Call,
+    Claim,
+    Declined,
+    Failed,
+    Items,
+    Lend,
+    Next,
+    Reply,
+    Result,
+    Streaming,
+)
 
-__all__ = ["Outcome", "Service", "Waiting"]
+__all__ = ["Begin", "Outcome", "Service", "Waiting"]
 
 
 @attrs.frozen(eq=False)
@@ -33,6 +49,10 @@ class Waiting:
 
 
 Outcome: TypeAlias = Reply | Waiting
+Begin: TypeAlias = Callable[[], object]
+"""Called when a request has its turn, before its method runs; raises if it was withdrawn."""
+
+_REMEMBERED: Final = 100
 
 
 class Service:
@@ -44,23 +64,33 @@ class Service:
         self._limits = limits
         self._session = session
         self._holdings = Holdings(limits.objects)
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[int, tuple[Stream, Hosted]] = {}
+        # What the replies of the latest calls mention, should a client never see its reply.
+        self._mentioned: OrderedDict[int, list[int]] = OrderedDict()
         self._closed = False
         self._lock = threading.Lock()
 
     # --- Calls
 
-    def call(self, request: Call) -> Outcome:
+    def call(self, request: Call, begin: Begin) -> Outcome:
         """Call a member of an object."""
         references = HostReferences(self._objects, self._holdings)
+        hosted: Hosted | None = None
         try:
-            return self._call(request, references)
+            hosted = self._objects.find(request.target, self._holdings)
+            return self._call(request, hosted, references, begin)
         except BaseException as error:
             references.take_back()
             return self.failed(request.call, error)
+        finally:
+            if references.mentioned:
+                self._remember(request.call, references.mentioned)
+            if hosted is not None and hosted.gone:
+                close_if_unused(hosted)
 
-    def _call(self, request: Call, references: HostReferences) -> Outcome:
-        hosted = self._objects.find(request.target, self._holdings)
+    def _call(
+        self, request: Call, hosted: Hosted, references: HostReferences, begin: Begin
+    ) -> Outcome:
         operation = hosted.operations[request.member]
         try:
             args, kwargs = operation.member.arguments.decode(request.arguments, references)
@@ -70,8 +100,9 @@ class Service:
         turn = hosted.turn
         with acting_for(owner):
             if turn is not None:
-                turn.take(operation.label)
+                turn.take(operation.label, end_of_block())
             try:
+                begin()
                 result = operation.run(hosted.obj, args, kwargs)
                 if is_pending(result):
                     return Waiting(request.call, operation, result)
@@ -88,10 +119,13 @@ class Service:
         references = HostReferences(self._objects, self._holdings)
         try:
             result = waiting.pending.result()
-            return _encoded(waiting.call, result, waiting.operation, references)
+            reply = _encoded(waiting.call, result, waiting.operation, references)
         except BaseException as error:
             references.take_back()
             return self.failed(waiting.call, error)
+        if references.mentioned:
+            self._remember(waiting.call, references.mentioned)
+        return reply
 
     def failed(self, call: int, error: BaseException) -> Failed:
         """Return the reply that tells the caller of an exception."""
@@ -116,23 +150,25 @@ class Service:
             count = len(self._streams)
             refused = self._closed or count >= self._limits.streams
             if not refused:
-                self._streams[number] = stream
+                self._streams[number] = stream, hosted
         if refused:
             stream.close()
             raise LimitExceeded(
                 f"This client has {count} streams open (limit {self._limits.streams})"
             )
+        self._remember(call, [number])
         return Streaming(call, number)
 
-    def next(self, request: Next) -> Reply:
+    def next(self, request: Next, begin: Begin) -> Reply:
         """Fetch items of a stream; it is gone after the last, or after what it raised."""
-        stream = self._streams.get(request.stream)
-        if stream is None:
+        found = self._streams.get(request.stream)
+        if found is None:
             gone = ObjectGone(f"There is no stream {request.stream}: it has ended or was closed")
             return self.failed(request.call, gone)
+        stream, _ = found
         references = HostReferences(self._objects, self._holdings)
         count = min(max(request.count, 1), self._limits.ahead)
-        items, more, error = stream.fetch(count, references)
+        items, more, error = stream.fetch(count, references, begin)
         if not more:
             with self._lock:
                 self._streams.pop(request.stream, None)
@@ -141,27 +177,65 @@ class Service:
         failure = failure_of(error, self._codecs) if error is not None else None
         return Items(request.call, msgspec.Raw(items), more, failure)
 
-    # --- The end of things
+    # --- References
+
+    def claim(self, request: Claim) -> Reply:
+        """Refer to an object whose number the client was told by another."""
+        try:
+            self._objects.claim(request.target, self._holdings)
+        except (ObjectGone, LimitExceeded) as error:
+            return self.failed(request.call, error)
+        self._remember(request.call, [request.target])
+        return Result(request.call, NOTHING)
+
+    def lend(self, request: Lend) -> Reply:
+        """Keep objects until others claim them, for a while."""
+        self._objects.lend(request.targets, self._holdings, self._limits.lent)
+        return Result(request.call, NOTHING)
 
     def release(self, targets: list[int]) -> None:
         """Count references less, and close streams; unknown numbers have no effect."""
         for target in targets:
-            with self._lock:
-                stream = self._streams.pop(target, None)
-            if stream is not None:
-                stream.close()
-            else:
+            if not self._close_stream(target):
                 self._objects.release(target, self._holdings)
 
-    def close(self) -> None:
-        """Let go of everything that the session has."""
+    def take_back(self, call: int) -> None:
+        """Undo what the reply of a call mentions, since nobody will see it."""
+        with self._lock:
+            mentioned = self._mentioned.pop(call, [])
+        self.release(mentioned)
+
+    def close(self) -> tuple[int, int]:
+        """Let go of everything that the session has; return how many objects and streams it was."""
         with self._lock:
             self._closed = True
-            streams = list(self._streams.values())
-            self._streams.clear()
-        self._objects.release_all(self._holdings)
-        for stream in streams:
-            stream.close()
+            streams = list(self._streams)
+        objects = self._objects.release_all(self._holdings)
+        for number in streams:
+            self._close_stream(number)
+        return objects, len(streams)
+
+    # --- Inside
+
+    def _close_stream(self, number: int) -> bool:
+        """Close a stream; return False if there is none."""
+        with self._lock:
+            found = self._streams.pop(number, None)
+        if found is None:
+            return False
+        stream, hosted = found
+        stream.close()
+        # Its iterator may have been the last that referred to the object.
+        del found, stream
+        if hosted.gone:
+            close_if_unused(hosted)
+        return True
+
+    def _remember(self, call: int, mentioned: list[int]) -> None:
+        with self._lock:
+            self._mentioned[call] = mentioned
+            if len(self._mentioned) > _REMEMBERED:
+                self._mentioned.popitem(last=False)
 
 
 def _is_iterator(value: object) -> TypeGuard[Iterator[Any]]:

@@ -15,14 +15,29 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias, TypeVar
 
-from kinfolk.errors import CallTimeout, ConnectionClosed, LimitExceeded, ProtocolError
+import msgspec
+
+from kinfolk.errors import CallTimeout, ConnectionClosed, Executed, LimitExceeded, ProtocolError
+from kinfolk.host import turns
+from kinfolk.host.chains import Chain, thread
 from kinfolk.host.limits import Limits
 from kinfolk.host.objects import Objects
 from kinfolk.host.owners import Lifetime
-from kinfolk.host.serving import Outcome, Service, Waiting
+from kinfolk.host.serving import Begin, Outcome, Service, Waiting
 from kinfolk.host.waiters import Pending
 from kinfolk.wire.codec import Codecs
-from kinfolk.wire.messages import Call, Next, Release, Reply, Request, Result, Stop, Withdraw
+from kinfolk.wire.messages import (
+    Call,
+    Claim,
+    Lend,
+    Next,
+    Release,
+    Reply,
+    Request,
+    Result,
+    Stop,
+    Withdraw,
+)
 
 __all__ = ["Answer", "Link", "Session"]
 
@@ -33,6 +48,10 @@ _logger = logging.getLogger(__name__)
 
 # So many grants of a link can still be undone by a `Withdraw` that crossed their replies.
 _REMEMBERED: Final = 100
+
+_EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
+    executed: msgspec.Raw(msgspec.msgpack.encode(executed)) for executed in ("yes", "no", "unknown")
+}
 
 
 class Session(Lifetime):
@@ -61,6 +80,8 @@ class Session(Lifetime):
         self.service: Final = Service(objects, codecs, limits, self)
         self._links: set[Link] = set()
         self._attaching = threading.Lock()
+        # The latest calls that were taken back; one of them may be still on its way here.
+        self.withdrawn: Final[OrderedDict[int, None]] = OrderedDict()
         self._tell = ended
 
     @property
@@ -89,6 +110,24 @@ class Session(Lifetime):
         if last:
             self.end()
 
+    def withdraw(self, call: int, *, unseen: bool) -> Executed:
+        """Take back a call; return whether its method has run, and was not undone.
+
+        Args:
+            call: Its number. If no such call has arrived yet, it will not be carried out.
+            unseen: Undo what its reply mentions too.
+        """
+        with self._attaching:
+            self.withdrawn[call] = None
+            if len(self.withdrawn) > _REMEMBERED:
+                self.withdrawn.popitem(last=False)
+            links = tuple(self._links)
+        answers = (link.withdraw(call) for link in links)
+        executed: Executed = next(filter(None, answers), "no")
+        if unseen:
+            self.service.take_back(call)
+        return executed
+
     def end(self) -> bool:
         """End the session and all that it has; return whether it had not ended before."""
         # What others may be waiting for comes first: the locks that it holds.
@@ -111,6 +150,10 @@ class Link:
         self._service = session.service
         self._lock = threading.Lock()
         self._closed = False
+        self._last = 0
+        # The calls whose method does not run yet, with the chains that will run them. Whoever takes
+        # one out of here decides what becomes of it.
+        self._queued: dict[int, tuple[Chain, Request]] = {}
         # The calls under way: whether each has been withdrawn meanwhile.
         self._running: dict[int, bool] = {}
         self._waiting: dict[int, tuple[Pending[Any], Answer]] = {}
@@ -126,7 +169,7 @@ class Link:
 
         Args:
             request: Anything but `Stop`, which is the server's affair.
-            answer: Called with the reply to a `Call` or a `Next`, now or later, and then perhaps
+            answer: Called with the reply, to all but a `Release`, now or later, and then perhaps
                 in another thread. A call that is withdrawn while it waits has failed.
 
         Raises:
@@ -141,9 +184,38 @@ class Link:
             case Release():
                 self._service.release(request.targets)
             case Withdraw():
-                self._withdraw(request.call)
+                executed = self._session.withdraw(request.withdrawn, unseen=request.unseen)
+                answer(Result(request.call, _EXECUTED[executed]))
+            case Claim():
+                self._last = request.call
+                answer(self._service.claim(request))
+            case Lend():
+                answer(self._service.lend(request))
             case Stop():
                 raise ProtocolError("A host cannot be stopped by a request")
+
+    def withdraw(self, call: int) -> Executed | None:
+        """Take back a call; return whether its method has run, None for one that never came here.
+
+        What was granted to it is undone, and then it counts as one that has not run.
+        """
+        if self._unqueue(call):
+            return "no"
+        with self._lock:
+            waiting = self._waiting.pop(call, None)
+            granted = self._granted.pop(call, None)
+            running = call in self._running
+            if running:
+                self._running[call] = True
+        if waiting is not None:
+            pending, answer = waiting
+            pending.withdraw()
+            self._refuse(call, answer, _withdrawn())
+        elif granted is not None:
+            granted.withdraw()
+        else:
+            return "yes" if running or call == self._last else None
+        return "no"
 
     def close(self) -> None:
         """Withdraw the calls that wait, and answer no more; closing twice has no effect."""
@@ -154,31 +226,52 @@ class Link:
             waiting = list(self._waiting.values())
             self._waiting.clear()
             self._granted.clear()
+        for call in tuple(self._queued):
+            self._unqueue(call)
         for pending, _ in waiting:
             pending.withdraw()
         self._session.detach(self)
 
     # --- Inside
 
-    def _serve(self, request: R, carry_out: Callable[[R], Outcome], answer: Answer) -> None:
-        # No lock to begin with: what others do meanwhile is seen when the call has to wait.
-        if self._closed:
-            return
-        if request.call in self._running or request.call in self._waiting:
-            raise ProtocolError(f"The number {request.call} was given to two calls")
-        self._running[request.call] = False
+    def _serve(self, request: R, carry_out: Callable[[R, Begin], Outcome], answer: Answer) -> None:
+        number, chain, session = request.call, thread.chain, self._session
+        if number in self._running or number in self._waiting:
+            raise ProtocolError(f"The number {number} was given to two calls")
+        # A call that a method makes in this process is made by the same thread.
+        outer, chain.serves = chain.serves, request
+        self._last = number
+        self._running[number] = False
+        self._queued[number] = chain, request
         try:
-            outcome = carry_out(request)
+            # Asked only now, so that one who closes or withdraws sees it if this does not.
+            if self._closed or number in session.withdrawn:
+                self._unqueue(number)
+            outcome = carry_out(request, functools.partial(self._begin, number))
         except BaseException:
-            self._running.pop(request.call, None)
+            self._running.pop(number, None)
             raise
+        finally:
+            chain.serves = outer
+            self._queued.pop(number, None)
         if isinstance(outcome, Waiting):
             self._wait(outcome, answer)
             return
         with self._lock:
-            self._running.pop(request.call, None)
+            self._running.pop(number, None)
         if not self._closed:
             answer(outcome)
+
+    def _begin(self, call: int) -> None:
+        if self._queued.pop(call, None) is None:
+            raise _withdrawn()
+
+    def _unqueue(self, call: int) -> bool:
+        """See that a call is not begun; return False if it has begun, or has never come."""
+        found = self._queued.pop(call, None)
+        if found is not None:
+            turns.withdraw(*found)
+        return found is not None
 
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
         number, pending, limit = waiting.call, waiting.pending, self._session.limits.waiting
@@ -223,19 +316,6 @@ class Link:
             _logger.exception("A call that has waited could not be answered")
             return False
         return True
-
-    def _withdraw(self, call: int) -> None:
-        with self._lock:
-            waiting = self._waiting.pop(call, None)
-            granted = self._granted.pop(call, None)
-            if call in self._running:
-                self._running[call] = True
-        if waiting is not None:
-            pending, answer = waiting
-            pending.withdraw()
-            self._refuse(call, answer, _withdrawn())
-        elif granted is not None:
-            granted.withdraw()
 
     def _refuse(self, call: int, answer: Answer, error: Exception) -> None:
         self._pass_on(self._service.failed(call, error), answer)

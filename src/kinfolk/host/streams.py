@@ -10,6 +10,7 @@ import logging
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from kinfolk.errors import ResultError
@@ -47,8 +48,15 @@ class Stream:
         # For objects that do not take turns: an iterator can make only one step at a time.
         self._stepping = threading.RLock()
 
-    def fetch(self, count: int, references: References) -> tuple[bytes, bool, BaseException | None]:
+    def fetch(
+        self, count: int, references: References, begin: Callable[[], object] | None = None
+    ) -> tuple[bytes, bool, BaseException | None]:
         """Make up to so many steps.
+
+        Args:
+            count: How many at the most.
+            references: What to encode shared objects with.
+            begin: Called within the first turn; what it raises ends the stream.
 
         Returns:
             The items, encoded as a list; whether there may be more; what ended it, if not that.
@@ -56,8 +64,9 @@ class Stream:
         items: list[bytes] = []
         try:
             with acting_for(self._owner):
-                for _ in range(count):
-                    item = self._in_turn(lambda: self._next(references))
+                for index in range(count):
+                    step = partial(self._next, references, None if index else begin)
+                    item = self._in_turn(step)
                     if item is None:
                         return _list_of(items), False, None
                     items.append(item)
@@ -89,8 +98,10 @@ class Stream:
             if turn is not None:
                 turn.leave()
 
-    def _next(self, references: References) -> bytes | None:
+    def _next(self, references: References, begin: Callable[[], object] | None) -> bytes | None:
         """Make one step; return the encoded item, None at the end."""
+        if begin is not None:
+            begin()
         try:
             item = next(self._iterator)
         except StopIteration:

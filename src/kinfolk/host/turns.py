@@ -11,12 +11,15 @@ may be called by other objects long after the last client has let it go.
 from __future__ import annotations
 
 import os
+import threading
+import time
 import weakref
 from collections import deque
 
+from kinfolk.errors import CallTimeout
 from kinfolk.host.chains import Chain, graph, thread
 
-__all__ = ["Turn", "give_turn", "take_turn_away", "turn_of"]
+__all__ = ["Turn", "give_turn", "take_turn_away", "turn_of", "withdraw"]
 
 
 class Turn:
@@ -51,14 +54,16 @@ class Turn:
         """How many chains wait for it."""
         return len(self._queue)
 
-    def take(self, label: str) -> None:
+    def take(self, label: str, until: float | None = None) -> None:
         """Get the turn for a call, waiting for it if another chain has it; `leave` ends it.
 
         Args:
             label: What others read of the call: `Frontier.push`.
+            until: When to wait no longer, by `time.monotonic`.
 
         Raises:
             Deadlock: The other chain waits, itself or through others, for a turn of this one.
+            CallTimeout: It took too long, or the call was taken back meanwhile; see `withdraw`.
         """
         chain = thread.chain
         if self._holder is chain:  # only this thread could change that
@@ -68,13 +73,20 @@ class Turn:
             if self._holder is None:
                 self._grant(chain, label)
                 return
+            if chain.withdrawn is not None and chain.withdrawn is chain.serves:
+                raise _too_late(label)
             graph.begin(chain, self, label)
             self._queue.append(chain)
         try:
-            chain.granted.acquire()
+            seconds = -1 if until is None else max(until - time.monotonic(), 0)
+            in_time = chain.granted.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
         except BaseException:
             self._give_up(chain)
             raise
+        if not in_time:
+            self._give_up(chain)
+        if not in_time or self._holder is not chain:
+            raise _too_late(label)
 
     def leave(self) -> None:
         """End a call; with the outermost one the turn goes to the next in the queue."""
@@ -100,15 +112,37 @@ class Turn:
     def _give_up(self, chain: Chain) -> None:
         """Leave the queue, since the wait was interrupted."""
         with graph.lock:
-            waiting = chain.waits_for is self
-            if waiting:
-                self._queue.remove(chain)
-                graph.end(chain)
-            else:
-                chain.granted.acquire(blocking=False)
-        if not waiting:
-            # It was handed over at the same moment.
+            if chain.waits_for is self:
+                self._stop_waiting(chain)
+            # It may have been handed over, or withdrawn, at the same moment.
+            chain.granted.acquire(blocking=False)
+            handed = self._holder is chain
+        if handed:
             self.leave()
+
+    def _stop_waiting(self, chain: Chain) -> None:
+        self._queue.remove(chain)
+        graph.end(chain)
+        chain.granted.release()
+
+
+def withdraw(chain: Chain, request: object) -> None:
+    """Take back a request that has not got its turn: it will not wait for it any longer.
+
+    Args:
+        chain: The chain that carries the request out; no effect if it has gone on to another.
+        request: The request.
+    """
+    with graph.lock:
+        if chain.serves is not request:
+            return
+        chain.withdrawn = request
+        if isinstance(chain.waits_for, Turn):
+            chain.waits_for._stop_waiting(chain)
+
+
+def _too_late(label: str) -> CallTimeout:
+    return CallTimeout(f"{label} was taken back while it waited for its turn", executed="no")
 
 
 # --- Which objects have turns

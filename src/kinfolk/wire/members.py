@@ -43,11 +43,21 @@ class Member:
 
 
 class Members(dict[str, Member]):
-    """The members of one class, compiled as they are first asked for; KeyError for any other."""
+    """The members of one class, compiled as they are first asked for; KeyError for any other.
 
-    def __init__(self, owner: str, sources: Mapping[str, _Source], codecs: Codecs) -> None:
+    `proxy_type` is the class, or a parametrised one; None for a manager.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        sources: Mapping[str, _Source],
+        codecs: Codecs,
+        proxy_type: object = None,
+    ) -> None:
         super().__init__()
         self.owner = owner
+        self.proxy_type = proxy_type
         self._sources = sources
         self._codecs = codecs
 
@@ -143,7 +153,7 @@ def members_of_proxy(proxy_type: object, codecs: Codecs) -> Members:
     mark = shared_type(proxy_type)
     if mark is None:
         raise TypeError(f"{proxy_type!r} is not a generated proxy class")
-    return Members(mark.name.rpartition(".")[2], _sources(proxy_type), codecs)
+    return Members(mark.name.rpartition(".")[2], _sources(proxy_type), codecs, proxy_type)
 
 
 def members_of_factories(

@@ -9,16 +9,19 @@ known only once the member is.
     1       Call       client  call, target, member, caller, arguments
     2       Next       client  call, stream, count, caller
     3       Release    client  targets
-    4       Withdraw   client  call
+    4       Withdraw   client  call, withdrawn, unseen
     5       Stop       client  call
+    6       Claim      client  call, target
+    7       Lend       client  call, targets
     17      Result     server  call, value
     18      Failed     server  call, failure
     19      Declined   server  call
     20      Streaming  server  call, stream
     21      Items      server  call, items, more, failure
 
-`call` is chosen by the client and never used twice in a connection; replies come in any order.
-`Release` has no reply.
+`call` is chosen by the client and never used twice in a session; replies come in any order.
+`Release` has no reply. The `Result` of a `Withdraw` says whether the method has run, "yes" or "no";
+that of `Claim`, `Lend` and `Stop` is nil.
 """
 
 from __future__ import annotations
@@ -31,10 +34,12 @@ __all__ = [
     "NOTHING",
     "ROOT",
     "Call",
+    "Claim",
     "Declined",
     "Failed",
     "Failure",
     "Items",
+    "Lend",
     "Next",
     "Release",
     "Reply",
@@ -97,15 +102,39 @@ class Release(msgspec.Struct, array_like=True, frozen=True, tag=3):
 
 
 class Withdraw(msgspec.Struct, array_like=True, frozen=True, tag=4):
-    """Take back a call that waits; no effect on one that has been answered or is running."""
+    """Take back another call of the session, of which nobody will see the reply.
+
+    One that waits waits no more, and what it was granted already is undone. One that has not
+    arrived yet will not be carried out; one whose method runs goes on. `unseen` says that the
+    references in the reply will not be released one by one.
+    """
 
     call: int
+    withdrawn: int
+    unseen: bool
 
 
 class Stop(msgspec.Struct, array_like=True, frozen=True, tag=5):
     """End the server. Answered before it ends."""
 
     call: int
+
+
+class Claim(msgspec.Struct, array_like=True, frozen=True, tag=6):
+    """Refer to an object whose number came from elsewhere: a pickle, or the parent of a fork."""
+
+    call: int
+    target: int
+
+
+class Lend(msgspec.Struct, array_like=True, frozen=True, tag=7):
+    """Keep objects for a while, until another session claims them.
+
+    One entry for each mention; None is all that this session refers to, for a fork.
+    """
+
+    call: int
+    targets: list[int] | None
 
 
 class Result(msgspec.Struct, array_like=True, frozen=True, tag=17):
@@ -144,5 +173,5 @@ class Items(msgspec.Struct, array_like=True, frozen=True, tag=21):
     failure: Failure | None = None
 
 
-Request: TypeAlias = Call | Next | Release | Withdraw | Stop
+Request: TypeAlias = Call | Next | Release | Withdraw | Stop | Claim | Lend
 Reply: TypeAlias = Result | Failed | Declined | Streaming | Items

@@ -54,6 +54,10 @@ class AsReferences:
         return reference
 
 
+# In a session, whichever connection, no number is used twice.
+_numbers = itertools.count(1)
+
+
 class Client:
     """A process with one connection; further ones are `Client(host, session)`."""
 
@@ -62,7 +66,6 @@ class Client:
         self.session = session or host.session("a test")
         self.link: Link = self.session.attach()
         self.replies: dict[int, Reply] = {}
-        self.numbers = itertools.count(1)
         self.broken = False
 
     def answer(self, reply: Reply) -> None:
@@ -74,7 +77,7 @@ class Client:
 
     def send(self, make: Callable[[int], Request]) -> int:
         """Send a request with a number of its own, and return that."""
-        number = next(self.numbers)
+        number = next(_numbers)
         with contextlib.suppress(BrokenPipeError):
             self.link.receive(make(number), self.answer)
         return number
@@ -112,7 +115,7 @@ class Client:
 
     def withdraw(self, call: int) -> None:
         """Take a call back."""
-        self.link.receive(Withdraw(call), self.answer)
+        self.send(lambda number: Withdraw(number, call, unseen=False))
 
     # --- Replies
 

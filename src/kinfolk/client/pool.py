@@ -1,0 +1,239 @@
+"""The connections of one session: as many as there are calls at once.
+
+A call takes a lease of an idle connection, or of a new one, and nobody else uses that connection
+until the lease is back; so threads never wait for each other's calls. All connections present the
+same session, which lives at the server as long as one of them does.
+
+A signal handler may raise between any two lines, also between taking a lease and the line that
+would give it back. So a lease that is lost gives itself back, as Python lets go of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from kinfolk.client.connection import Connection
+from kinfolk.client.reaching import Destination
+from kinfolk.deadlines import end_of_block
+from kinfolk.errors import (
+    AuthenticationFailed,
+    CallTimeout,
+    ConnectionClosed,
+    ConnectionLost,
+    HandshakeFailed,
+    KinfolkError,
+    LimitExceeded,
+    NotRunning,
+    ProtocolError,
+)
+
+__all__ = ["Lease", "Pool"]
+
+# More stay open only while more calls are under way.
+_MOST_IDLE: Final = 16
+_REPLACEMENT_TIMEOUT: Final = 1.0
+_FIRST_PAUSE: Final = 0.01
+_LONGEST_PAUSE: Final = 0.5
+
+
+class Lease:
+    """The right to use a connection."""
+
+    __slots__ = ("_pool", "connection")
+
+    def __init__(self, connection: Connection, pool: Callable[[], Pool | None]) -> None:
+        self.connection = connection
+        self._pool = pool
+
+    def __del__(self) -> None:
+        # What happens to all leases in the end; but while there is a pool it holds those that are
+        # not in use, and this one was.
+        pool = self._pool()
+        if pool is not None:
+            pool.found(self.connection)
+
+
+class Pool:
+    """Opens connections as they are needed; any number of threads may use it at once.
+
+    Args:
+        destination: Where they lead to.
+        renewed: Called when a session begins that is not the first.
+    """
+
+    def __init__(self, destination: Destination, renewed: Callable[[], object]) -> None:
+        self._destination = destination
+        self._renewed = renewed
+        self._closed = False
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """Begin without a session and without connections, as a forked child has to."""
+        self._session = b""
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+        self._idle: deque[Lease] = deque()
+        # In the middle of an exchange that nobody will go on with.
+        self._broken: deque[Connection] = deque()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
+    # --- Leases
+
+    def take(self) -> Lease:
+        """Return a connection that nobody uses.
+
+        If the server cannot be reached, it is tried again and again, for as long as connecting may
+        take or the deadline of the block allows.
+
+        Raises:
+            ConnectionClosed: The pool was closed.
+            CallTimeout: The deadline of the block has passed.
+            KinfolkError: What `open` raises.
+        """
+        return self._next_idle() or self._reach()
+
+    def give_back(self, lease: Lease) -> None:
+        """Let others use a connection again."""
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(lease)
+        else:
+            self._forget(lease.connection)
+        if self._closed:
+            self._close_idle()
+
+    def give_up(self, lease: Lease, error: BaseException) -> None:
+        """Take back a connection from a call that failed; see `mend`."""
+        connection = lease.connection
+        if connection.intact:
+            self.give_back(lease)
+        elif isinstance(error, ConnectionLost):
+            self._forget(connection)
+            self._drop_dead()
+        else:
+            self._broken.append(connection)
+            if isinstance(error, ProtocolError | LimitExceeded):
+                # There was an answer, so nothing is left to be taken back.
+                self.mend()
+
+    def mend(self) -> None:
+        """Close connections that were left in the middle of an exchange.
+
+        If there is no other, one is opened first: the session, and with it the locks that this
+        process holds, lives on.
+        """
+        if self._broken and not self._closed and len(self._connections) <= len(self._broken):
+            until = time.monotonic() + min(self._destination.timeout, _REPLACEMENT_TIMEOUT)
+            with contextlib.suppress(KinfolkError, OSError):
+                self.give_back(self.open(until))
+        while self._broken:
+            with contextlib.suppress(IndexError):  # another thread was faster
+                self._forget(self._broken.popleft())
+
+    def found(self, connection: Connection) -> None:
+        """Take back a connection whose lease was lost. Called from `__del__`: does no I/O."""
+        if connection.closed or connection in self._broken:
+            return
+        if connection.intact:
+            self._idle.append(Lease(connection, weakref.ref(self)))
+        else:
+            self._broken.append(connection)
+
+    def close(self) -> None:
+        """Close all connections, which ends the session; closing twice has no effect."""
+        with self._lock:
+            self._closed = True
+            connections = list(self._connections)
+        for connection in connections:
+            connection.interrupt()
+        self._close_idle()
+        self.mend()
+
+    # --- Opening
+
+    def open(self, until: float) -> Lease:
+        """Open a connection.
+
+        Args:
+            until: When to give up, by `time.monotonic`.
+
+        Raises:
+            ConnectionClosed: The pool was closed.
+            KinfolkError: What `Connection` raises.
+        """
+        while True:
+            self._check_open()
+            presented = self._session
+            connection = Connection(self._destination, presented, until)
+            with self._lock:
+                # The server gives a new session where it does not know the old one. Of several
+                # threads that get one at the same time, all take that of the first.
+                if not self._closed and self._session in {presented, connection.session}:
+                    if presented and connection.session != self._session:
+                        self._renewed()
+                    self._session = connection.session
+                    self._connections.add(connection)
+                    return Lease(connection, weakref.ref(self))
+            connection.close()
+
+    def first(self) -> None:
+        """Open the first connection, without trying again."""
+        self.give_back(self.open(time.monotonic() + self._destination.timeout))
+
+    def _reach(self) -> Lease:
+        end, pause = end_of_block(), _FIRST_PAUSE
+        until = time.monotonic() + self._destination.timeout
+        while True:
+            try:
+                return self.open(until if end is None else min(until, end))
+            except (NotRunning, HandshakeFailed) as error:
+                now = time.monotonic()
+                if isinstance(error, AuthenticationFailed) or now + pause > until:
+                    raise
+                if end is not None and now + pause > end:
+                    time.sleep(max(end - now, 0))
+                    raise CallTimeout(f"before the deadline, {error}", executed="no") from None
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            where = self._destination.address
+            raise ConnectionClosed(f"{where} was closed; open the manager again")
+
+    # --- Inside
+
+    def _next_idle(self) -> Lease | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _drop_dead(self) -> None:
+        """Forget the idle connections that ended too, so that each does not fail a call."""
+        for _ in range(len(self._idle)):
+            lease = self._next_idle()
+            if lease is None:
+                break
+            if lease.connection.alive:
+                self._idle.appendleft(lease)
+            else:
+                self._forget(lease.connection)
+
+    def _close_idle(self) -> None:
+        while lease := self._next_idle():
+            self._forget(lease.connection)
+
+    def _forget(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+        connection.close()

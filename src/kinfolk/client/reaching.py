@@ -1,0 +1,181 @@
+"""Reaching a server: a connected socket, and the handshake that a client does over it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from kinfolk.addresses import Address, TcpAddress, UnixAddress, check_private, default_folder
+from kinfolk.deadlines import time_left
+from kinfolk.errors import (
+    AddressError,
+    AuthenticationFailed,
+    CallTimeout,
+    HandshakeFailed,
+    KinfolkError,
+    NotRunning,
+    SpecMismatch,
+)
+from kinfolk.sockets import close_in_children, peer_credentials, tune
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT
+from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
+
+__all__ = ["Destination", "connect", "shake_hands"]
+
+_RETRY: Final = 0.01
+# This process's own trouble, which says nothing of the server.
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+@attrs.frozen
+class Destination:
+    """A server, and what it takes to be let in.
+
+    `remedy` is the command that starts one, for when none runs.
+    """
+
+    address: Address
+    identity: Identity
+    key: bytes | None
+    timeout: float
+    remedy: str
+
+
+def connect(destination: Destination, until: float) -> socket.socket:
+    """Return a socket that is connected to a server.
+
+    Args:
+        destination: Which.
+        until: When to give up, by `time.monotonic`.
+
+    Raises:
+        NotRunning: No server listens there.
+        AddressError: There is no such host.
+        AuthenticationFailed: The server belongs to another user.
+        CallTimeout: It took too long.
+    """
+    address = destination.address
+    try:
+        if isinstance(address, TcpAddress):
+            sock = _connect_tcp(address, until)
+        else:
+            sock = _connect_unix(address, until)
+    except TimeoutError:
+        raise CallTimeout(
+            f"{address} did not accept a connection within {destination.timeout:g} s", executed="no"
+        ) from None
+    except socket.gaierror as error:
+        raise AddressError(f"{address} cannot be reached: {error.strerror}") from None
+    except OSError as error:
+        if isinstance(error, KinfolkError) or error.errno in _EXHAUSTED:
+            raise
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            raise AuthenticationFailed(f"{address} is not yours to use: {error.strerror}") from None
+        raise NotRunning(
+            f"no server listens at {address} ({error.strerror}): start it with "
+            f"`{destination.remedy}`"
+        ) from None
+    tune(sock)
+    return sock
+
+
+def _connect_tcp(address: TcpAddress, until: float) -> socket.socket:
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    refusal: OSError | None = None
+    for family, kind, protocol, _, where in found:
+        sock = _new_socket(family, kind, protocol)
+        try:
+            sock.settimeout(time_left(until))
+            sock.connect(where)
+        except OSError as error:
+            sock.close()
+            refusal = error
+        else:
+            return sock
+    assert refusal is not None  # getaddrinfo() finds something, or raises
+    raise refusal
+
+
+def _new_socket(family: int, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> socket.socket:
+    sock = socket.socket(family, kind, protocol)
+    # From the beginning, since another thread may fork while this one still connects.
+    close_in_children(sock)
+    return sock
+
+
+def _connect_unix(address: UnixAddress, until: float) -> socket.socket:
+    folder = Path(address.path).parent
+    if folder == default_folder():
+        check_private(folder)
+    sock = _new_socket(socket.AF_UNIX)
+    try:
+        while True:
+            sock.settimeout(time_left(until))
+            try:
+                sock.connect(address.path)
+            except BlockingIOError:
+                # More clients came at once than the queue of the socket takes, and unlike TCP
+                # it does not wait by itself.
+                time.sleep(_RETRY)
+            else:
+                break
+        _check_user(sock, address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _check_user(sock: socket.socket, address: UnixAddress) -> None:
+    user = peer_credentials(sock).uid
+    if user != os.geteuid():
+        raise AuthenticationFailed(f"the server at {address} belongs to another user ({user})")
+
+
+def shake_hands(
+    sock: socket.socket, destination: Destination, session: bytes, until: float
+) -> Peer:
+    """Do the handshake, and return what the server said.
+
+    Args:
+        sock: Connected to the server.
+        destination: Which.
+        session: The token of the session to belong to; empty for a new one.
+        until: When to give up, by `time.monotonic`.
+
+    Raises:
+        HandshakeFailed: One end refuses the other, for the key where it is `AuthenticationFailed`.
+        SpecMismatch: The server was generated from another spec.
+        CallTimeout: It took too long.
+    """
+    where = destination.address
+    handshake = ClientHandshake(
+        destination.identity,
+        pid=os.getpid(),
+        session=session,
+        key=destination.key,
+        vouched=isinstance(where, UnixAddress),
+    )
+    try:
+        outgoing = handshake.start()
+        while handshake.peer is None:
+            sock.settimeout(time_left(until))
+            if outgoing:
+                sock.sendall(outgoing)
+            outgoing = handshake.receive(sock.recv(2 * HANDSHAKE_LIMIT))
+    except (HandshakeFailed, SpecMismatch) as error:
+        raise type(error)(f"{where}: {error}") from None
+    except TimeoutError:
+        raise CallTimeout(
+            f"{where} accepted a connection, and then said nothing for {destination.timeout:g} s",
+            executed="no",
+        ) from None
+    except OSError as error:
+        raise HandshakeFailed(f"{where}: {error.strerror} during the handshake") from None
+    return handshake.peer

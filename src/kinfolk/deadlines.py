@@ -1,0 +1,70 @@
+"""Deadlines: until when the calls of a block have to be answered.
+
+They belong to the thread or task that enters the block, and nest: the nearest one counts.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+__all__ = ["deadline", "end_of_block", "own_deadline", "time_left"]
+
+_end: Final[ContextVar[float | None]] = ContextVar("kinfolk.deadline", default=None)
+
+
+@contextmanager
+def deadline(seconds: float) -> Generator[None, None, None]:
+    """Give all calls within the block so many seconds together, connecting included.
+
+    What is not answered by then raises `CallTimeout`, whose `executed` says whether the method has
+    run. A call that still waited at the server, for its turn or for something such as a lock, is
+    taken back there. Code of your own within the block is not interrupted, and neither is a method
+    that runs already.
+
+    Args:
+        seconds: How long from now; 0 lets nothing through that has to be sent. Within another
+            deadline the earlier of the two counts.
+
+    Raises:
+        ValueError: It is negative, or not a number.
+    """
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"a deadline is a number of seconds from now, not {seconds!r}")
+    end, outer = time.monotonic() + seconds, _end.get()
+    token = _end.set(end if outer is None else min(end, outer))
+    try:
+        yield
+    finally:
+        _end.reset(token)
+
+
+@contextmanager
+def own_deadline(seconds: float) -> Generator[None, None, None]:
+    """Give the calls within the block so many seconds, whatever deadline there is around it."""
+    token = _end.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _end.reset(token)
+
+
+def end_of_block() -> float | None:
+    """Return when the deadline of this thread or task is, by `time.monotonic`; None without one."""
+    return _end.get()
+
+
+def time_left(end: float) -> float:
+    """Return the seconds until a time.
+
+    Raises:
+        TimeoutError: It has come.
+    """
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

@@ -1,0 +1,75 @@
+"""The keeper: does later, in a thread of its own, what must not be done where it is asked for.
+
+A proxy may die inside any line of any thread, even one that holds a lock; and a signal may keep
+interrupting the thread that wants to clean up after it. Signals never reach the keeper.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from queue import SimpleQueue
+from typing import Final, Protocol
+
+__all__ = ["Tidy", "keeper"]
+
+_logger = logging.getLogger(__name__)
+
+# So long what is to be told can travel with the next call, which costs nothing.
+_DELAY: Final = 0.25
+
+
+class Tidy(Protocol):
+    """Something that has to be tidied up now and then."""
+
+    def tidy(self) -> None:
+        """Tidy up. Called in the keeper's thread, some time after it was asked for."""
+        ...
+
+
+class Keeper:
+    """One thread for the process, started with the first channel."""
+
+    def __init__(self) -> None:
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """Forget everything, the thread too, which a forked child does not have."""
+        self._untidy: SimpleQueue[Tidy] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """See that the thread runs."""
+        if self._thread is not None:
+            return
+        with self._starting:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="kinfolk-keeper", daemon=True)
+                thread.start()
+                self._thread = thread
+
+    def note(self, untidy: Tidy) -> None:
+        """Have something tidied up within a second. May be called inside of `__del__`."""
+        self._untidy.put(untidy)
+
+    def _run(self) -> None:
+        while True:
+            # The set keeps what it holds alive for the moment only.
+            batch = {self._untidy.get()}
+            time.sleep(_DELAY)
+            while not self._untidy.empty():
+                batch.add(self._untidy.get())
+            for untidy in batch:
+                try:
+                    untidy.tidy()
+                except Exception:
+                    _logger.exception("Tidying up failed")
+            del batch, untidy
+
+
+keeper: Final = Keeper()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=keeper.start_afresh)
