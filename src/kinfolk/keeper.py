@@ -57,17 +57,19 @@ class Keeper:
 
     def _run(self) -> None:
         while True:
-            # The set keeps what it holds alive for the moment only.
-            batch = {self._untidy.get()}
-            time.sleep(_DELAY)
-            while not self._untidy.empty():
-                batch.add(self._untidy.get())
-            for untidy in batch:
-                try:
-                    untidy.tidy()
-                except Exception:
-                    _logger.exception("Tidying up failed")
-            del batch, untidy
+            # A function of its own, which keeps nothing alive while this waits.
+            self._tidy(self._untidy.get())
+
+    def _tidy(self, first: Tidy) -> None:
+        batch = {first}
+        time.sleep(_DELAY)
+        while not self._untidy.empty():
+            batch.add(self._untidy.get())
+        for untidy in batch:
+            try:
+                untidy.tidy()
+            except Exception:
+                _logger.exception("Tidying up failed")
 
 
 keeper: Final = Keeper()

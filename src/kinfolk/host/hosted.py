@@ -24,6 +24,14 @@ _closing: Final = threading.Lock()
 
 
 @attrs.define(eq=False)
+class Loan:
+    """References on their way from one session to another: how many to each object."""
+
+    counts: dict[int, int]
+    alarm: Alarm | None = None
+
+
+@attrs.define(eq=False)
 class Hosted:
     """An object that clients can call.
 
@@ -37,17 +45,9 @@ class Hosted:
     operations: Operations
     turn: Turn | None = None
     held: int = 0
-    loans: list[Loan] = attrs.field(factory=list)
+    loans: list[Loan] = attrs.field(factory=list[Loan])
     gone: bool = False
     closed: bool = False
-
-
-@attrs.define(eq=False)
-class Loan:
-    """References on their way from one session to another: how many to each object."""
-
-    counts: dict[int, int]
-    alarm: Alarm | None = None
 
 
 @attrs.define(eq=False)

@@ -50,7 +50,8 @@ _logger = logging.getLogger(__name__)
 _REMEMBERED: Final = 100
 
 _EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
-    executed: msgspec.Raw(msgspec.msgpack.encode(executed)) for executed in ("yes", "no", "unknown")
+    "yes": msgspec.Raw(msgspec.msgpack.encode("yes")),
+    "no": msgspec.Raw(msgspec.msgpack.encode("no")),
 }
 
 

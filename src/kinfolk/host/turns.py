@@ -113,14 +113,15 @@ class Turn:
         """Leave the queue, since the wait was interrupted."""
         with graph.lock:
             if chain.waits_for is self:
-                self._stop_waiting(chain)
+                self.dismiss(chain)
             # It may have been handed over, or withdrawn, at the same moment.
             chain.granted.acquire(blocking=False)
             handed = self._holder is chain
         if handed:
             self.leave()
 
-    def _stop_waiting(self, chain: Chain) -> None:
+    def dismiss(self, chain: Chain) -> None:
+        """Take a chain that waits out of the queue, and let it go on; with the graph's lock held."""
         self._queue.remove(chain)
         graph.end(chain)
         chain.granted.release()
@@ -138,7 +139,7 @@ def withdraw(chain: Chain, request: object) -> None:
             return
         chain.withdrawn = request
         if isinstance(chain.waits_for, Turn):
-            chain.waits_for._stop_waiting(chain)
+            chain.waits_for.dismiss(chain)
 
 
 def _too_late(label: str) -> CallTimeout:
