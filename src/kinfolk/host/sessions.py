@@ -123,11 +123,12 @@ class Session(Lifetime):
             if len(self.withdrawn) > _REMEMBERED:
                 self.withdrawn.popitem(last=False)
             links = tuple(self._links)
-        answers = (link.withdraw(call) for link in links)
-        executed: Executed = next(filter(None, answers), "no")
+        executed: Executed | None = None
+        for link in links:
+            executed = executed or link.withdraw(call)
         if unseen:
             self.service.take_back(call)
-        return executed
+        return executed or "no"
 
     def end(self) -> bool:
         """End the session and all that it has; return whether it had not ended before."""

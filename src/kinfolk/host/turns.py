@@ -121,7 +121,7 @@ class Turn:
             self.leave()
 
     def dismiss(self, chain: Chain) -> None:
-        """Take a chain that waits out of the queue, and let it go on; with the graph's lock held."""
+        """Take out a chain that waits, and let it go on; called with the graph's lock held."""
         self._queue.remove(chain)
         graph.end(chain)
         chain.granted.release()
