@@ -36,6 +36,7 @@ from kinfolk.wire.messages import (
     Reply,
     Result,
     Streaming,
+    Withdraw,
 )
 from kinfolk.wire.references import Reference
 
@@ -52,9 +53,13 @@ class FakeChannel(CallingChannel):
         super().__init__(OFFER)
         self.requests: list[Call | Next] = []
         self.answers: list[Answer] = []
+        self.withdrawn: list[int] = []
 
     def exchange(self, request: Numbered) -> Reply:
         """Take the next answer."""
+        if isinstance(request, Withdraw):
+            self.withdrawn.append(request.withdrawn)
+            return Result(request.call, raw("yes"))
         assert isinstance(request, Call | Next)
         self.requests.append(request)
         return self.answers.pop(0)(request)
@@ -197,10 +202,26 @@ def test_a_stream_that_fails_has_ended(channel: FakeChannel) -> None:
 # --- References
 
 
-def test_the_dead_are_told_once(channel: FakeChannel) -> None:
-    """Proxies of objects with numbers, and streams that were not read to their end."""
+def counted(channel: FakeChannel, reference: Reference) -> object:
+    """Return the proxy of a job, as it is once the call that brought it has returned."""
+    references = ProxyReferences(channel)
+    job = references.lift(reference, JobProxy)
+    assert references.mention is not None
+    references.mention.generation = channel.generation
+    return job
+
+
+def test_what_a_call_brought_that_did_not_return_is_not_released(channel: FakeChannel) -> None:
+    """The server does not count it either, since such a call is recalled."""
     references = ProxyReferences(channel)
     job = references.lift(Reference("support.hosted.spec.Job", 5), JobProxy)
+    del job
+    assert channel.released() is None
+
+
+def test_the_dead_are_told_once(channel: FakeChannel) -> None:
+    """Proxies of objects with numbers, and streams that were not read to their end."""
+    job = counted(channel, Reference("support.hosted.spec.Job", 5))
     frontier = channel.singleton("frontier")
     channel.answers = [lambda request: Streaming(request.call, 7)]
     numbers = channel.call("feed", FEED["numbers"], {"count": 4})
@@ -215,8 +236,8 @@ def test_the_dead_are_told_once(channel: FakeChannel) -> None:
 def test_a_reference_becomes_a_proxy_of_its_class(channel: FakeChannel) -> None:
     """The declared one, or one derived from it."""
     references = ProxyReferences(channel)
-    job = references.lift(Reference("support.hosted.spec.Job", 5), JobProxy)
-    urgent = references.lift(Reference("support.hosted.spec.UrgentJob", 6), JobProxy)
+    job = counted(channel, Reference("support.hosted.spec.Job", 5))
+    urgent = counted(channel, Reference("support.hosted.spec.UrgentJob", 6))
     assert type(job) is JobProxy
     assert type(urgent) is UrgentJobProxy
     assert references.lower(urgent, JobProxy) == Reference("support.hosted.spec.UrgentJob", 6)
@@ -242,13 +263,10 @@ def test_a_singleton_has_the_type_of_its_entry(channel: FakeChannel) -> None:
 def test_a_reference_to_something_else_is_refused(
     channel: FakeChannel, reference: Reference, complaint: str
 ) -> None:
-    """And let go at once, since no proxy will do it."""
+    """And not released by itself, since the whole call is recalled that brought it."""
     with pytest.raises(TypeError, match=f"^{complaint}$"):
         ProxyReferences(channel).lift(reference, JobProxy)
-    released = channel.released()
-    assert (released.targets if released else None) == (
-        [5] if isinstance(reference.target, int) else None
-    )
+    assert channel.released() is None
 
 
 def test_only_proxies_of_this_channel_are_sent(channel: FakeChannel) -> None:

@@ -3,7 +3,7 @@
 Everything that a channel does apart from carrying messages stands here once: arguments are encoded
 and results decoded, proxies become references and references proxies of the right class, failures
 become exceptions, and streams become iterators. No sockets here: a channel derives from
-`CallingChannel`, sends requests in its `exchange`, and asks `released` before it sends one.
+`CallingChannel`, sends requests in its `exchange`, and starts the keeper.
 
 An exception may strike anywhere in a call: Ctrl-C, or one that a signal handler raises. Nobody will
 see what the call returns then, so it is recalled: noted first, in a way that nothing can come
@@ -35,7 +35,7 @@ from kinfolk.errors import (
     ResultError,
 )
 from kinfolk.keeper import keeper
-from kinfolk.proxy import Channel, Proxy
+from kinfolk.proxy import Channel, Mention, Proxy
 from kinfolk.wire.codec import Codec, Mismatch
 from kinfolk.wire.codec.text import describe
 from kinfolk.wire.failures import lift_failure
@@ -57,7 +57,7 @@ from kinfolk.wire.messages import (
     Withdraw,
 )
 from kinfolk.wire.narrowing import narrow, origin_of
-from kinfolk.wire.references import Reference
+from kinfolk.wire.references import Reference, References
 from kinfolk.wire.shared import SharedType, shared_type
 from kinfolk.wire.table import ManagerType
 
@@ -68,7 +68,6 @@ T = TypeVar("T")
 Numbered: TypeAlias = Call | Next | Withdraw | Claim | Lend
 """The requests that have a number, and a reply."""
 
-_NEVER: Final = -1  # no generation has it
 _MOMENT: Final = 1.0  # seconds
 
 _executed: Final[msgspec.msgpack.Decoder[Executed]] = msgspec.msgpack.Decoder(Executed)
@@ -84,11 +83,9 @@ class CallingChannel(ABC):
     def __init__(self, offer: ManagerType) -> None:
         self._offer = offer
         self._codecs = offer.codecs
-        self._references = ProxyReferences(self)
         self._numbers = itertools.count(1)
         self.generation = 0
         self._start_generation()
-        keeper.start()
 
     def _start_generation(self) -> None:
         """Begin to count references anew, in a session that has none."""
@@ -96,8 +93,8 @@ class CallingChannel(ABC):
         self.counting = False
         self._dropped: deque[int] = deque()
         self._claiming = threading.RLock()
-        # The calls to be withdrawn, and whether their replies have not been seen either.
-        self._recalled: deque[tuple[int, bool]] = deque()
+        # The calls to be withdrawn.
+        self._recalled: deque[int] = deque()
         self._noted = False
 
     @property
@@ -133,7 +130,6 @@ class CallingChannel(ABC):
         """Call a member of an object and wait for what it returns; see `Channel.call`."""
         request = self.request(target, member, arguments)
         value, error = self._carry(request, partial(self.outcome, member))
-        # From here on nothing is looked at that lets a signal handler run.
         if error is not None:
             raise error
         return value
@@ -144,7 +140,7 @@ class CallingChannel(ABC):
 
     def singleton(self, name: str) -> Proxy:
         """Return a proxy of a singleton. Nothing is sent."""
-        return self._references.proxy(self._offer.singletons[name], name)
+        return proxy_of(self, self._offer.singletons[name], name)
 
     def fetch(self, member: Member, stream: int) -> tuple[list[Any], bool, BaseException | None]:
         """Ask a stream for items; return them, whether there may be more, and what ended it."""
@@ -152,28 +148,36 @@ class CallingChannel(ABC):
         request = Next(next(self._numbers), stream, count, caller_token())
         return self._carry(request, partial(self._fetched, member))
 
-    def _carry(self, request: Numbered, take: Callable[[Reply], T]) -> T:
+    def _carry(self, request: Numbered, take: Callable[[Reply, ProxyReferences], T]) -> T:
         """Send a request, and return what is taken from its reply; recall it if that is cut short.
 
         Raises:
             CallTimeout: The deadline of the block has passed; `executed` is known if it can be.
         """
         number, reply, recall = request.call, None, self._recalled.append
+        references = ProxyReferences(self)
         try:
             if self._recalled:
                 self._settle()
             reply = self.exchange(request)
-            return take(reply)
+            value = take(reply, references)
         except KinfolkError as error:
             if isinstance(error, CallTimeout) and error.executed == "unknown":
-                recall((number, True))
+                recall(number)
                 error.executed = self._settle().get(number, "unknown")
+            elif reply is not None:
+                recall(number)
+                self._settle()
             raise
         except BaseException:
             # First of all, and by what is not written in Python: the next signal may be there.
-            recall((number, reply is None))
+            recall(number)
             self._settle()
             raise
+        # From here to the caller nothing is called, so no signal handler runs.
+        if references.mention is not None:
+            references.mention.generation = self.generation
+        return value
 
     # --- Calls that nobody waits for any more
 
@@ -187,18 +191,18 @@ class CallingChannel(ABC):
             self._note()
         with suppress(IndexError, KinfolkError, OSError), own_deadline(_MOMENT):
             while self._recalled:
-                recalled, (number, unseen) = self._recalled, self._recalled[0]
-                executed = self._withdraw(number, unseen=unseen)
+                recalled, number = self._recalled, self._recalled[0]
+                executed = self._withdraw(number)
                 if recalled is not self._recalled:
                     # This was another session, which knows nothing of that call.
                     break
                 found[number] = executed
                 with suppress(ValueError):  # another thread was faster
-                    recalled.remove((number, unseen))
+                    recalled.remove(number)
         return found
 
-    def _withdraw(self, number: int, *, unseen: bool) -> Executed:
-        reply = self.exchange(Withdraw(next(self._numbers), number, unseen))
+    def _withdraw(self, number: int) -> Executed:
+        reply = self.exchange(Withdraw(next(self._numbers), number))
         if not isinstance(reply, Result):
             raise ProtocolError(f"a withdrawal cannot be answered by {type(reply).__name__}")
         return _executed.decode(reply.value)
@@ -212,12 +216,14 @@ class CallingChannel(ABC):
             ArgumentError: An argument does not fit what the member declares.
         """
         try:
-            data = member.arguments.encode(arguments, self._references)
+            data = member.arguments.encode(arguments, ProxyReferences(self))
         except Mismatch as mismatch:
             raise ArgumentError(f"{member.label}: {mismatch}") from None
         return Call(next(self._numbers), target, member.name, caller_token(), msgspec.Raw(data))
 
-    def outcome(self, member: Member, reply: Reply) -> tuple[Any, BaseException | None]:
+    def outcome(
+        self, member: Member, reply: Reply, references: References
+    ) -> tuple[Any, BaseException | None]:
         """Return what a call's reply says: its result, or what the member raised.
 
         Raises:
@@ -225,7 +231,7 @@ class CallingChannel(ABC):
         """
         match reply:
             case Result() if member.result is not None:
-                return self._decode(member, member.result, reply.value), None
+                return _decode(member, member.result, reply.value, references), None
             case Failed():
                 return None, lift_failure(reply.failure, self._codecs)
             case Declined():
@@ -236,23 +242,15 @@ class CallingChannel(ABC):
                 raise ProtocolError(f"{member.label}: cannot be answered by {type(reply).__name__}")
 
     def _fetched(
-        self, member: Member, reply: Reply
+        self, member: Member, reply: Reply, references: References
     ) -> tuple[list[Any], bool, BaseException | None]:
         if isinstance(reply, Failed):
             return [], False, lift_failure(reply.failure, self._codecs)
         if not isinstance(reply, Items) or member.items is None:
             raise ProtocolError(f"{member.label}: cannot be answered by {type(reply).__name__}")
-        items = self._decode(member, member.items, reply.items)
+        items = _decode(member, member.items, reply.items, references)
         error = lift_failure(reply.failure, self._codecs) if reply.failure else None
         return items, reply.more and error is None, error
-
-    def _decode(self, member: Member, codec: Codec, data: msgspec.Raw) -> Any:
-        try:
-            return codec.decode(data, self._references)
-        except Mismatch as mismatch:
-            raise ResultError(
-                f"{member.label} returned what it does not declare: {mismatch}"
-            ) from None
 
     # --- References that are counted
 
@@ -262,20 +260,21 @@ class CallingChannel(ABC):
         Raises:
             ObjectGone: It lives no more.
         """
-        proxy = self._references.proxy(proxy_type, target, _NEVER)
-        if isinstance(target, int):
-            self.claim(proxy)
+        if isinstance(target, str):
+            return proxy_of(self, proxy_type, target)
+        proxy = proxy_of(self, proxy_type, target, Mention())
+        self.claim(proxy)
         return proxy
 
     def claim(self, proxy: Proxy) -> None:
         """Count a proxy's reference in this generation; see `Channel.claim`."""
         claimed: Any = proxy  # what it has, it has for its channel
         with self._claiming:
-            while claimed._generation != self.generation:
+            while claimed._mention.generation != self.generation:
                 # Connecting, if there is need to, may begin a new one.
-                generation = self.generation
+                mention = Mention(self.generation)
                 self.ask(Claim(next(self._numbers), claimed._target))
-                claimed._generation = generation
+                claimed._mention = mention
                 self.counting = True
 
     def lend(self, targets: list[int] | None) -> None:
@@ -288,7 +287,7 @@ class CallingChannel(ABC):
         if error is not None:
             raise error
 
-    def _refusal(self, reply: Reply) -> BaseException | None:
+    def _refusal(self, reply: Reply, _: References) -> BaseException | None:
         return lift_failure(reply.failure, self._codecs) if isinstance(reply, Failed) else None
 
     # --- References that died
@@ -326,11 +325,26 @@ class CallingChannel(ABC):
             keeper.note(self)
 
 
+def _decode(member: Member, codec: Codec, data: msgspec.Raw, references: References) -> Any:
+    try:
+        return codec.decode(data, references)
+    except Mismatch as mismatch:
+        raise ResultError(f"{member.label} returned what it does not declare: {mismatch}") from None
+
+
 class ProxyReferences:
-    """The client's knowledge of shared objects: proxies of one channel."""
+    """The client's knowledge of shared objects, for one message: proxies of one channel.
+
+    The proxies that a reply brings count as references all at once, when the call is about to
+    return: until then it can be recalled, and the server counts none of them. `mention` is what
+    they share, None as long as there is none.
+    """
+
+    __slots__ = ("_channel", "mention")
 
     def __init__(self, channel: CallingChannel) -> None:
         self._channel = channel
+        self.mention: Mention | None = None
 
     def lower(self, value: object, proxy_type: object) -> Reference:
         """Return the reference of a proxy; see `References.lower`."""
@@ -353,30 +367,12 @@ class ProxyReferences:
 
     def lift(self, reference: Reference, proxy_type: object) -> object:
         """Return a new proxy; see `References.lift`."""
-        try:
-            found = self._proxy_type(reference, proxy_type)
-        except TypeError:
-            if isinstance(reference.target, int):
-                self._channel.drop(reference.target, self._channel.generation)
-            raise
-        return self.proxy(found, reference.target)
-
-    def proxy(self, proxy_type: object, target: Target, generation: int | None = None) -> Proxy:
-        """Return a new proxy of an object whose type is known.
-
-        Args:
-            proxy_type: Its type.
-            target: The object.
-            generation: When the reference was counted, for an object that goes by a number; by
-                default in this very generation.
-        """
-        channel = self._channel
-        members = channel.offer.members(proxy_type)
+        found, target = self._proxy_type(reference, proxy_type), reference.target
         if isinstance(target, str):
-            generation = None
-        elif generation is None:
-            generation, channel.counting = channel.generation, True
-        return cast("type[Proxy]", origin_of(proxy_type))(channel, target, members, generation)
+            return proxy_of(self._channel, found, target)
+        if self.mention is None:
+            self.mention, self._channel.counting = Mention(), True
+        return proxy_of(self._channel, found, target, self.mention)
 
     def _proxy_type(self, reference: Reference, declared: object) -> object:
         offer = self._channel.offer
@@ -390,6 +386,14 @@ class ProxyReferences:
         if actual is None:
             raise TypeError(f"{describe(declared)}, not {reference.shared}")
         return narrow(declared, actual)
+
+
+def proxy_of(
+    channel: Channel, proxy_type: object, target: Target, mention: Mention | None = None
+) -> Proxy:
+    """Return a new proxy of an object whose type is known; see `Proxy`."""
+    members = channel.offer.members(proxy_type)
+    return cast("type[Proxy]", origin_of(proxy_type))(channel, target, members, mention)
 
 
 class Stream(Iterator[Any]):

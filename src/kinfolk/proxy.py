@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kinfolk.wire.messages import Target
     from kinfolk.wire.table import ManagerType
 
-__all__ = ["UNSET", "Channel", "Proxy"]
+__all__ = ["UNSET", "Channel", "Mention", "Proxy"]
 
 
 class Channel(Protocol):
@@ -68,6 +68,19 @@ class Channel(Protocol):
         ...
 
 
+class Mention:
+    """When the references of proxies were counted: the generation of their channel.
+
+    Proxies that came with one message have one in common.
+    """
+
+    __slots__ = ("generation",)
+
+    def __init__(self, generation: int = 0) -> None:
+        # Generations begin with 1, so by default they have not been counted.
+        self.generation = generation
+
+
 class Proxy(BaseProxy):
     """Stands for one object of a server; the generated classes add its members.
 
@@ -78,21 +91,22 @@ class Proxy(BaseProxy):
     _shared: ClassVar[SharedType]
 
     def __init__(
-        self, channel: Channel, target: Target, members: Members, generation: int | None = None
+        self, channel: Channel, target: Target, members: Members, mention: Mention | None = None
     ) -> None:
         # BaseProxy.__init__ would open a connection, and count a reference through it.
         self._channel = channel
         self._target = target
         self._members = members
-        # In which generation of the channel the reference was counted; names are not counted.
-        self._generation = generation
+        # None for a singleton, whose references are not counted.
+        self._mention = mention
 
     def _call(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
         return self._channel.call(self._counted(), self._members[name], arguments or {})
 
     def _counted(self) -> Target:
         """Return the target, for which this proxy counts as a reference now."""
-        if self._generation is not None and self._generation != self._channel.generation:
+        mention = self._mention
+        if mention is not None and mention.generation != self._channel.generation:
             self._channel.claim(self)
         return self._target
 
@@ -138,6 +152,6 @@ class Proxy(BaseProxy):
         return hash((self._target, id(self._channel)))
 
     def __del__(self) -> None:
-        generation = getattr(self, "_generation", None)
-        if generation is not None and isinstance(self._target, int):
-            self._channel.drop(self._target, generation)
+        mention = getattr(self, "_mention", None)
+        if mention is not None and isinstance(self._target, int):
+            self._channel.drop(self._target, mention.generation)

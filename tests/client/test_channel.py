@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from support.folders import short_folder
 from support.programs import Program
-from support.samples.manager import JobProxy, SampleManager
+from support.samples.manager import SampleManager
 from support.serving import Served, serve, serve_here
 from support.threads import Run, run_all, until
 
@@ -362,18 +362,6 @@ def test_a_manager_that_nobody_has_any_more_is_closed(served: Served) -> None:
 
 
 # --- References
-
-
-def test_a_proxy_that_dies_lets_its_object_go(manager: SampleManager) -> None:
-    """The server hears of it with the next call."""
-    job = manager.job("short-lived")
-    members, number = job._members, job._target
-    assert isinstance(number, int)
-    del job
-    manager.frontier().pop()
-    ghost = JobProxy(channel_of(manager), number, members)
-    with pytest.raises(ObjectGone):
-        ghost.describe()
 
 
 # --- Forks

@@ -64,9 +64,9 @@ class Program:
         """Its number."""
         return self.process.pid
 
-    def line(self) -> str:
-        """Return the next line that it prints."""
-        line = self._lines.get(timeout=PATIENCE)
+    def line(self, patience: float = PATIENCE) -> str:
+        """Return the next line that it prints, within so many seconds."""
+        line = self._lines.get(timeout=patience)
         if line is None:
             self.process.wait(PATIENCE)
             raise AssertionError(f"it printed no more, and on stderr:\n{self.errors}")

@@ -45,7 +45,7 @@ REQUESTS: list[Request] = [
     Call(2, 2**40, "limit=", 0, ARGUMENTS),
     Next(3, 4, 100, 5),
     Release([1, 2, 3]),
-    Withdraw(1, 2, True),
+    Withdraw(1, 2),
     Stop(9),
 ]
 REPLIES: list[Reply] = [
@@ -81,9 +81,9 @@ def test_a_reply_comes_back_from_its_frame(reply: Reply) -> None:
 
 def test_the_header_is_the_length_of_the_message() -> None:
     """Four bytes, big-endian, say how long the message after them is."""
-    frame = encode(Withdraw(1, 2, True))
+    frame = encode(Withdraw(1, 2))
     assert frame[:HEADER] == (len(frame) - HEADER).to_bytes(4, "big")
-    assert frame[HEADER:] == b"\x94\x04\x01\x02\xc3"
+    assert frame[HEADER:] == b"\x93\x04\x01\x02"
 
 
 @settings(max_examples=60)

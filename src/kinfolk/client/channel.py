@@ -30,6 +30,7 @@ from kinfolk.wire.table import ManagerType
 __all__ = ["SocketChannel", "shared_channel"]
 
 _STOP: Final = 0  # the numbers of calls begin with 1
+_NONE: Final = 0
 _FORK_TIMEOUT: Final = 1.0
 
 
@@ -126,12 +127,10 @@ class SocketChannel(CallingChannel):
             lease = pool.take()
             connection = lease.connection
             frames = encode(request, connection.limit)
-            if self._dropped:
-                frames = self._with_released(frames)
             reply = connection.exchange(frames, request.call, end_of_block())
         except BaseException as error:
             if lease is not None:
-                pool.give_up(lease, error)
+                pool.give_up(lease, error, request.call)
             if pool.closed and isinstance(error, ConnectionLost):
                 raise ConnectionClosed(f"{self.address} was closed during the call") from None
             raise
@@ -144,19 +143,15 @@ class SocketChannel(CallingChannel):
         try:
             lease.connection.tell(encode(message), end_of_block())
         except BaseException as error:
-            self._pool.give_up(lease, error)
+            self._pool.give_up(lease, error, _NONE)
             raise
         self._pool.give_back(lease)
 
-    def _with_released(self, frames: bytearray) -> bytearray:
-        released = self.released()
-        return frames if released is None else encode(released) + frames
-
-    def _settle(self) -> dict[int, Executed]:
-        found = super()._settle()
+    def _withdraw(self, number: int) -> Executed:
+        executed = super()._withdraw(number)
         # Only now: when its connection ends, a call that was granted something keeps it.
-        self._pool.mend()
-        return found
+        self._pool.mend(number)
+        return executed
 
     # --- Forks
 

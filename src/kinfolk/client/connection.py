@@ -46,6 +46,7 @@ class Connection:
         "_limit",
         "_sock",
         "_where",
+        "call",
         "intact",
         "limit",
         "session",
@@ -68,6 +69,8 @@ class Connection:
         # False from the first byte of a request to the last of its reply: what is read from a
         # connection that was left in between answers another call.
         self.intact = True
+        # The number of the call that it was last used for.
+        self.call = 0
         self._eager = _HOPES
         self._limit = destination.identity.limit
         self._buffer = FrameBuffer(self._limit)
@@ -86,6 +89,7 @@ class Connection:
             ProtocolError: The server answered something else.
             LimitExceeded: The reply is too long.
         """
+        self.call = call
         self._send(frames, until)
         try:
             messages = self._receive(until)

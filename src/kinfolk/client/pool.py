@@ -32,6 +32,7 @@ from kinfolk.errors import (
     NotRunning,
     ProtocolError,
 )
+from kinfolk.keeper import keeper
 
 __all__ = ["Lease", "Pool"]
 
@@ -76,11 +77,11 @@ class Pool:
     def start_afresh(self) -> None:
         """Begin without a session and without connections, as a forked child has to."""
         self._session = b""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connections: set[Connection] = set()
         self._idle: deque[Lease] = deque()
-        # In the middle of an exchange that nobody will go on with.
-        self._broken: deque[Connection] = deque()
+        # In the middle of an exchange that nobody will go on with, by the number of the call.
+        self._broken: dict[int, Connection] = {}
 
     @property
     def closed(self) -> bool:
@@ -111,8 +112,8 @@ class Pool:
         if self._closed:
             self._close_idle()
 
-    def give_up(self, lease: Lease, error: BaseException) -> None:
-        """Take back a connection from a call that failed; see `mend`."""
+    def give_up(self, lease: Lease, error: BaseException, call: int) -> None:
+        """Take back a connection from a call that failed, which has this number; see `mend`."""
         connection = lease.connection
         if connection.intact:
             self.give_back(lease)
@@ -120,33 +121,33 @@ class Pool:
             self._forget(connection)
             self._drop_dead()
         else:
-            self._broken.append(connection)
+            self._broken[call] = connection
             if isinstance(error, ProtocolError | LimitExceeded):
                 # There was an answer, so nothing is left to be taken back.
-                self.mend()
+                self.mend(call)
 
-    def mend(self) -> None:
-        """Close connections that were left in the middle of an exchange.
+    def mend(self, call: int) -> None:
+        """Close the connection that was left in the middle of a call, now that it may end.
 
         If there is no other, one is opened first: the session, and with it the locks that this
         process holds, lives on.
         """
-        if self._broken and not self._closed and len(self._connections) <= len(self._broken):
+        if call in self._broken and not self._closed and len(self._connections) == 1:
             until = time.monotonic() + min(self._destination.timeout, _REPLACEMENT_TIMEOUT)
             with contextlib.suppress(KinfolkError, OSError):
                 self.give_back(self.open(until))
-        while self._broken:
-            with contextlib.suppress(IndexError):  # another thread was faster
-                self._forget(self._broken.popleft())
+        connection = self._broken.pop(call, None)
+        if connection is not None:
+            self._forget(connection)
 
     def found(self, connection: Connection) -> None:
         """Take back a connection whose lease was lost. Called from `__del__`: does no I/O."""
-        if connection.closed or connection in self._broken:
+        if connection.closed:
             return
         if connection.intact:
             self._idle.append(Lease(connection, weakref.ref(self)))
         else:
-            self._broken.append(connection)
+            self._broken.setdefault(connection.call, connection)
 
     def close(self) -> None:
         """Close all connections, which ends the session; closing twice has no effect."""
@@ -156,7 +157,7 @@ class Pool:
         for connection in connections:
             connection.interrupt()
         self._close_idle()
-        self.mend()
+        self._close_broken()
 
     # --- Opening
 
@@ -180,8 +181,10 @@ class Pool:
                 if not self._closed and self._session in {presented, connection.session}:
                     if presented and connection.session != self._session:
                         self._renewed()
+                        self._close_broken()
                     self._session = connection.session
                     self._connections.add(connection)
+                    keeper.start()
                     return Lease(connection, weakref.ref(self))
             connection.close()
 
@@ -232,6 +235,13 @@ class Pool:
     def _close_idle(self) -> None:
         while lease := self._next_idle():
             self._forget(lease.connection)
+
+    def _close_broken(self) -> None:
+        # Nothing is left to be taken back from a session that has ended.
+        for call in list(self._broken):
+            connection = self._broken.pop(call, None)
+            if connection is not None:
+                self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
         with self._lock:

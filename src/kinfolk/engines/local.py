@@ -13,6 +13,7 @@ from kinfolk.calls import CallingChannel, Numbered
 from kinfolk.deadlines import end_of_block, time_left
 from kinfolk.errors import CallTimeout, ConnectionClosed, NotSupported
 from kinfolk.host.hosting import Host
+from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
 from kinfolk.wire.messages import Release, Reply
 
@@ -24,6 +25,7 @@ class LocalChannel(CallingChannel):
 
     def __init__(self, host: Host) -> None:
         super().__init__(host.offer)
+        keeper.start()
         self._lock = threading.Lock()
         self._closed = False
         self._awaited: set[_Awaited] = set()

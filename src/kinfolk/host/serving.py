@@ -169,6 +169,8 @@ class Service:
         references = HostReferences(self._objects, self._holdings)
         count = min(max(request.count, 1), self._limits.ahead)
         items, more, error = stream.fetch(count, references, begin)
+        if references.mentioned:
+            self._remember(request.call, references.mentioned)
         if not more:
             with self._lock:
                 self._streams.pop(request.stream, None)

@@ -81,8 +81,9 @@ class Session(Lifetime):
         self.service: Final = Service(objects, codecs, limits, self)
         self._links: set[Link] = set()
         self._attaching = threading.Lock()
-        # The latest calls that were taken back; one of them may be still on its way here.
-        self.withdrawn: Final[OrderedDict[int, None]] = OrderedDict()
+        # The latest calls that were taken back, and what was found out about them. Some may be
+        # still on their way here.
+        self.withdrawn: Final[OrderedDict[int, Executed | None]] = OrderedDict()
         self._tell = ended
 
     @property
@@ -111,24 +112,22 @@ class Session(Lifetime):
         if last:
             self.end()
 
-    def withdraw(self, call: int, *, unseen: bool) -> Executed:
+    def withdraw(self, call: int) -> Executed:
         """Take back a call; return whether its method has run, and was not undone.
 
-        Args:
-            call: Its number. If no such call has arrived yet, it will not be carried out.
-            unseen: Undo what its reply mentions too.
+        A call that has not arrived yet will not be carried out. Asked again, this says the same,
+        even if the call's connection was closed meanwhile.
         """
         with self._attaching:
-            self.withdrawn[call] = None
+            executed = self.withdrawn.setdefault(call, None)
             if len(self.withdrawn) > _REMEMBERED:
                 self.withdrawn.popitem(last=False)
             links = tuple(self._links)
-        executed: Executed | None = None
         for link in links:
             executed = executed or link.withdraw(call)
-        if unseen:
-            self.service.take_back(call)
-        return executed or "no"
+        self.service.take_back(call)
+        self.withdrawn[call] = executed = executed or "no"
+        return executed
 
     def end(self) -> bool:
         """End the session and all that it has; return whether it had not ended before."""
@@ -186,7 +185,7 @@ class Link:
             case Release():
                 self._service.release(request.targets)
             case Withdraw():
-                executed = self._session.withdraw(request.withdrawn, unseen=request.unseen)
+                executed = self._session.withdraw(request.withdrawn)
                 answer(Result(request.call, _EXECUTED[executed]))
             case Claim():
                 self._last = request.call
@@ -260,7 +259,9 @@ class Link:
             self._wait(outcome, answer)
             return
         with self._lock:
-            self._running.pop(number, None)
+            withdrawn = self._running.pop(number, False)
+        if withdrawn:
+            self._service.take_back(number)
         if not self._closed:
             answer(outcome)
 
@@ -302,6 +303,8 @@ class Link:
             if len(self._granted) > _REMEMBERED:
                 self._granted.popitem(last=False)
         reply = self._service.finish(waiting)
+        if waiting.call in self._session.withdrawn:
+            self._service.take_back(waiting.call)
         # A result that could not be encoded has not been granted.
         arrived = isinstance(reply, Result) or pending.failed
         return self._pass_on(reply, answer) and arrived

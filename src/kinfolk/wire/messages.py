@@ -9,7 +9,7 @@ known only once the member is.
     1       Call       client  call, target, member, caller, arguments
     2       Next       client  call, stream, count, caller
     3       Release    client  targets
-    4       Withdraw   client  call, withdrawn, unseen
+    4       Withdraw   client  call, withdrawn
     5       Stop       client  call
     6       Claim      client  call, target
     7       Lend       client  call, targets
@@ -105,13 +105,12 @@ class Withdraw(msgspec.Struct, array_like=True, frozen=True, tag=4):
     """Take back another call of the session, of which nobody will see the reply.
 
     One that waits waits no more, and what it was granted already is undone. One that has not
-    arrived yet will not be carried out; one whose method runs goes on. `unseen` says that the
-    references in the reply will not be released one by one.
+    arrived yet will not be carried out; one whose method runs goes on. The references in its
+    reply count as released.
     """
 
     call: int
     withdrawn: int
-    unseen: bool
 
 
 class Stop(msgspec.Struct, array_like=True, frozen=True, tag=5):

@@ -115,7 +115,7 @@ class Client:
 
     def withdraw(self, call: int) -> None:
         """Take a call back."""
-        self.send(lambda number: Withdraw(number, call, unseen=False))
+        self.send(lambda number: Withdraw(number, call))
 
     # --- Replies
 

@@ -1,0 +1,48 @@
+"""Calls that are cut short: by signals, by deadlines, at any moment."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.arena.serving import Served, serve_arena
+from support.folders import short_folder
+from support.threads import until
+
+ROUNDS = 2000  # of five calls each, by each client
+CLIENTS = 2
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def arena(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """Serve an arena."""
+    with short_folder() as folder, serve_arena(request.param, Path(folder)) as served:
+        yield served
+
+
+def test_thousands_of_interruptions_leave_the_books_in_order(arena: Served) -> None:
+    """No reply is taken for another's, nothing runs twice, and nobody has what nobody took."""
+    seed = random.randrange(1, 1000)
+    print(f"seed {seed}")
+    clients = [arena.client("storm", seed + number, ROUNDS) for number in range(CLIENTS)]
+    with clients[0], clients[1], arena.open() as manager:
+        books: list[dict[str, Any]] = [json.loads(client.line(patience=100)) for client in clients]
+        noted = Counter(manager.ledger().notes())
+        for book in books:
+            assert book["wrong"] == []
+            assert book["interruptions"] > ROUNDS
+            assert all(noted[number] == 1 for number in book["returned"] + book["ran"])
+            assert all(noted[number] == 0 for number in book["did_not_run"])
+        assert max(noted.values()) == 1
+        assert manager.witness().meetings() == 0
+        # The clients are there still, and idle: what they have now, they would have for ever.
+        until(lambda: manager.lock().acquire(blocking=False))
+        until(lambda: manager.census().alive() == 0)
+        for client in clients:
+            client.tell("go")
+            assert client.wait() == 0, client.errors

@@ -1,0 +1,60 @@
+"""Servers of the arena, in processes of their own."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+from support.arena.manager import ArenaManager
+from support.programs import Program
+
+__all__ = ["KEY", "Served", "serve_arena"]
+
+KEY = "a key for tests only"
+
+
+@attrs.frozen
+class Served:
+    """An arena that is served."""
+
+    url: str
+    program: Program
+
+    @property
+    def key(self) -> str:
+        """Its key; empty where it has none."""
+        return KEY if self.url.startswith("tcp:") else ""
+
+    def open(self, **rest: Any) -> ArenaManager:
+        """Return a manager that is connected to it."""
+        return open_arena(self.url, self.key, **rest)
+
+    def client(self, module: str, *arguments: object) -> Program:
+        """Start a module of this folder as a client, with the URL and the key before its words."""
+        return Program("-m", f"support.arena.{module}", self.url, self.key, *map(str, arguments))
+
+
+def open_arena(url: str, key: str, **rest: Any) -> ArenaManager:
+    """Return a manager that is connected to the arena at a URL."""
+    return ArenaManager.open(url, authkey=key or None, **rest)
+
+
+@contextmanager
+def serve_arena(kind: str, folder: Path, url: str = "") -> Iterator[Served]:
+    """Serve an arena over "unix" or "tcp", at a URL of its own if none is given."""
+    found = "tcp://127.0.0.1:0" if kind == "tcp" else f"unix://{folder}/arena.sock"
+    with Program("-m", "support.arena.serving", url or found) as program:
+        yield Served(program.line(), program)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    address = sys.argv[1]
+    server = ArenaManager(address, KEY if address.startswith("tcp:") else None).get_server()
+    print(server.url, flush=True)
+    server.serve_forever()

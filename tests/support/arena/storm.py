@@ -1,0 +1,153 @@
+"""A client that is interrupted all the time, at random moments, and keeps its own books.
+
+Signals raise wherever the main thread happens to be within a call. What the books say is printed
+as JSON in the end: which notes were returned, which surely ran or did not, and what was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+from support.arena.manager import ArenaManager
+from support.arena.serving import open_arena
+
+import kinfolk
+from kinfolk.errors import CallTimeout
+
+T = TypeVar("T")
+
+
+class Interrupted(BaseException):
+    """What the handler raises."""
+
+
+class Alarm:
+    """Raises in the main thread after a while, as long as it is armed."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self._armed = False
+        signal.signal(signal.SIGALRM, self._ring)
+
+    def _ring(self, _number: int, _frame: FrameType | None) -> None:
+        if self._armed:
+            self._armed = False
+            raise Interrupted
+
+    def during(self, call: Callable[[], T]) -> T:
+        """Call something, and perhaps interrupt it."""
+        self._armed = True
+        try:
+            signal.setitimer(
+                signal.ITIMER_REAL, self._dice.uniform(1e-6, self._dice.choice([1e-4, 3e-4, 1e-3]))
+            )
+            return call()
+        finally:
+            self._armed = False
+
+
+class Storm:
+    """One client's life.
+
+    Args:
+        manager: Its manager.
+        seed: For its dice, and its number: the notes of two clients must differ.
+        rounds: How many calls it makes of each kind.
+    """
+
+    def __init__(self, manager: ArenaManager, seed: int, rounds: int) -> None:
+        self._manager = manager
+        self._dice = random.Random(seed)
+        self._alarm = Alarm(self._dice)
+        self._rounds = rounds
+        self._number = seed * 10_000_000
+        self.returned: list[int] = []
+        self.ran: list[int] = []
+        self.did_not_run: list[int] = []
+        self.wrong: list[str] = []
+        self.interruptions = 0
+
+    def run(self) -> None:
+        """Live it."""
+        for _ in range(self._rounds):
+            for act in (self.note, self.note_in_time, self.lock, self.lock_in_time, self.make):
+                try:
+                    act()
+                except Interrupted:
+                    self.interruptions += 1
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def note(self) -> None:
+        """Make a call that returns what it is given, so that another's reply would be noticed."""
+        number = self._next()
+        answer = self._alarm.during(lambda: self._manager.ledger().note(number))
+        if answer != number:
+            self.wrong.append(f"note({number}) returned {answer}")
+        self.returned.append(number)
+
+    def note_in_time(self) -> None:
+        """Make one under a deadline."""
+        number = self._next()
+        try:
+            with kinfolk.deadline(self._dice.uniform(1e-5, 6e-4)):
+                answer = self._manager.ledger().note(number)
+        except CallTimeout as error:
+            {"yes": self.ran, "no": self.did_not_run, "unknown": []}[error.executed].append(number)
+            return
+        if answer != number:
+            self.wrong.append(f"note({number}) returned {answer}")
+        self.returned.append(number)
+
+    def lock(self) -> None:
+        """Wait for the lock; whoever is interrupted does not have it."""
+        lock = self._manager.lock()
+        self._alarm.during(lock.acquire)
+        self._inside()
+
+    def lock_in_time(self) -> None:
+        """Wait for the lock under a deadline."""
+        try:
+            with kinfolk.deadline(self._dice.uniform(1e-5, 2e-3)):
+                self._manager.lock().acquire()
+        except CallTimeout:
+            return
+        self._inside()
+
+    def _inside(self) -> None:
+        witness = self._manager.witness()
+        witness.enter()
+        witness.leave()
+        self._manager.lock().release()
+
+    def make(self) -> None:
+        """Make an object, and let it go."""
+        name = str(self._next())
+        tool = self._alarm.during(lambda: self._manager.tool(name))
+        if tool.name() != name:
+            self.wrong.append(f"{name} is called {tool.name()}")
+
+
+def main(url: str, key: str, seed: int, rounds: int) -> None:
+    """Live through a storm, say what came of it, and stay until told to go."""
+    with open_arena(url, key) as manager:
+        storm = Storm(manager, seed, rounds)
+        storm.run()
+        books = {
+            name: getattr(storm, name)
+            for name in ("returned", "ran", "did_not_run", "wrong", "interruptions")
+        }
+        print(json.dumps(books), flush=True)
+        sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
