@@ -49,8 +49,9 @@ class Record:
         self._lower = self._row.lower
         self._get = _getter(self._names)
         self._make = _maker(cls, self._fields)
-        self._required = sum(field.required for field in fields)
-        self.mirror = mirror(cls.__name__, self._names, self._row.nodes, self._required, self.tag)
+        required = sum(field.required for field in fields)
+        self._optional = required < len(fields)
+        self.mirror = mirror(cls.__name__, self._names, self._row.nodes, required, self.tag)
 
     def lower(self, value: Any, context: Context) -> Any:
         """Return the mirror of an instance."""
@@ -63,7 +64,7 @@ class Record:
     def lift(self, wire: Any, context: Context) -> Any:
         """Return the instance that a mirror stands for."""
         wires, row, make = astuple(wire), self._row, self._make
-        if msgspec.UNSET in wires[self._required :]:
+        if self._optional and msgspec.UNSET in wires:
             wires, row, make = self._without_the_missing(wires)
         values = row.lift(wires, context)
         try:
