@@ -13,12 +13,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from kinfolk.callers import caller_token
-from kinfolk.errors import ArgumentError, ProtocolError, ResultError
+from kinfolk.errors import ArgumentError, ConnectionLost, ProtocolError, ResultError
 from kinfolk.proxy import Channel, Proxy
 from kinfolk.wire.codec import Codec, Mismatch
 from kinfolk.wire.codec.text import describe
@@ -42,7 +42,14 @@ from kinfolk.wire.references import Reference
 from kinfolk.wire.shared import SharedType, shared_type
 from kinfolk.wire.table import ManagerType
 
-__all__ = ["CallingChannel", "ProxyReferences", "Stream"]
+if TYPE_CHECKING:
+    from kinfolk.wire.versions import Differences
+
+__all__ = ["CallingChannel", "ProxyReferences", "Stream", "VersionChanged"]
+
+
+class VersionChanged(ConnectionLost):
+    """The server was replaced by one of another version, which a request was not made for."""
 
 
 class CallingChannel(ABC):
@@ -55,6 +62,8 @@ class CallingChannel(ABC):
     def __init__(self, offer: ManagerType) -> None:
         self._offer = offer
         self._codecs = offer.codecs
+        # What does not fit at the other end, if that is of another version.
+        self._differences: Differences | None = None
         self._references = ProxyReferences(self)
         self._numbers = itertools.count(1)
         self._dropped: deque[int] = deque()
@@ -77,14 +86,25 @@ class CallingChannel(ABC):
 
     def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
         """Call a member of an object and wait for what it returns; see `Channel.call`."""
-        return self.result(member, self.exchange(self.request(target, member, arguments)))
+        while True:
+            try:
+                reply = self.exchange(self.request(target, member, arguments))
+            except VersionChanged:
+                continue  # The request was not sent, and is made anew for the other version.
+            return self.result(member, reply)
 
     def make(self, name: str, arguments: Mapping[str, object]) -> Any:
         """Have a factory make a new object, and return its proxy."""
         return self.call(ROOT, self._offer.root[name], arguments)
 
     def singleton(self, name: str) -> Proxy:
-        """Return a proxy of a singleton. Nothing is sent."""
+        """Return a proxy of a singleton. Nothing is sent.
+
+        Raises:
+            SpecMismatch: It is something else at the other end.
+        """
+        if self._differences is not None:
+            self._differences.check_singleton(name)
         return self._references.proxy(self._offer.singletons[name], name)
 
     # --- The two halves
@@ -94,7 +114,10 @@ class CallingChannel(ABC):
 
         Raises:
             ArgumentError: An argument does not fit what the member declares.
+            SpecMismatch: The call does not fit the other end, which is of another version.
         """
+        if self._differences is not None:
+            arguments = self._differences.fitted(target, member, arguments)
         try:
             data = member.arguments.encode(arguments, self._references)
         except Mismatch as mismatch:

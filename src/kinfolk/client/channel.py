@@ -17,8 +17,9 @@ from weakref import WeakSet
 import attrs
 
 from kinfolk.addresses import Address
-from kinfolk.calls import CallingChannel
+from kinfolk.calls import CallingChannel, VersionChanged
 from kinfolk.client.connection import Connection, Destination
+from kinfolk.client.versions import Versions
 from kinfolk.errors import ConnectionClosed, ConnectionLost, KinfolkError
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
@@ -46,7 +47,7 @@ class SocketChannel(CallingChannel):
     Raises:
         NotRunning: No server listens there.
         AuthenticationFailed: One end refuses the other's key or user.
-        SpecMismatch: The server was generated from another spec.
+        SpecMismatch: The server offers another manager.
         HandshakeFailed: What listens there is no server of ours.
         CallTimeout: It took too long.
     """
@@ -69,6 +70,7 @@ class SocketChannel(CallingChannel):
             timeout,
             remedy=f"kinfolk serve {offer.spec}",
         )
+        self._versions = Versions(offer, self._destination.identity)
         self._closed = False
         self.start_afresh()
         self._idle.append(self._open(self._destination))
@@ -113,7 +115,7 @@ class SocketChannel(CallingChannel):
 
     def exchange(self, request: Call | Next | Stop) -> Reply:
         """Send a request over a connection of its own; see `CallingChannel.exchange`."""
-        connection = self._next_idle() or self._open(self._destination)
+        connection = self._next_idle() or self._open_for(request)
         try:
             frames = encode(request, connection.limit)
             released = self.released()
@@ -162,16 +164,26 @@ class SocketChannel(CallingChannel):
 
     # --- Connections
 
+    def _open_for(self, request: Call | Next | Stop) -> Connection:
+        known = self._differences
+        connection = self._open(self._destination)
+        if self._differences is not known and isinstance(request, Call):
+            self._give_back(connection)
+            raise VersionChanged(f"{self.address} is of another version now", executed="no")
+        return connection
+
     def _open(self, destination: Destination) -> Connection:
         while True:
             self._check_open()
             presented = self._session
             connection = Connection(destination, presented)
+            differences = self._versions.differences(connection)
             with self._lock:
                 # The server gives a new session where it does not know the old one. Of several
                 # threads that get one at the same time, all take that of the first.
                 if not self._closed and self._session in {presented, connection.session}:
                     self._session = connection.session
+                    self._differences = differences
                     self._connections.add(connection)
                     return connection
             connection.close()

@@ -22,7 +22,17 @@ from kinfolk.host.owners import Lifetime
 from kinfolk.host.serving import Outcome, Service, Waiting
 from kinfolk.host.waiters import Pending
 from kinfolk.wire.codec import Codecs
-from kinfolk.wire.messages import Call, Next, Release, Reply, Request, Result, Stop, Withdraw
+from kinfolk.wire.messages import (
+    Call,
+    Describe,
+    Next,
+    Release,
+    Reply,
+    Request,
+    Result,
+    Stop,
+    Withdraw,
+)
 
 __all__ = ["Answer", "Link", "Session"]
 
@@ -125,7 +135,7 @@ class Link:
         """Carry out a request in this thread.
 
         Args:
-            request: Anything but `Stop`, which is the server's affair.
+            request: Anything but `Stop` and `Describe`, which are the server's affair.
             answer: Called with the reply to a `Call` or a `Next`, now or later, and then perhaps
                 in another thread. A call that is withdrawn while it waits has failed.
 
@@ -144,6 +154,8 @@ class Link:
                 self._withdraw(request.call)
             case Stop():
                 raise ProtocolError("A host cannot be stopped by a request")
+            case Describe():
+                raise ProtocolError("A host does not describe itself; its server does")
 
     def close(self) -> None:
         """Withdraw the calls that wait, and answer no more; closing twice has no effect."""

@@ -11,6 +11,7 @@ known only once the member is.
     3       Release    client  targets
     4       Withdraw   client  call
     5       Stop       client  call
+    8       Describe   client  call
     17      Result     server  call, value
     18      Failed     server  call, failure
     19      Declined   server  call
@@ -18,7 +19,7 @@ known only once the member is.
     21      Items      server  call, items, more, failure
 
 `call` is chosen by the client and never used twice in a connection; replies come in any order.
-`Release` has no reply.
+`Release` has no reply. The result of `Describe` is a description (see `descriptions`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ __all__ = [
     "ROOT",
     "Call",
     "Declined",
+    "Describe",
     "Failed",
     "Failure",
     "Items",
@@ -108,6 +110,12 @@ class Stop(msgspec.Struct, array_like=True, frozen=True, tag=5):
     call: int
 
 
+class Describe(msgspec.Struct, array_like=True, frozen=True, tag=8):
+    """Say what the server offers, to a client that was generated from another version."""
+
+    call: int
+
+
 class Result(msgspec.Struct, array_like=True, frozen=True, tag=17):
     """The call returned."""
 
@@ -144,5 +152,5 @@ class Items(msgspec.Struct, array_like=True, frozen=True, tag=21):
     failure: Failure | None = None
 
 
-Request: TypeAlias = Call | Next | Release | Withdraw | Stop
+Request: TypeAlias = Call | Next | Release | Withdraw | Stop | Describe
 Reply: TypeAlias = Result | Failed | Declined | Streaming | Items
