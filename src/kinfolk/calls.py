@@ -12,13 +12,13 @@ import itertools
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
 from kinfolk.callers import caller_token
-from kinfolk.errors import ArgumentError, ConnectionLost, ProtocolError, ResultError
+from kinfolk.errors import ArgumentError, ConnectionLost, ProtocolError, ResultError, SpecMismatch
 from kinfolk.proxy import Channel, Proxy
 from kinfolk.wire.codec import Codec, Mismatch
 from kinfolk.wire.codec.text import describe
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from kinfolk.wire.versions import Differences
 
 __all__ = ["CallingChannel", "ProxyReferences", "Stream", "VersionChanged"]
+
+T = TypeVar("T")
 
 
 class VersionChanged(ConnectionLost):
@@ -104,7 +106,7 @@ class CallingChannel(ABC):
             SpecMismatch: It is something else at the other end.
         """
         if self._differences is not None:
-            self._differences.check_singleton(name)
+            self._checked(lambda differences: differences.check_singleton(name), None)
         return self._references.proxy(self._offer.singletons[name], name)
 
     # --- The two halves
@@ -117,12 +119,31 @@ class CallingChannel(ABC):
             SpecMismatch: The call does not fit the other end, which is of another version.
         """
         if self._differences is not None:
-            arguments = self._differences.fitted(target, member, arguments)
+            given = arguments
+            arguments = self._checked(lambda known: known.fitted(target, member, given), given)
         try:
             data = member.arguments.encode(arguments, self._references)
         except Mismatch as mismatch:
             raise ArgumentError(f"{member.label}: {mismatch}") from None
         return Call(next(self._numbers), target, member.name, caller_token(), msgspec.Raw(data))
+
+    def _checked(self, check: Callable[[Differences], T], without: T) -> T:
+        """Ask the differences; return `without` if there are none any more."""
+        known = self._differences
+        try:
+            return without if known is None else check(known)
+        except SpecMismatch:
+            self.meet_again()
+            found = self._differences
+            if found is known:
+                raise
+            return without if found is None else check(found)
+
+    def meet_again(self) -> None:  # noqa: B027 - most channels lead to the same server for good
+        """Make sure that the differences are those of the server as it is now.
+
+        It may have been replaced since the last call, by one that a refused call does fit.
+        """
 
     def result(self, member: Member, reply: Reply) -> Any:
         """Return what a call's reply says, or raise what the member raised.

@@ -172,6 +172,11 @@ class SocketChannel(CallingChannel):
             raise VersionChanged(f"{self.address} is of another version now", executed="no")
         return connection
 
+    def meet_again(self) -> None:
+        """Reconnect if the server is gone; see `CallingChannel.meet_again`."""
+        self._drop_dead()
+        self._give_back(self._next_idle() or self._open(self._destination))
+
     def _open(self, destination: Destination) -> Connection:
         while True:
             self._check_open()
