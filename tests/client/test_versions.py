@@ -8,11 +8,23 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
+import msgspec
 import pytest
 from support.folders import short_folder
 from support.programs import Program
+from support.samples.manager import SampleManager
+
+from kinfolk.client.versions import Versions
+from kinfolk.errors import KinfolkError, LimitExceeded, ProtocolError
+from kinfolk.wire.codec import Codecs
+from kinfolk.wire.descriptions import Argument, Description, Function
+from kinfolk.wire.failures import lower_failure
+from kinfolk.wire.frames import encode
+from kinfolk.wire.handshake import Identity
+from kinfolk.wire.messages import Declined, Describe, Failed, Reply, Result
 
 VERSIONS = Path(__file__).parents[1] / "support" / "versions"
 NUMBERS = itertools.count()
@@ -355,6 +367,83 @@ def test_an_older_client_is_told_of_the_calls_that_do_not_fit(
     """The error says what both ends have, and the next call works."""
     assert older.refusal(code) == f"{head}: this end {mine}, the server has {theirs}"
     assert older.ask("town.same(1)") == "1"
+
+
+# --- Servers that cannot be compared with
+
+
+class FakeConnection:
+    """Answers as the test says."""
+
+    fingerprint = "another"
+
+    def __init__(self, *answers: Reply) -> None:
+        self.answers = list(answers)
+        self.closed = False
+
+    def exchange(self, frames: bytes | bytearray, call: int) -> Reply:
+        """Take the next answer."""
+        assert frames == encode(Describe(call))
+        return self.answers.pop(0)
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+
+def versions() -> Versions:
+    """Return what a client knows that has met nobody yet."""
+    return Versions(SampleManager._offer, Identity.of(SampleManager._offer))
+
+
+def described(description: object) -> Result:
+    """Return a server's answer."""
+    return Result(0, msgspec.Raw(msgspec.msgpack.encode(description)))
+
+
+NONSENSE = Description(
+    {"support.samples.spec.Frontier": {"push": Function((Argument("1", 1, "", True),), "", False)}},
+    {},
+    {},
+    {},
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (described(None), ProtocolError),
+        (described(Description({}, {"job": "no function"}, {}, {})), ProtocolError),  # type: ignore[dict-item]
+        (described(NONSENSE), ProtocolError),
+        (Declined(0), ProtocolError),
+        (Failed(0, lower_failure(LimitExceeded("too long"), Codecs())), LimitExceeded),
+    ],
+)
+def test_a_server_that_does_not_describe_itself(answer: Reply, error: type[KinfolkError]) -> None:
+    """The connection is closed, and nothing is concluded from it."""
+    connection: Any = FakeConnection(answer, described(SampleManager._offer.description))
+    met = versions()
+    with pytest.raises(error):
+        met.differences(connection)
+    assert connection.closed
+    assert met.differences(connection) is None
+
+
+def test_each_version_is_asked_for_once() -> None:
+    """Every later connection to the same version knows what the first has found out."""
+    empty = described(Description({}, {}, {}, {}))
+    connection: Any = FakeConnection(empty)
+    met = versions()
+    found = met.differences(connection)
+    assert found
+    assert met.differences(connection) is found
+
+
+def test_a_different_fingerprint_without_a_difference() -> None:
+    """Where all calls fit, they are not looked at any more."""
+    connection: Any = FakeConnection(described(SampleManager._offer.description))
+    assert versions().differences(connection) is None
+    assert not connection.closed
 
 
 # --- Transports, restarts, and no difference at all

@@ -327,6 +327,12 @@ def test_a_function_that_nobody_can_have_written_is_refused(server: Function) ->
         differences(described(function(result=INT)), described(server))
 
 
+def test_the_servers_words_do_not_write_into_a_terminal() -> None:
+    """What cannot be printed is left out of them."""
+    found = told(described(function(result=INT)), described(function(result="a\n\x1b[31mb")))
+    assert found.endswith("the server has call() -> a  [31mb")
+
+
 # --- What a channel asks
 
 

@@ -175,7 +175,9 @@ class _Comparison:
         remedy = f"run `kinfolk generate {self._spec}` for both, and restart them"
         if owner.startswith(_OURS):
             remedy = "install the same release of kinfolk at both ends"
-        return f"{head}: {own}, the server has {server}: {remedy}"
+        # Names at the server are the server's own words.
+        theirs = "".join(c if c.isprintable() else " " for c in server)
+        return f"{head}: {own}, the server has {theirs}: {remedy}"
 
 
 def _told_apart(own: str, server: str | None) -> tuple[str, str]:
