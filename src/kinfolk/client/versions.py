@@ -49,10 +49,12 @@ class Versions:
         fingerprint = connection.fingerprint
         if fingerprint not in self._known:
             try:
-                self._known[fingerprint] = self._compare(connection)
+                found = self._compare(connection)
             except BaseException:
                 connection.close()
                 raise
+            # Of several threads that found it out, all go by what the first has found.
+            self._known.setdefault(fingerprint, found)
         return self._known[fingerprint]
 
     def _compare(self, connection: Connection) -> Differences | None:
