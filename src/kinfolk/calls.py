@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -28,11 +28,13 @@ from kinfolk.deadlines import own_deadline
 from kinfolk.errors import (
     ArgumentError,
     CallTimeout,
+    ConnectionLost,
     Executed,
     KinfolkError,
     ObjectGone,
     ProtocolError,
     ResultError,
+    SpecMismatch,
 )
 from kinfolk.keeper import keeper
 from kinfolk.proxy import Channel, Mention, Proxy
@@ -61,7 +63,10 @@ from kinfolk.wire.references import Reference, References
 from kinfolk.wire.shared import SharedType, shared_type
 from kinfolk.wire.table import ManagerType
 
-__all__ = ["CallingChannel", "Numbered", "ProxyReferences", "Stream"]
+if TYPE_CHECKING:
+    from kinfolk.wire.versions import Differences
+
+__all__ = ["CallingChannel", "Numbered", "ProxyReferences", "Stream", "VersionChanged"]
 
 T = TypeVar("T")
 
@@ -71,6 +76,10 @@ Numbered: TypeAlias = Call | Next | Withdraw | Claim | Lend
 _MOMENT: Final = 1.0  # seconds
 
 _executed: Final[msgspec.msgpack.Decoder[Executed]] = msgspec.msgpack.Decoder(Executed)
+
+
+class VersionChanged(ConnectionLost):
+    """The server was replaced by one of another version, which a request was not made for."""
 
 
 class CallingChannel(ABC):
@@ -83,6 +92,8 @@ class CallingChannel(ABC):
     def __init__(self, offer: ManagerType) -> None:
         self._offer = offer
         self._codecs = offer.codecs
+        # What does not fit at the other end, if that is of another version.
+        self._differences: Differences | None = None
         self._numbers = itertools.count(1)
         self.generation = 0
         self._start_generation()
@@ -128,18 +139,28 @@ class CallingChannel(ABC):
 
     def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
         """Call a member of an object and wait for what it returns; see `Channel.call`."""
-        request = self.request(target, member, arguments)
-        value, error = self._carry(request, partial(self.outcome, member))
-        if error is not None:
-            raise error
-        return value
+        while True:
+            request = self.request(target, member, arguments)
+            try:
+                value, error = self._carry(request, partial(self.outcome, member))
+            except VersionChanged:
+                continue  # It was not sent, and is made anew for the other version.
+            if error is not None:
+                raise error
+            return value
 
     def make(self, name: str, arguments: Mapping[str, object]) -> Any:
         """Have a factory make a new object, and return its proxy."""
         return self.call(ROOT, self._offer.root[name], arguments)
 
     def singleton(self, name: str) -> Proxy:
-        """Return a proxy of a singleton. Nothing is sent."""
+        """Return a proxy of a singleton. Nothing is sent.
+
+        Raises:
+            SpecMismatch: It is something else at the other end.
+        """
+        if self._differences is not None:
+            self._checked(lambda differences: differences.check_singleton(name), None)
         return proxy_of(self, self._offer.singletons[name], name)
 
     def fetch(self, member: Member, stream: int) -> tuple[list[Any], bool, BaseException | None]:
@@ -214,12 +235,34 @@ class CallingChannel(ABC):
 
         Raises:
             ArgumentError: An argument does not fit what the member declares.
+            SpecMismatch: The call does not fit the other end, which is of another version.
         """
+        if self._differences is not None:
+            given = arguments
+            arguments = self._checked(lambda known: known.fitted(target, member, given), given)
         try:
             data = member.arguments.encode(arguments, ProxyReferences(self))
         except Mismatch as mismatch:
             raise ArgumentError(f"{member.label}: {mismatch}") from None
         return Call(next(self._numbers), target, member.name, caller_token(), msgspec.Raw(data))
+
+    def _checked(self, check: Callable[[Differences], T], without: T) -> T:
+        """Ask the differences; return `without` if there are none any more."""
+        known = self._differences
+        try:
+            return without if known is None else check(known)
+        except SpecMismatch:
+            self.meet_again()
+            found = self._differences
+            if found is known:
+                raise
+            return without if found is None else check(found)
+
+    def meet_again(self) -> None:  # noqa: B027 - most channels lead to the same server for good
+        """Make sure that the differences are those of the server as it is now.
+
+        It may have been replaced since the last call, by one that a refused call does fit.
+        """
 
     def outcome(
         self, member: Member, reply: Reply, references: References

@@ -133,7 +133,7 @@ class Manager(BaseManager):
         Raises:
             NotRunning: No server listens there.
             AuthenticationFailed: One end refuses the other's key or user.
-            SpecMismatch: The server was generated from another spec.
+            SpecMismatch: The server offers another manager.
             HandshakeFailed: What listens there is no server of Kinfolk's.
             CallTimeout: It took too long.
         """

@@ -225,12 +225,19 @@ def served(folder: Path) -> Iterator[Served]:
         yield found
 
 
-def test_another_spec_is_refused(served: Served) -> None:
-    """The error names both fingerprints and the remedy."""
+def test_a_server_of_another_version_says_of_which(served: Served) -> None:
+    """Both are welcome to each other, and the client knows the server's fingerprint."""
     stale = attrs.evolve(IDENTITY, fingerprint="0123456789abcdef")
-    address = UnixAddress(str(served.here.address))
-    with pytest.raises(SpecMismatch, match=r"0123456789abcdef.*kinfolk generate support\.samples"):
-        reach(address, identity=stale)
+    connection = reach(UnixAddress(str(served.here.address)), identity=stale)
+    assert connection.fingerprint == IDENTITY.fingerprint
+    connection.close()
+
+
+def test_another_manager_is_refused(served: Served) -> None:
+    """The error names both."""
+    other = attrs.evolve(IDENTITY, manager="shop.spec:Shop")
+    with pytest.raises(SpecMismatch, match=r"offers support\.samples.*, not shop\.spec:Shop"):
+        reach(UnixAddress(str(served.here.address)), identity=other)
 
 
 def test_a_connection_is_alive_until_the_server_closes_it(served: Served) -> None:

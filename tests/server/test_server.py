@@ -21,8 +21,9 @@ from support.threads import Run, until
 from kinfolk.declare import Singleton
 from kinfolk.errors import ConnectionLost, KinfolkError, NotRunning, SpecMismatch
 from kinfolk.server import Server
+from kinfolk.wire.descriptions import decode_description
 from kinfolk.wire.frames import encode
-from kinfolk.wire.messages import Call, Reply, Result, Stop
+from kinfolk.wire.messages import Call, Describe, Reply, Result, Stop
 
 
 @pytest.fixture
@@ -46,6 +47,20 @@ def call(raw: Raw, target: str, member: str, **arguments: object) -> object:
     reply: Reply = raw.receive()
     assert isinstance(reply, Result)
     return msgspec.msgpack.decode(reply.value)
+
+
+# --- What it offers
+
+
+def test_a_server_describes_what_it_offers(served: Served) -> None:
+    """To whoever asks, and then it goes on."""
+    with served.raw() as raw:
+        raw.send(Describe(7))
+        reply = raw.receive()
+        assert isinstance(reply, Result)
+        assert reply.call == 7
+        assert decode_description(reply.value) == SampleManager._offer.description
+        assert call(raw, "frontier", "push", url="u") is True
 
 
 # --- Sessions

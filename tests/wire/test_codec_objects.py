@@ -97,6 +97,14 @@ class Account:
         return f"Hello {self.name}"
 
 
+@dataclasses.dataclass(kw_only=True)
+class Late:
+    """A class whose required field does not come first."""
+
+    more: list[complex] = dataclasses.field(default_factory=list)
+    size: int
+
+
 @attrs.define
 class Window:
     """A class with a constructor of its own."""
@@ -262,7 +270,7 @@ def test_fields_are_checked_one_by_one() -> None:
         {"url": "x", "status": "y"},
     ):
         assert refusal_of_message(Page, content) == "at .status must be int, not str"
-    assert refusal_of_message(Page, fields(Page, url="x")) == "must be Page, not dict"
+    assert refusal_of_message(Page, fields(Page, status=1)) == "must be Page, not dict"
     assert (
         refusal_of_message(Page, fields(Page, url="x", status=1, z=1)) == "must be Page, not dict"
     )
@@ -272,6 +280,26 @@ def test_fields_are_checked_one_by_one() -> None:
     unset = Account("ann")
     del unset.logins
     assert refusal(Account, unset) == "lacks a value for its field 'logins'"
+
+
+def test_a_field_with_a_default_may_be_missing_on_arrival() -> None:
+    """A peer that does not know the field yet is understood, whichever way the field is made."""
+    assert arrive(Page, fields(Page, url="x")) == Page("x")
+    assert arrive(list[Page | None], [fields(Page, url="x"), None]) == [Page("x"), None]
+    partly = arrive(Account, fields(Account, name="Ann", friends=[fields(Account, name="Bob")]))
+    assert partly == Account("ann", friends=[Account("bob")])
+    made = arrive(Window, fields(Window, title="x", _width=2))
+    assert (made.title, made._width, made.open) == ("x", 2, False)
+    assert arrive(Late, fields(Late, size=1)) == Late(size=1)
+    assert refusal_of_message(Late, fields(Late, more=[])) == "must be Late, not dict"
+
+
+def test_what_is_wrong_beside_a_missing_field_is_named() -> None:
+    """The fields that are there are checked as ever."""
+    short = fields(Account, name="x")
+    assert "'name'" in refusal_of_message(Account, short)
+    nested = fields(Account, name="Ann", friends=[fields(Account, name="Bob", _secret=1)])
+    assert refusal_of_message(Account, nested) == "at .friends[0]._secret must be bytes, not int"
 
 
 def test_unions_of_classes() -> None:

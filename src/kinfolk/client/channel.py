@@ -12,20 +12,25 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.context import get_spawning_popen
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from kinfolk.addresses import Address
-from kinfolk.calls import CallingChannel, Numbered
+from kinfolk.calls import CallingChannel, Numbered, VersionChanged
+from kinfolk.client.connection import Connection
 from kinfolk.client.pool import Pool
 from kinfolk.client.reaching import Destination
+from kinfolk.client.versions import Versions
 from kinfolk.deadlines import end_of_block, own_deadline
 from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkError
 from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
-from kinfolk.wire.messages import Release, Reply, Stop, Target
+from kinfolk.wire.messages import Call, Release, Reply, Stop, Target
 from kinfolk.wire.table import ManagerType
+
+if TYPE_CHECKING:
+    from kinfolk.wire.versions import Differences
 
 __all__ = ["SocketChannel", "shared_channel"]
 
@@ -49,7 +54,7 @@ class SocketChannel(CallingChannel):
     Raises:
         NotRunning: No server listens there.
         AuthenticationFailed: One end refuses the other's key or user.
-        SpecMismatch: The server was generated from another spec.
+        SpecMismatch: The server offers another manager.
         HandshakeFailed: What listens there is no server of ours.
         CallTimeout: It took too long.
     """
@@ -76,7 +81,8 @@ class SocketChannel(CallingChannel):
             timeout,
             remedy=f"kinfolk serve {offer.spec}",
         )
-        self._pool = Pool(destination, self._start_generation)
+        self._versions = Versions(offer, destination.identity)
+        self._pool = Pool(destination, self)
         self._pool.first()
         _channels.add(self)
 
@@ -122,9 +128,11 @@ class SocketChannel(CallingChannel):
 
     def exchange(self, request: Numbered | Stop) -> Reply:
         """Send a request over a connection of its own; see `CallingChannel.exchange`."""
-        pool, lease = self._pool, None
+        pool, lease, known = self._pool, None, self._differences
         try:
             lease = pool.take()
+            if self._differences is not known:
+                self._refuse_older(request)
             connection = lease.connection
             frames = encode(request, connection.limit)
             reply = connection.exchange(frames, request.call, end_of_block())
@@ -136,6 +144,10 @@ class SocketChannel(CallingChannel):
             raise
         pool.give_back(lease)
         return reply
+
+    def _refuse_older(self, request: Numbered | Stop) -> None:
+        if isinstance(request, Call):
+            raise VersionChanged(f"{self.address} is of another version now", executed="no")
 
     def tell(self, message: Release) -> None:
         """Send a message that has no reply."""
@@ -152,6 +164,22 @@ class SocketChannel(CallingChannel):
         # Only now: when its connection ends, a call that was granted something keeps it.
         self._pool.mend(number)
         return executed
+
+    # --- Connections, as the pool opens them
+
+    def meet(self, connection: Connection, until: float) -> Differences | None:
+        """Find out what differs at the other end of a new connection."""
+        return self._versions.differences(connection, until)
+
+    def met(self, differences: Differences | None, *, anew: bool) -> None:
+        """Note that a connection is in use from now on, `anew` in a session without references."""
+        if anew:
+            self._start_generation()
+        self._differences = differences
+
+    def meet_again(self) -> None:
+        """Reconnect if the server is gone; see `CallingChannel.meet_again`."""
+        self._pool.check()
 
     # --- Forks
 

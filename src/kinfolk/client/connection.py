@@ -34,7 +34,7 @@ class Connection:
     Raises:
         NotRunning: No server listens there.
         AuthenticationFailed: One end refuses the other's key or user.
-        SpecMismatch: The server was generated from another spec.
+        SpecMismatch: The server offers another manager.
         HandshakeFailed: What listens there is no server of ours, or ends in the middle.
         CallTimeout: It took too long.
     """
@@ -47,6 +47,7 @@ class Connection:
         "_sock",
         "_where",
         "call",
+        "fingerprint",
         "intact",
         "limit",
         "session",
@@ -66,6 +67,7 @@ class Connection:
         weakref.finalize(self, self._sock.close).atexit = False
         self.session = peer.session
         self.limit = peer.limit
+        self.fingerprint = peer.fingerprint
         # False from the first byte of a request to the last of its reply: what is read from a
         # connection that was left in between answers another call.
         self.intact = True

@@ -16,7 +16,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kinfolk.client.connection import Connection
 from kinfolk.client.reaching import Destination
@@ -34,7 +34,10 @@ from kinfolk.errors import (
 )
 from kinfolk.keeper import keeper
 
-__all__ = ["Lease", "Pool"]
+if TYPE_CHECKING:
+    from kinfolk.wire.versions import Differences
+
+__all__ = ["Lease", "Pool", "User"]
 
 # More stay open only while more calls are under way.
 _MOST_IDLE: Final = 16
@@ -60,17 +63,29 @@ class Lease:
             pool.found(self.connection)
 
 
+class User(Protocol):
+    """Who uses the connections, and is asked about each new one."""
+
+    def meet(self, connection: Connection, until: float) -> Differences | None:
+        """Find out, until a time, what differs at the other end; nobody else uses it yet."""
+        ...
+
+    def met(self, differences: Differences | None, *, anew: bool) -> None:
+        """Note that a connection is in use from now on, `anew` in a session without references."""
+        ...
+
+
 class Pool:
     """Opens connections as they are needed; any number of threads may use it at once.
 
     Args:
         destination: Where they lead to.
-        renewed: Called when a session begins that is not the first.
+        user: Who makes the calls.
     """
 
-    def __init__(self, destination: Destination, renewed: Callable[[], object]) -> None:
+    def __init__(self, destination: Destination, user: User) -> None:
         self._destination = destination
-        self._renewed = renewed
+        self._user = user
         self._closed = False
         self.start_afresh()
 
@@ -159,6 +174,11 @@ class Pool:
         self._close_idle()
         self._close_broken()
 
+    def check(self) -> None:
+        """See that there is a connection, or that the server cannot be reached."""
+        self._drop_dead()
+        self.give_back(self.take())
+
     # --- Opening
 
     def open(self, until: float) -> Lease:
@@ -175,13 +195,15 @@ class Pool:
             self._check_open()
             presented = self._session
             connection = Connection(self._destination, presented, until)
+            differences = self._user.meet(connection, until)
             with self._lock:
                 # The server gives a new session where it does not know the old one. Of several
                 # threads that get one at the same time, all take that of the first.
                 if not self._closed and self._session in {presented, connection.session}:
-                    if presented and connection.session != self._session:
-                        self._renewed()
+                    anew = presented != b"" and connection.session != self._session
+                    if anew:
                         self._close_broken()
+                    self._user.met(differences, anew=anew)
                     self._session = connection.session
                     self._connections.add(connection)
                     keeper.start()

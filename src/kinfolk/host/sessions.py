@@ -29,6 +29,7 @@ from kinfolk.wire.codec import Codecs
 from kinfolk.wire.messages import (
     Call,
     Claim,
+    Describe,
     Lend,
     Next,
     Release,
@@ -169,7 +170,7 @@ class Link:
         """Carry out a request in this thread.
 
         Args:
-            request: Anything but `Stop`, which is the server's affair.
+            request: Anything but `Stop` and `Describe`, which are the server's affair.
             answer: Called with the reply, to all but a `Release`, now or later, and then perhaps
                 in another thread. A call that is withdrawn while it waits has failed.
 
@@ -194,6 +195,8 @@ class Link:
                 answer(self._service.lend(request))
             case Stop():
                 raise ProtocolError("A host cannot be stopped by a request")
+            case Describe():
+                raise ProtocolError("A host does not describe itself; its server does")
 
     def withdraw(self, call: int) -> Executed | None:
         """Take back a call; return whether its method has run, None for one that never came here.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
+import msgspec
 
 from kinfolk.errors import (
     AuthenticationFailed,
@@ -32,7 +33,7 @@ from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT
 from kinfolk.wire.handshake import Identity, Peer, ServerHandshake
-from kinfolk.wire.messages import NOTHING, Failed, Reply, Result, Stop
+from kinfolk.wire.messages import NOTHING, Describe, Failed, Reply, Result, Stop
 
 __all__ = ["Connection", "Service"]
 
@@ -231,6 +232,9 @@ class Connection:
             _logger.info("%s stops the server", self._who)
             self._answer(Result(request.call, NOTHING))
             self._service.stop()
+        elif isinstance(request, Describe):
+            description = msgspec.msgpack.encode(self._service.host.offer.description)
+            self._answer(Result(request.call, msgspec.Raw(description)))
         else:
             link.receive(request, self._answer)
 

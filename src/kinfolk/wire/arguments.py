@@ -30,16 +30,46 @@ Kind = inspect._ParameterKind  # pyright: ignore[reportPrivateUsage] - the type 
 
 _BY_POSITION: Final = frozenset({Kind.POSITIONAL_ONLY, Kind.POSITIONAL_OR_KEYWORD})
 _BY_NAME: Final = frozenset({Kind.POSITIONAL_OR_KEYWORD, Kind.KEYWORD_ONLY})
+_VARIABLE: Final = frozenset({Kind.VAR_POSITIONAL, Kind.VAR_KEYWORD})
 
 
 @attrs.frozen
 class Parameter:
-    """One parameter of a member; its type is, for `*args` and `**kwargs`, that of each value."""
+    """One parameter of a member; its type is, for `*args` and `**kwargs`, that of each value.
+
+    `default` is what a caller's end fills in by itself; `UNSET` where that is left to the server.
+    """
 
     name: str
     kind: inspect._ParameterKind  # pyright: ignore[reportPrivateUsage]
     type: Any
     required: bool = attrs.field(default=True, kw_only=True)
+    default: object = attrs.field(default=UNSET, kw_only=True)
+
+    @classmethod
+    def of(cls, parameter: inspect.Parameter, declared: Any) -> Parameter:
+        """Return a parameter of a generated function, its annotation evaluated."""
+        required = parameter.default is parameter.empty and parameter.kind not in _VARIABLE
+        default = UNSET if parameter.default is parameter.empty else parameter.default
+        return cls(parameter.name, parameter.kind, declared, required=required, default=default)
+
+    @property
+    def wire_type(self) -> Any:
+        """The type of all that is sent under its name."""
+        if self.kind is Kind.VAR_POSITIONAL:
+            return GenericAlias(tuple, (self.type, ...))
+        if self.kind is Kind.VAR_KEYWORD:
+            return GenericAlias(dict, (str, self.type))
+        return self.type
+
+    def is_left_out(self, value: object) -> bool:
+        """Return whether a value is that of an argument which the caller need not have given."""
+        if value is UNSET:
+            return True
+        if self.kind in _VARIABLE:
+            return not value
+        same = type(value) is type(self.default) and value == self.default
+        return same or value is self.default
 
 
 class Arguments:
@@ -52,8 +82,7 @@ class Arguments:
     def __init__(self, parameters: Iterable[Parameter], codecs: Codecs) -> None:
         self.parameters = tuple(parameters)
         self._nodes = {p.name: _node(p, codecs) for p in self.parameters}
-        required = [p.required and p.kind in _BY_POSITION | _BY_NAME for p in self.parameters]
-        self._required = [p.name for p, r in zip(self.parameters, required, strict=True) if r]
+        self._required = [p.name for p in self.parameters if p.required and p.kind not in _VARIABLE]
         self._plains = {name: node.plain for name, node in self._nodes.items()}
         self._decoder = msgspec.msgpack.Decoder(_mirror(self._nodes, self._required))
         # Where nothing is to be lifted or left out, so many go by position, the others by name.
@@ -63,7 +92,7 @@ class Arguments:
             if node.lifts or name not in self._required
         ]
         kinds = {p.kind for p in self.parameters}
-        self._variable = not kinds.isdisjoint({Kind.VAR_POSITIONAL, Kind.VAR_KEYWORD})
+        self._variable = not kinds.isdisjoint(_VARIABLE)
         self._leading = sum(p.kind in _BY_POSITION for p in self.parameters)
         self._named = list(enumerate(self._nodes))[self._leading :]
 
@@ -197,13 +226,8 @@ class Arguments:
 
 
 def _node(parameter: Parameter, codecs: Codecs) -> Node:
-    declared = parameter.type
-    if parameter.kind is Kind.VAR_POSITIONAL:
-        declared = GenericAlias(tuple, (declared, ...))
-    elif parameter.kind is Kind.VAR_KEYWORD:
-        declared = GenericAlias(dict, (str, declared))
     try:
-        return codecs.node(declared)
+        return codecs.node(parameter.wire_type)
     except CannotTravel as error:
         raise CannotTravel(f"parameter {parameter.name!r}: {error}") from None
 

@@ -7,13 +7,14 @@ Every message is one MessagePack array that begins with its number:
     1       Hello      client  nonce, manager, fingerprint, pid, limit, session
     2       Challenge  server  nonce
     3       Proof      client  mac
-    4       Welcome    server  session, limit, mac
+    4       Welcome    server  session, limit, fingerprint, mac
     5       Refused    server  kind, reason
 
 `session` is empty for a new session, else the secret token that the server gave to the first
 connection of the process; the server's answer says which session it has become. `limit` is the
-longest message that its sender receives. `mac` of a Welcome is empty where no key is used. A
-nonce has 32 bytes.
+longest message that its sender receives. `fingerprint` stands for all that its sender was
+generated from; where the two differ, the client asks for a description (see `messages`). `mac` of a
+Welcome is empty where no key is used. A nonce has 32 bytes.
 """
 
 from __future__ import annotations
@@ -95,6 +96,7 @@ class Welcome(msgspec.Struct, array_like=True, frozen=True, tag=4):
 
     session: bytes
     limit: _Limit
+    fingerprint: str
     mac: bytes = b""
 
 

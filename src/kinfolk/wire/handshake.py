@@ -9,6 +9,9 @@ connection before it. Both ends put a fresh nonce in there, and the client prove
 learns anything from the server who does not hold the key, an old proof fits no new connection, and
 a proof sent back to its maker bears the wrong role. What follows the handshake is neither encrypted
 nor signed.
+
+Ends that were generated from different versions of a spec welcome each other: what does not fit is
+found out afterwards (see `versions`).
 """
 
 from __future__ import annotations
@@ -91,6 +94,7 @@ class Peer:
 
     session: bytes
     limit: int
+    fingerprint: str
     pid: int = 0
 
 
@@ -201,7 +205,7 @@ class ClientHandshake:
         Raises:
             HandshakeFailed: One end refuses the other; `AuthenticationFailed` where that is for
                 the key or the user.
-            SpecMismatch: The two ends were generated from specs that do not fit each other.
+            SpecMismatch: The server offers another manager.
         """
         match self._stream.read(data, TO_CLIENT):
             case Challenge() as challenge:
@@ -227,13 +231,13 @@ class ClientHandshake:
 
     def _enter(self, welcome: Welcome) -> Peer:
         if self._key is not None and self._proved:
-            self._transcript.record(Welcome(welcome.session, welcome.limit))
+            self._transcript.record(msgspec.structs.replace(welcome, mac=b""))
             expected = self._transcript.proof(self._key, _SERVER)
             if not hmac.compare_digest(welcome.mac, expected):
                 raise AuthenticationFailed("the server does not hold the key")
         elif not self._vouched:
             raise AuthenticationFailed("the server did not ask for the key, so it may be anybody's")
-        return Peer(welcome.session, welcome.limit)
+        return Peer(welcome.session, welcome.limit, welcome.fingerprint)
 
 
 # --- The server's end
@@ -266,7 +270,7 @@ class ServerHandshake:
 
         Raises:
             HandshakeFailed: The client is refused; `farewell` tells it.
-            SpecMismatch: The same, for a client generated from another spec.
+            SpecMismatch: The same, for a client of another manager.
         """
         match self._stream.read(data, TO_SERVER):
             case Hello() as hello if self._hello is None:
@@ -299,24 +303,14 @@ class ServerHandshake:
         return self._welcome(hello)
 
     def _welcome(self, hello: Hello) -> bytes:
-        self._compare(hello)
+        own = self._identity
+        if hello.manager != own.manager:
+            raise SpecMismatch(f"the server offers {own.manager}, not {hello.manager}")
         session = self._admit(hello.session, hello.pid)
-        welcome = Welcome(session, self._identity.limit)
+        welcome = Welcome(session, own.limit, own.fingerprint)
         frame = self._transcript.record(welcome)
         if self._key is not None:
             mac = self._transcript.proof(self._key, _SERVER)
             frame = encode(msgspec.structs.replace(welcome, mac=mac), HANDSHAKE_LIMIT)
-        self.peer = Peer(session, hello.limit, hello.pid)
+        self.peer = Peer(session, hello.limit, hello.fingerprint, hello.pid)
         return bytes(frame)
-
-    def _compare(self, hello: Hello) -> None:
-        own = self._identity
-        if hello.manager != own.manager:
-            raise SpecMismatch(f"the server offers {own.manager}, not {hello.manager}")
-        if hello.fingerprint != own.fingerprint:
-            spec = own.manager.partition(":")[0]
-            raise SpecMismatch(
-                f"the server was generated from another {spec} (fingerprint {own.fingerprint}) "
-                f"than the client ({hello.fingerprint}): run `kinfolk generate {spec}` for both, "
-                "and restart them"
-            )

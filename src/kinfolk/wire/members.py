@@ -18,7 +18,27 @@ from kinfolk.wire.arguments import Arguments, Parameter
 from kinfolk.wire.codec import Codec, Codecs
 from kinfolk.wire.shared import SharedType, shared_type
 
-__all__ = ["Member", "Members", "members_of_factories", "members_of_proxy"]
+__all__ = [
+    "Member",
+    "Members",
+    "Signature",
+    "members_of_factories",
+    "members_of_proxy",
+    "signatures_of_factories",
+    "signatures_of_proxy",
+]
+
+
+@attrs.frozen(eq=False)
+class Signature:
+    """What a function of a generated class declares, its annotations evaluated.
+
+    Of a stream, `ahead` is how many items travel with one request, and `result` their type.
+    """
+
+    parameters: tuple[Parameter, ...]
+    result: object
+    ahead: int = 0
 
 
 @attrs.frozen(eq=False)
@@ -26,7 +46,8 @@ class Member:
     """One callable thing of a class, compiled.
 
     An attribute `limit` is two members: `limit` reads it, and `limit=` sets it from one argument
-    `value`. `result` is None for a stream, and `items` (of a list of them) for all else.
+    `value`. `result` is None for a stream, and `items` (of a list of them) for all else. `shared`
+    is the full name of the shared class, and empty for the manager.
     """
 
     owner: str
@@ -35,6 +56,7 @@ class Member:
     result: Codec | None
     items: Codec | None = None
     ahead: int = 0
+    shared: str = ""
 
     @property
     def label(self) -> str:
@@ -45,7 +67,11 @@ class Member:
 class Members(dict[str, Member]):
     """The members of one class, compiled as they are first asked for; KeyError for any other.
 
-    `proxy_type` is the class, or a parametrised one; None for a manager.
+    Args:
+        owner: The name of the class in messages for people.
+        sources: Its functions.
+        codecs: What compiles their types.
+        proxy_type: The class, or a parametrised one; None for a manager.
     """
 
     def __init__(
@@ -60,10 +86,21 @@ class Members(dict[str, Member]):
         self.proxy_type = proxy_type
         self._sources = sources
         self._codecs = codecs
+        mark = shared_type(proxy_type)
+        self._shared = "" if mark is None else mark.name
 
     def __missing__(self, name: str) -> Member:
-        member = self._sources[name].compile(self.owner, name, self._codecs)
-        return self.setdefault(name, member)
+        return self.setdefault(name, self._compile(name, self._sources[name].signature()))
+
+    def _compile(self, name: str, signature: Signature) -> Member:
+        codecs = self._codecs
+        arguments = Arguments(signature.parameters, codecs)
+        result: Any = signature.result
+        if not signature.ahead:
+            codec = codecs.codec(result)
+            return Member(self.owner, name, arguments, codec, shared=self._shared)
+        items = codecs.codec(list[result])
+        return Member(self.owner, name, arguments, None, items, signature.ahead, self._shared)
 
     @property
     def names(self) -> frozenset[str]:
@@ -79,7 +116,7 @@ class _Source:
     variables: Mapping[str, object]
     ahead: int = 0
 
-    def compile(self, owner: str, name: str, codecs: Codecs) -> Member:
+    def signature(self) -> Signature:
         # A type variable of the method itself says nothing that could be checked.
         free = {
             key: Any
@@ -89,19 +126,12 @@ class _Source:
         hints = get_type_hints(
             self.function, localns={**free, **self.variables}, include_extras=True
         )
-        parameters = list(inspect.signature(self.function).parameters.values())[1:]
-        arguments = Arguments(
-            [
-                Parameter(p.name, p.kind, hints[p.name], required=p.default is p.empty)
-                for p in parameters
-            ],
-            codecs,
+        parameters = tuple(
+            Parameter.of(each, hints[each.name])
+            for each in list(inspect.signature(self.function).parameters.values())[1:]
         )
         result = hints["return"]
-        if not self.ahead:
-            return Member(owner, name, arguments, codecs.codec(result))
-        items = codecs.codec(list[get_args(result)[0]])  # type: ignore[misc]
-        return Member(owner, name, arguments, None, items, self.ahead)
+        return Signature(parameters, get_args(result)[0] if self.ahead else result, self.ahead)
 
 
 def _sources(proxy_type: object) -> dict[str, _Source]:
@@ -161,3 +191,15 @@ def members_of_factories(
 ) -> Members:
     """Return the members of a manager: the functions of its class that make new objects."""
     return Members(owner, {name: _Source(f, {}) for name, f in factories.items()}, codecs)
+
+
+def signatures_of_proxy(proxy_type: type) -> dict[str, Signature]:
+    """Return what the members of a proxy class declare; its own type variables stay."""
+    free = cast("tuple[Any, ...]", getattr(proxy_type, "__parameters__", ()))
+    whole = cast("Any", proxy_type)[free] if free else proxy_type
+    return {name: source.signature() for name, source in _sources(whole).items()}
+
+
+def signatures_of_factories(factories: Mapping[str, Callable[..., Any]]) -> dict[str, Signature]:
+    """Return what the factories of a manager declare."""
+    return {name: _Source(f, {}).signature() for name, f in factories.items()}

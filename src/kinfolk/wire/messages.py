@@ -13,6 +13,7 @@ known only once the member is.
     5       Stop       client  call
     6       Claim      client  call, target
     7       Lend       client  call, targets
+    8       Describe   client  call
     17      Result     server  call, value
     18      Failed     server  call, failure
     19      Declined   server  call
@@ -21,7 +22,7 @@ known only once the member is.
 
 `call` is chosen by the client and never used twice in a session; replies come in any order.
 `Release` has no reply. The `Result` of a `Withdraw` says whether the method has run, "yes" or "no";
-that of `Claim`, `Lend` and `Stop` is nil.
+that of a `Describe` is a description (see `descriptions`), and of `Claim`, `Lend` and `Stop` nil.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ __all__ = [
     "Call",
     "Claim",
     "Declined",
+    "Describe",
     "Failed",
     "Failure",
     "Items",
@@ -136,6 +138,12 @@ class Lend(msgspec.Struct, array_like=True, frozen=True, tag=7):
     targets: list[int] | None
 
 
+class Describe(msgspec.Struct, array_like=True, frozen=True, tag=8):
+    """Say what the server offers, to a client that was generated from another version."""
+
+    call: int
+
+
 class Result(msgspec.Struct, array_like=True, frozen=True, tag=17):
     """The call returned."""
 
@@ -172,5 +180,5 @@ class Items(msgspec.Struct, array_like=True, frozen=True, tag=21):
     failure: Failure | None = None
 
 
-Request: TypeAlias = Call | Next | Release | Withdraw | Stop | Claim | Lend
+Request: TypeAlias = Call | Next | Release | Withdraw | Stop | Claim | Lend | Describe
 Reply: TypeAlias = Result | Failed | Declined | Streaming | Items

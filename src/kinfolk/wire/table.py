@@ -16,6 +16,7 @@ import attrs
 
 if TYPE_CHECKING:
     from kinfolk.wire.codec import Codecs
+    from kinfolk.wire.descriptions import Description
     from kinfolk.wire.members import Members
 
 __all__ = ["ManagerType", "Table"]
@@ -105,11 +106,23 @@ class ManagerType:
         return self._singletons()
 
     @cached_property
+    def factories(self) -> Mapping[str, Callable[..., Any]]:
+        """The functions of the manager class that make new objects, by name."""
+        return self._factories()
+
+    @cached_property
     def root(self) -> Members:
         """The members of the manager itself: its factories."""
         from kinfolk.wire.members import members_of_factories  # noqa: PLC0415 - as above
 
-        return members_of_factories(self.name, self._factories(), self.codecs)
+        return members_of_factories(self.name, self.factories, self.codecs)
+
+    @cached_property
+    def description(self) -> Description:
+        """What it offers, to be compared with what a peer of another version does."""
+        from kinfolk.wire.descriptions import describe_offer  # noqa: PLC0415 - as above
+
+        return describe_offer(self)
 
     def members(self, proxy_type: object) -> Members:
         """Return the members of a proxy class, or of a parametrised one such as `BoxProxy[int]`.

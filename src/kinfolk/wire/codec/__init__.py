@@ -18,7 +18,8 @@ type has one form, wherever it stands:
     dict, Counter, OrderedDict            map; array of pairs where a key is no key in MessagePack
     defaultdict                           [name of the builtin class or nil, map or array of pairs]
     TypedDict                             map
-    attrs class, dataclass                map of its fields; under `$` its qualified name
+    attrs class, dataclass                map of its fields, of which those with a default may be
+                                          missing; under `$` its qualified name
     Enum                                  name of the member
     Flag                                  int
     Literal of text, int, None            as it is; of anything else its position

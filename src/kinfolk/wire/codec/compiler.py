@@ -21,7 +21,14 @@ from kinfolk.wire.codec.builders import BUILDERS
 from kinfolk.wire.codec.constraints import Checked
 from kinfolk.wire.codec.exceptions import ExceptionClass, Raised, known_errors
 from kinfolk.wire.codec.extensions import extended
-from kinfolk.wire.codec.fields import bound_arguments, fields_of, has_fields, hints_of, substitute
+from kinfolk.wire.codec.fields import (
+    bound_arguments,
+    fields_of,
+    has_fields,
+    hints_of,
+    is_required_key,
+    substitute,
+)
 from kinfolk.wire.codec.known import known_classes
 from kinfolk.wire.codec.mismatch import CannotTravel
 from kinfolk.wire.codec.node import Late, Node
@@ -232,7 +239,9 @@ class Compiler:
             ) from None
         variables = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
         declared = {key: substitute(hint, variables) for key, hint in hints.items()}
-        required = frozenset(key for key, hint in declared.items() if _required(cls, key, hint))
+        required = frozenset(
+            key for key, hint in declared.items() if is_required_key(cls, key, hint)
+        )
         return Entries(text, self._nodes_of(cls, declared), required)
 
 
@@ -248,22 +257,6 @@ _QUALIFIERS: Final = (
     typing_extensions.Final,
     typing_extensions.ClassVar,
 )
-
-
-def _required(cls: Any, key: str, hint: Any) -> bool:
-    """Return whether a TypedDict must have a key.
-
-    Its own record of that is wrong where annotations are text.
-    """
-    while (origin := get_origin(hint)) is not None:
-        if origin is typing_extensions.Required:
-            return True
-        if origin is typing_extensions.NotRequired:
-            return False
-        if origin not in {Annotated, typing_extensions.ReadOnly}:
-            break
-        hint = get_args(hint)[0]
-    return key in cls.__required_keys__
 
 
 def _followed(alias: Any, arguments: tuple[Any, ...]) -> Any:

@@ -9,7 +9,7 @@ import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 import typing_extensions
@@ -18,7 +18,17 @@ from typing_extensions import get_original_bases, get_type_hints
 from kinfolk.wire.codec.mismatch import CannotTravel
 from kinfolk.wire.codec.text import class_name
 
-__all__ = ["Field", "bound_arguments", "fields_of", "has_fields", "hints_of", "substitute"]
+__all__ = [
+    "Field",
+    "bound_arguments",
+    "defaults_of",
+    "fields_of",
+    "has_fields",
+    "hints_of",
+    "is_required_key",
+    "names_of",
+    "substitute",
+]
 
 Variables = Mapping[Any, Any]
 """What type variables stand for."""
@@ -26,11 +36,15 @@ Variables = Mapping[Any, Any]
 
 @attrs.frozen
 class Field:
-    """One field: its declared type, and the parameter of the constructor that takes it, if any."""
+    """One field: its declared type, and the parameter of the constructor that takes it, if any.
+
+    One that is not `required` has a default, or is set by the constructor itself.
+    """
 
     name: str
     declared: Any
     parameter: inspect.Parameter | None
+    required: bool = True
     validate: Callable[[Any, Any], None] | None = None
 
 
@@ -49,10 +63,13 @@ def fields_of(cls: type, arguments: tuple[Any, ...]) -> list[Field]:
     declared = hints_of(cls, arguments, list(validators))
     parameters = _parameters(cls)
     aliases = {a.name: a.alias for a in attrs.fields(cls)} if attrs.has(cls) else {}
+    defaults = defaults_of(cls)
     fields: list[Field] = []
     for name, validate in validators.items():
         parameter = parameters.pop(aliases.get(name) or name, None) or parameters.pop(name, None)
-        fields.append(Field(name, declared[name], parameter, validate))
+        # What a constructor takes need not have the default of the field.
+        optional = parameter.default is not parameter.empty if parameter else name in defaults
+        fields.append(Field(name, declared[name], parameter, not optional, validate))
     for parameter in parameters.values():
         if parameter.default is parameter.empty:
             raise CannotTravel(
@@ -67,7 +84,7 @@ _Validate = Callable[[Any, Any], None] | None
 
 def _validators(cls: type) -> dict[str, _Validate]:
     if not attrs.has(cls):
-        return {field.name: None for field in dataclasses.fields(cast("Any", cls))}
+        return dict.fromkeys(names_of(cls))
     return {a.name: _validator(a) for a in attrs.fields(cls)}
 
 
@@ -76,6 +93,25 @@ def _validator(attribute: attrs.Attribute[Any]) -> _Validate:
     if validator is None:
         return None
     return lambda instance, value: validator(instance, attribute, value)
+
+
+def names_of(cls: type) -> list[str]:
+    """Return the names of the fields of an attrs class or dataclass."""
+    if attrs.has(cls):
+        return [a.name for a in attrs.fields(cls)]
+    return [field.name for field in dataclasses.fields(cast("Any", cls))]
+
+
+def defaults_of(cls: type) -> set[str]:
+    """Return the names of the fields that have a default."""
+    if attrs.has(cls):
+        return {a.name for a in attrs.fields(cls) if a.default is not attrs.NOTHING}
+    nothing = (dataclasses.MISSING, dataclasses.MISSING)
+    return {
+        field.name
+        for field in dataclasses.fields(cast("Any", cls))
+        if (field.default, field.default_factory) != nothing
+    }
 
 
 def _parameters(cls: type) -> dict[str, inspect.Parameter]:
@@ -157,6 +193,22 @@ def _bases(cls: type, arguments: tuple[Any, ...]) -> Iterator[tuple[type, Variab
 
 
 _MARKERS: Final = frozenset({object, typing_extensions.Generic, typing_extensions.Protocol})
+
+
+def is_required_key(cls: Any, key: str, hint: Any) -> bool:
+    """Return whether a TypedDict must have a key.
+
+    Its own record of that is wrong where annotations are text.
+    """
+    while (origin := get_origin(hint)) is not None:
+        if origin is typing_extensions.Required:
+            return True
+        if origin is typing_extensions.NotRequired:
+            return False
+        if origin not in {Annotated, typing_extensions.ReadOnly}:
+            break
+        hint = get_args(hint)[0]
+    return key in cls.__required_keys__
 
 
 def substitute(declared: Any, variables: Variables) -> Any:

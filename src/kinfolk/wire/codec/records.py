@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from types import GenericAlias
 from typing import Any, Final
@@ -30,19 +30,28 @@ def qualified(cls: type) -> str:
 
 
 class Record:
-    """One class with fields: its mirror, and the way there and back."""
+    """One class with fields: its mirror, and the way there and back.
+
+    All fields are sent. One with a default may be missing on arrival, since the class may have
+    gained it after the peer's spec was generated; then the default applies.
+    """
 
     def __init__(self, cls: type, fields: Sequence[Field], nodes: Sequence[Node]) -> None:
         self.cls = cls
         self.tag = qualified(cls)
         # msgspec decodes a tag that is not ASCII only once its UTF-8 is cached in the string.
         msgspec.msgpack.encode(self.tag)
-        self._names = tuple(field.name for field in fields)
-        self._row = Row(nodes, [f".{name}" for name in self._names])
+        # As msgspec wants them: those that may be missing come last.
+        pairs = sorted(zip(fields, nodes, strict=True), key=lambda pair: not pair[0].required)
+        self._fields = tuple(field for field, _ in pairs)
+        self._names = tuple(field.name for field in self._fields)
+        self._row = _row(self._names, [node for _, node in pairs])
         self._lower = self._row.lower
         self._get = _getter(self._names)
-        self._make = _maker(cls, fields)
-        self.mirror = mirror(cls.__name__, self._names, nodes, tag=self.tag)
+        self._make = _maker(cls, self._fields)
+        required = sum(field.required for field in fields)
+        self._optional = required < len(fields)
+        self.mirror = mirror(cls.__name__, self._names, self._row.nodes, required, self.tag)
 
     def lower(self, value: Any, context: Context) -> Any:
         """Return the mirror of an instance."""
@@ -54,13 +63,26 @@ class Record:
 
     def lift(self, wire: Any, context: Context) -> Any:
         """Return the instance that a mirror stands for."""
-        values = self._row.lift(astuple(wire), context)
+        wires, row, make = astuple(wire), self._row, self._make
+        if self._optional and msgspec.UNSET in wires:
+            wires, row, make = self._without_the_missing(wires)
+        values = row.lift(wires, context)
         try:
-            return self._make(*values)
+            return make(*values)
         except RecursionError:
             raise
         except Exception as error:
             raise Mismatch(f"is not a valid {class_name(self.cls)}: {reason(error)}") from error
+
+    def _without_the_missing(
+        self, wires: Sequence[Any]
+    ) -> tuple[tuple[Any, ...], Row, Callable[..., Any]]:
+        """Return the values of the fields that are there, and how to lift and use just those."""
+        there = [index for index, wire in enumerate(wires) if wire is not msgspec.UNSET]
+        fields = [self._fields[index] for index in there]
+        nodes = [self._row.nodes[index] for index in there]
+        row = _row([field.name for field in fields], nodes)
+        return tuple(wires[index] for index in there), row, _maker(self.cls, fields)
 
     def parts(self, entries: Mapping[Any, Data]) -> Iterator[Part]:
         """Yield the fields that are there."""
@@ -69,18 +91,35 @@ class Record:
                 yield f".{name}", node, entries[name]
 
 
-def mirror(name: str, names: Sequence[str], nodes: Sequence[Node], **config: Any) -> Any:
-    """Make the struct that msgspec encodes and decodes in place of a class."""
+def mirror(name: str, names: Sequence[str], nodes: Sequence[Node], required: int, tag: str) -> Any:
+    """Make the struct that msgspec encodes and decodes in place of a class.
+
+    Args:
+        name: The name of the struct.
+        names: The fields.
+        nodes: Their types.
+        required: How many of them, from the first, must be there.
+        tag: What says that it is this class.
+    """
     numbered = [f"f{index}" for index in range(len(names))]
+    # msgspec never looks at a default, so that what is missing costs the others nothing.
+    members: list[Any] = [
+        (number, node.wire) if index < required else (number, node.wire, msgspec.UNSET)
+        for index, (number, node) in enumerate(zip(numbered, nodes, strict=True))
+    ]
     return msgspec.defstruct(
         name,
-        [(number, node.wire) for number, node in zip(numbered, nodes, strict=True)],
+        members,
         rename=dict(zip(numbered, names, strict=True)),
-        tag_field=TAG if "tag" in config else None,
+        tag_field=TAG,
+        tag=tag,
         forbid_unknown_fields=True,
         gc=False,
-        **config,
     )
+
+
+def _row(names: Iterable[str], nodes: Sequence[Node]) -> Row:
+    return Row(nodes, [f".{name}" for name in names])
 
 
 def member(name: str, node: Node, *, required: bool) -> Any:
