@@ -100,7 +100,7 @@ def test_requests_may_come_in_any_pieces(served: Served, length: int) -> None:
 
 # --- Shortages
 
-COMPLAINT = "no connection can be accepted: Too many open files"
+COMPLAINT = "no room for a connection: Too many open files"
 
 
 def test_a_server_out_of_files_goes_on_and_recovers(folder: Path) -> None:
@@ -278,7 +278,7 @@ def test_it_logs_who_comes_and_goes_and_no_values(
             manager.frontier().push("https://secret.example")
         with pytest.raises(KinfolkError):
             SampleManager.open(served.url, authkey="another key")
-    who = f"process {os.getpid()}"
+    who = f"process {os.getpid()} of user {os.geteuid()}"
     assert f"{who} is connected" in caplog.messages
     assert f"{who} left" in caplog.messages
     assert f"{who} was refused: the client does not hold the server's key" in caplog.messages

@@ -22,6 +22,7 @@ from support.samples.spec import Sample
 
 from kinfolk.addresses import TcpAddress, UnixAddress, parse_address
 from kinfolk.declare import offer_of
+from kinfolk.limits import Limits
 from kinfolk.server import Server
 from kinfolk.wire.frames import FrameBuffer, decode_reply, encode
 from kinfolk.wire.handshake import ClientHandshake, Identity
@@ -76,7 +77,7 @@ def serve(kind: str, folder: Path, *, files: int | None = None, **options: Any) 
         kind: "unix", "unix with a key", or "tcp", which has a key always.
         folder: Where to put the socket.
         files: How many files it may have open.
-        options: What else to give to `Server`.
+        options: What else to give to `Server`; `limits` as a dict.
     """
     url, key = _address(kind, folder)
     settings = json.dumps({"url": url, "key": key, "files": files, "options": options})
@@ -112,6 +113,7 @@ def make_server(url: str, key: str | None, options: dict[str, Any]) -> Server:
     """Return a server of the sample spec."""
     offer = offer_of(Sample)
     assert offer is not None
+    options["limits"] = Limits(**options.get("limits", {}))
     return Server(
         SampleManager._offer,
         offer.entries,

@@ -48,6 +48,7 @@ class SocketChannel(CallingChannel):
         AuthenticationFailed: One end refuses the other's key or user.
         SpecMismatch: The server was generated from another spec.
         HandshakeFailed: What listens there is no server of ours.
+        LimitExceeded: The server has no room for this client.
         CallTimeout: It took too long.
     """
 

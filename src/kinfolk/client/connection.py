@@ -22,10 +22,12 @@ from kinfolk.errors import (
     Executed,
     HandshakeFailed,
     KinfolkError,
+    LimitExceeded,
     NotRunning,
     ProtocolError,
     SpecMismatch,
 )
+from kinfolk.heartbeat import fell_silent, keep_watch
 from kinfolk.sockets import close_in_children, peer_credentials, tune
 from kinfolk.wire.frames import FrameBuffer, decode_reply, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT
@@ -72,6 +74,7 @@ class Connection:
         AuthenticationFailed: One end refuses the other's key or user.
         SpecMismatch: The server was generated from another spec.
         HandshakeFailed: What listens there is no server of ours, or ends in the middle.
+        LimitExceeded: The server has no room for it.
         CallTimeout: It took too long.
     """
 
@@ -95,6 +98,7 @@ class Connection:
         try:
             peer = _shake_hands(self._sock, destination, session, deadline)
             self._sock.settimeout(None)
+            keep_watch(self._sock, *peer.heartbeat)
         except BaseException:
             self._sock.close()
             raise
@@ -137,7 +141,9 @@ class Connection:
         except OSError as error:
             raise self._lost(error.strerror, executed="unknown") from None
         if not messages:
-            raise self._lost("the server closed it", executed="unknown")
+            silent = fell_silent(self._sock)
+            why = "its network is silent" if silent else "the server closed it"
+            raise self._lost(why, executed="unknown")
         reply = decode_reply(messages[0])
         if reply.call != call or len(messages) > 1 or not self._buffer.empty:
             raise ProtocolError(f"{self._where} answered a call that nobody made")
@@ -333,9 +339,11 @@ def _shake_hands(
         while handshake.peer is None:
             sock.settimeout(_left(deadline))
             if outgoing:
-                sock.sendall(outgoing)
+                # Where the server has closed it already, it may have said why.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    sock.sendall(outgoing)
             outgoing = handshake.receive(sock.recv(2 * HANDSHAKE_LIMIT))
-    except (HandshakeFailed, SpecMismatch) as error:
+    except (HandshakeFailed, SpecMismatch, LimitExceeded) as error:
         raise type(error)(f"{where}: {error}") from None
     except TimeoutError:
         raise CallTimeout(

@@ -10,13 +10,13 @@ import attrs
 import msgspec
 
 from kinfolk.errors import ArgumentError, LimitExceeded, ObjectGone, ResultError
-from kinfolk.host.limits import Limits
 from kinfolk.host.objects import Holdings, Hosted, HostReferences, Objects
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Lifetime, Owner, acting_for
-from kinfolk.host.refusals import failure_of, must_pass
+from kinfolk.host.refusals import failure_of, log_raised, must_pass
 from kinfolk.host.streams import Stream
 from kinfolk.host.waiters import Pending, is_pending
+from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs, Mismatch
 from kinfolk.wire.messages import Call, Declined, Failed, Items, Next, Reply, Result, Streaming
 
@@ -63,9 +63,26 @@ class Service:
         hosted = self._objects.find(request.target, self._holdings)
         operation = hosted.operations[request.member]
         try:
-            args, kwargs = operation.member.arguments.decode(request.arguments, references)
+            args, kwargs = operation.member.arguments.decode(
+                request.arguments, references, self._limits.nesting
+            )
         except Mismatch as mismatch:
             raise ArgumentError(f"{operation.label}: {mismatch}") from None
+        try:
+            return self._run(request, hosted, operation, args, kwargs, references)
+        except BaseException as error:
+            log_raised(operation.label, error)
+            raise
+
+    def _run(
+        self,
+        request: Call,
+        hosted: Hosted,
+        operation: Operation,
+        args: list[object],
+        kwargs: dict[str, object],
+        references: HostReferences,
+    ) -> Outcome:
         owner = Owner(self._session, request.caller)
         turn = hosted.turn
         with acting_for(owner):
@@ -91,6 +108,7 @@ class Service:
             return _encoded(waiting.call, result, waiting.operation, references)
         except BaseException as error:
             references.take_back()
+            log_raised(waiting.operation.label, error)
             return self.failed(waiting.call, error)
 
     def failed(self, call: int, error: BaseException) -> Failed:
@@ -136,12 +154,19 @@ class Service:
         if not more:
             with self._lock:
                 self._streams.pop(request.stream, None)
-        if error is not None and must_pass(error):
-            raise error
+        if error is not None:
+            log_raised(stream.label, error)
+            if must_pass(error):
+                raise error
         failure = failure_of(error, self._codecs) if error is not None else None
         return Items(request.call, msgspec.Raw(items), more, failure)
 
     # --- The end of things
+
+    @property
+    def holdings(self) -> dict[str, int]:
+        """How much the session has."""
+        return {"objects": len(self._holdings.counts), "streams": len(self._streams)}
 
     def release(self, targets: list[int]) -> None:
         """Count references less, and close streams; unknown numbers have no effect."""

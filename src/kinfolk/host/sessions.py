@@ -16,11 +16,12 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias, TypeVar
 
 from kinfolk.errors import CallTimeout, ConnectionClosed, LimitExceeded, ProtocolError
-from kinfolk.host.limits import Limits
 from kinfolk.host.objects import Objects
 from kinfolk.host.owners import Lifetime
+from kinfolk.host.places import raised
 from kinfolk.host.serving import Outcome, Service, Waiting
 from kinfolk.host.waiters import Pending
+from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.messages import Call, Next, Release, Reply, Request, Result, Stop, Withdraw
 
@@ -61,12 +62,18 @@ class Session(Lifetime):
         self.service: Final = Service(objects, codecs, limits, self)
         self._links: set[Link] = set()
         self._attaching = threading.Lock()
+        self._withdrawn = 0
         self._tell = ended
 
     @property
     def waiting(self) -> int:
         """How many of its calls wait for an answer."""
         return sum(link.waiting for link in tuple(self._links))
+
+    @property
+    def under_way(self) -> int:
+        """How many of its calls run, or wait for an answer."""
+        return sum(link.under_way for link in tuple(self._links))
 
     def attach(self) -> Link:
         """Add a connection of the process.
@@ -81,9 +88,13 @@ class Session(Lifetime):
             self._links.add(link)
         return link
 
-    def detach(self, link: Link) -> None:
-        """Note that a connection was closed; the session ends with the last."""
+    def detach(self, link: Link, withdrawn: int) -> None:
+        """Note that a connection was closed, and so many calls with it that waited.
+
+        The session ends with the last.
+        """
         with self._attaching:
+            self._withdrawn += withdrawn
             self._links.discard(link)
             last = not self._links
         if last:
@@ -91,6 +102,7 @@ class Session(Lifetime):
 
     def end(self) -> bool:
         """End the session and all that it has; return whether it had not ended before."""
+        freed = {"locks and such": self.held, **self.service.holdings}
         # What others may be waiting for comes first: the locks that it holds.
         first = super().end()
         if first:
@@ -99,6 +111,9 @@ class Session(Lifetime):
             for link in links:
                 link.close()
             self.service.close()
+            freed["calls that waited"] = self._withdrawn
+            told = ", ".join(f"{count} {what}" for what, count in freed.items() if count)
+            _logger.info("the session of %s has ended, and freed: %s", self.peer, told or "nothing")
             self._tell(self)
         return first
 
@@ -120,6 +135,11 @@ class Link:
     def waiting(self) -> int:
         """How many of its calls wait for an answer."""
         return len(self._waiting)
+
+    @property
+    def under_way(self) -> int:
+        """How many of its calls run, or wait for an answer."""
+        return len(self._running) + len(self._waiting)
 
     def receive(self, request: Request, answer: Answer) -> None:
         """Carry out a request in this thread.
@@ -156,7 +176,7 @@ class Link:
             self._granted.clear()
         for pending, _ in waiting:
             pending.withdraw()
-        self._session.detach(self)
+        self._session.detach(self, len(waiting))
 
     # --- Inside
 
@@ -166,6 +186,11 @@ class Link:
             return
         if request.call in self._running or request.call in self._waiting:
             raise ProtocolError(f"The number {request.call} was given to two calls")
+        count, limit = self._session.under_way, self._session.limits.calls
+        if count >= limit:
+            text = f"{count} calls of this client are under way (limit {limit})"
+            self._refuse(request.call, answer, LimitExceeded(text))
+            return
         self._running[request.call] = False
         try:
             outcome = carry_out(request)
@@ -181,22 +206,16 @@ class Link:
             answer(outcome)
 
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
-        number, pending, limit = waiting.call, waiting.pending, self._session.limits.waiting
-        count = self._session.waiting
+        number, pending = waiting.call, waiting.pending
         with self._lock:
             withdrawn = self._running.pop(number, False) or self._closed
-            refused = withdrawn or count >= limit
-            if not refused:
+            if not withdrawn:
                 self._waiting[number] = pending, answer
-        if not refused:
-            pending.deliver(functools.partial(self._arrived, waiting, answer))
-            return
-        pending.withdraw()
         if withdrawn:
+            pending.withdraw()
             self._refuse(number, answer, _withdrawn())
             return
-        text = f"{waiting.operation.label}: {count} calls of this client wait (limit {limit})"
-        self._refuse(number, answer, LimitExceeded(text))
+        pending.deliver(functools.partial(self._arrived, waiting, answer))
 
     def _arrived(self, waiting: Waiting, answer: Answer, pending: Pending[Any]) -> bool:
         """Answer a call that has waited; return whether the answer could be given."""
@@ -218,9 +237,9 @@ class Link:
             answer(reply)
         except OSError:
             return False
-        except Exception:
+        except Exception as error:
             # This may be the thread of another call, which has nothing to do with it.
-            _logger.exception("A call that has waited could not be answered")
+            _logger.error("A call that has waited could not be answered: %s", raised(error))  # noqa: TRY400
             return False
         return True
 
