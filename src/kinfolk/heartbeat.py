@@ -56,21 +56,22 @@ _silent: WeakSet[socket.socket] = WeakSet()
 
 
 if sys.platform == "linux":
-    # struct tcp_info begins with eight bytes, of which the third counts the times that something
-    # was repeated in vain. Then come numbers of four bytes each.
+    # The beginning of struct tcp_info: eight bytes, and then numbers of four bytes each.
     _INFO: Final = struct.Struct("=8B13I")
-    _REPEATED, _UNACKNOWLEDGED, _LAST_ANSWER = 2, 12, 20
+    _REPEATED, _PROBES, _LAST_ANSWER = 2, 3, 20
 
-    def _is_silent(sock: socket.socket, limit: int) -> bool:
-        """Return whether something is repeated, and nothing was heard for so many seconds."""
+    def _is_silent(sock: socket.socket, seconds: int) -> bool:
+        """Return whether nothing was heard for so long, though an answer is due."""
         try:
             info = _INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size))
         except OSError:
             return False  # it is closed, or about to end anyway
+        # What was sent is repeated, or what is still to be sent asked for, without an answer.
+        # One question alone may rightly find none: the kernel answers only so many in a second.
         repeated: int = info[_REPEATED]
-        waiting: int = info[_UNACKNOWLEDGED]
+        probes: int = info[_PROBES]
         milliseconds: int = info[_LAST_ANSWER]
-        return repeated > 0 and waiting > 0 and milliseconds >= limit * 1000
+        return (repeated > 0 or probes > 1) and milliseconds >= seconds * 1000
 
     class _Watch:
         """A thread that looks after connections, for as long as there are any."""

@@ -10,7 +10,7 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -70,18 +70,29 @@ class Served:
 
 
 @contextmanager
-def serve(kind: str, folder: Path, *, files: int | None = None, **options: Any) -> Iterator[Served]:
+def serve(
+    kind: str,
+    folder: Path,
+    *,
+    url: str | None = None,
+    files: int | None = None,
+    within: Sequence[str] = (),
+    **options: Any,
+) -> Iterator[Served]:
     """Run a server in a process of its own, which logs to stderr.
 
     Args:
         kind: "unix", "unix with a key", or "tcp", which has a key always.
         folder: Where to put the socket.
+        url: Where to listen, if not at an address of its own.
         files: How many files it may have open.
+        within: The command that runs it; see `Program`.
         options: What else to give to `Server`; `limits` as a dict.
     """
-    url, key = _address(kind, folder)
+    found, key = _address(kind, folder)
+    url = url or found
     settings = json.dumps({"url": url, "key": key, "files": files, "options": options})
-    with Program("-m", "support.serving", settings) as program:
+    with Program("-m", "support.serving", settings, within=within) as program:
         yield Served(program.line(), key, in_process=program)
 
 
