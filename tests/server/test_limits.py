@@ -242,9 +242,11 @@ def test_the_limits_are_given_to_get_server(folder: Path) -> None:
     server = manager.get_server(limits=Limits(connections=1))
     running = Run(server.serve_forever)
     try:
-        with SampleManager.open(folder / "own.sock"):
-            with pytest.raises(LimitExceeded, match=r"1 connections \(limit 1\)"):
-                SampleManager.open(folder / "own.sock")
+        with (
+            SampleManager.open(folder / "own.sock"),
+            pytest.raises(LimitExceeded, match=r"1 connections \(limit 1\)"),
+        ):
+            SampleManager.open(folder / "own.sock")
     finally:
         server.stop()
         running.result()
