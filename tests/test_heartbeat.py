@@ -46,7 +46,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 # --- What is set
 
 
-def settings_of(sock: socket.socket) -> tuple[int, int, int, int]:
+def settings_of(sock: socket.socket) -> tuple[int, ...]:
     """Return whether a socket is kept alive, and how."""
     idle = 0x10 if sys.platform == "darwin" else socket.TCP_KEEPIDLE
     names = (idle, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)

@@ -224,7 +224,7 @@ def test_room_is_made_for_so_many() -> None:
     """One descriptor of the reserve after the other, then those of the ones that are heard."""
     with Loop() as loop:
         with loop.refused():
-            for _ in range(refusing._RESERVE):
+            for _ in range(refusing._RESERVE + 1):
                 assert loop.refuser.make_room()
             assert not loop.refuser.make_room()
             assert not loop.refuser._leaving
@@ -235,13 +235,10 @@ def test_room_is_made_for_so_many() -> None:
 # --- The log
 
 
-def test_the_same_reason_is_logged_once_a_second(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_reason_is_logged_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
     """The others are counted, and their number follows with the next one."""
     now = 100.0
-    monkeypatch.setattr(refusing.time, "monotonic", lambda: now)
-    log = RefusalLog(logging.getLogger("kinfolk.test"))
+    log = RefusalLog(logging.getLogger("kinfolk.test"), clock=lambda: now)
     for number in range(50):
         log.note(f"process {number}", "too late")
     log.note("process 50", "too early")
@@ -256,11 +253,10 @@ def test_the_same_reason_is_logged_once_a_second(
 
 
 def test_reasons_that_differ_each_time_do_not_flood_the_log(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A peer cannot fill the disk with words of its own."""
-    monkeypatch.setattr(refusing.time, "monotonic", lambda: 100.0)
-    log = RefusalLog(logging.getLogger("kinfolk.test"))
+    log = RefusalLog(logging.getLogger("kinfolk.test"), clock=lambda: 100.0)
     for number in range(1000):
         log.note("somebody", f"reason {number}")
     assert len(caplog.messages) == 10

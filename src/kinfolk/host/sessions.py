@@ -102,7 +102,7 @@ class Session(Lifetime):
 
     def end(self) -> bool:
         """End the session and all that it has; return whether it had not ended before."""
-        freed = {"locks and such": self.held, **self.service.holdings}
+        freed = {"locks and the like": self.held, **self.service.holdings}
         # What others may be waiting for comes first: the locks that it holds.
         first = super().end()
         if first:
@@ -111,9 +111,9 @@ class Session(Lifetime):
             for link in links:
                 link.close()
             self.service.close()
-            freed["calls that waited"] = self._withdrawn
-            told = ", ".join(f"{count} {what}" for what, count in freed.items() if count)
-            _logger.info("the session of %s has ended, and freed: %s", self.peer, told or "nothing")
+            freed["waiting calls"] = self._withdrawn
+            told = ", ".join(f"{what}: {count}" for what, count in freed.items() if count)
+            _logger.info("the session of %s has ended; freed: %s", self.peer, told or "nothing")
             self._tell(self)
         return first
 

@@ -14,7 +14,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from logging import Logger
 from typing import Final, Self
 
@@ -32,10 +32,16 @@ _LINES: Final = 10
 
 
 class RefusalLog:
-    """Logs who is refused; the same reason, however often it strikes, about once a second."""
+    """Logs who is refused; the same reason, however often it strikes, about once a second.
 
-    def __init__(self, logger: Logger) -> None:
+    Args:
+        logger: Where to.
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(self, logger: Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._logger = logger
+        self._clock = clock
         self._lock = threading.Lock()
         self._begun = 0.0
         self._said: set[str] = set()
@@ -45,7 +51,7 @@ class RefusalLog:
         """Log it, or count it if enough has been said in this second."""
         text, unsaid = str(reason), 0
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             if now - self._begun >= _WINDOW:
                 self._begun = now
                 self._said.clear()
