@@ -32,7 +32,6 @@ from kinfolk.wire.messages import (
     Failed,
     Items,
     Next,
-    Release,
     Reply,
     Result,
     Streaming,
@@ -64,7 +63,7 @@ class FakeChannel(CallingChannel):
         self.requests.append(request)
         return self.answers.pop(0)(request)
 
-    def tell(self, message: Release) -> None:
+    def tell(self) -> None:
         """Let nobody know."""
 
     def pickled(self, proxy: Proxy) -> NoReturn:

@@ -40,6 +40,7 @@ from kinfolk.errors import (
     SpecError,
     SpecMismatch,
 )
+from kinfolk.limits import Limits
 
 __version__ = "0.1.0.dev0"
 
@@ -56,6 +57,7 @@ __all__ = [
     "HandshakeFailed",
     "KinfolkError",
     "LimitExceeded",
+    "Limits",
     "NoSuchMember",
     "NotRunning",
     "NotSupported",

@@ -107,6 +107,7 @@ class CallingChannel(ABC):
         # The calls to be withdrawn.
         self._recalled: deque[int] = deque()
         self._noted = False
+        self._calm = True
 
     @property
     def offer(self) -> ManagerType:
@@ -128,8 +129,8 @@ class CallingChannel(ABC):
         """
 
     @abstractmethod
-    def tell(self, message: Release) -> None:
-        """Send a message that has no reply."""
+    def tell(self) -> None:
+        """Tell the other end which references have died."""
 
     @abstractmethod
     def pickled(self, proxy: Proxy) -> tuple[Any, ...]:
@@ -345,22 +346,30 @@ class CallingChannel(ABC):
     def released(self) -> Release | None:
         """Return what to tell the other end about references that died since it was last asked."""
         targets: list[int] = []
-        while self._dropped:
-            try:
-                targets.append(self._dropped.popleft())
-            except IndexError:  # another thread was faster
-                break
+        self.move_dropped(targets)
         return Release(targets) if targets else None
 
+    def move_dropped(self, targets: list[int]) -> None:
+        """Move the numbers of references that died to a list; none is lost, whatever happens."""
+        self._calm = False
+        # In one step, as far as signals can see. It ends when nothing is left.
+        with suppress(IndexError):
+            targets.extend(iter(self._dropped.popleft, None))
+
     def tidy(self) -> None:
-        """Tell the other end what it has not been told since the keeper was asked for it."""
+        """Tell the other end what it has not been told since the keeper was asked for it.
+
+        References that died travel with calls, as long as there are some.
+        """
         self._noted = False
         with own_deadline(_MOMENT):
             self._settle()
-            with suppress(KinfolkError, OSError):
-                released = self.released()
-                if released is not None:
-                    self.tell(released)
+            calm, self._calm = self._calm, True
+            if self._dropped and not calm:
+                self._note()
+            elif self._dropped:
+                with suppress(KinfolkError, OSError):
+                    self.tell()
 
     def _note(self) -> None:
         if not self._noted:

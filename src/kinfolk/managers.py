@@ -31,6 +31,7 @@ from kinfolk.addresses import (
 )
 from kinfolk.declare import Factory, Singleton, offer_of
 from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported, SpecMismatch
+from kinfolk.limits import Limits
 from kinfolk.wire.table import ManagerType
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Manager(BaseManager):
             AuthenticationFailed: One end refuses the other's key or user.
             SpecMismatch: The server offers another manager.
             HandshakeFailed: What listens there is no server of Kinfolk's.
+            LimitExceeded: The server has no room for another client.
             CallTimeout: It took too long.
         """
         if start or idle is not None:
@@ -170,11 +172,17 @@ class Manager(BaseManager):
 
     # --- Being a server
 
-    def get_server(self, *, insecure: bool = False) -> Server:  # type: ignore[override]  # theirs serves pickles
+    def get_server(  # type: ignore[override]  # theirs serves pickles
+        self,
+        *,
+        insecure: bool = False,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> Server:
         """Make the objects and listen at the address; `serve_forever` of the result serves.
 
         Args:
             insecure: Listen also where others can read along.
+            limits: What there is room for.
 
         Raises:
             AlreadyRunning: Another server listens there.
@@ -182,7 +190,7 @@ class Manager(BaseManager):
         """
         place = self._found_place()
         key = _key_for(place, self._key)
-        return make_server(type(self), place, key, insecure=insecure)
+        return make_server(type(self), place, key, insecure=insecure, limits=limits)
 
     def start(
         self, initializer: Callable[..., object] | None = None, initargs: Iterable[Any] = ()
@@ -348,9 +356,18 @@ def make_server(
     key: bytes | None,
     *,
     insecure: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
     grace: float = 1.0,
 ) -> Server:
     """Make what a manager offers, and a server for it that listens at an address.
+
+    Args:
+        manager: The generated class.
+        address: Where to listen.
+        key: The key that clients have to hold, if any.
+        insecure: Listen also where others can read along.
+        limits: What there is room for.
+        grace: How many seconds running calls have to end when the server stops.
 
     Raises:
         SpecMismatch: The generated class no longer fits its spec.
@@ -360,7 +377,9 @@ def make_server(
     from kinfolk.server import Server  # noqa: PLC0415 - see the module's docstring
 
     offer = type_of(manager)
-    return Server(offer, _entries(offer), address, key=key, insecure=insecure, grace=grace)
+    return Server(
+        offer, _entries(offer), address, key=key, insecure=insecure, limits=limits, grace=grace
+    )
 
 
 def _key_of_environment() -> bytes | None:

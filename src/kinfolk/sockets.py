@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import attrs
 
-__all__ = ["Credentials", "close_in_children", "peer_credentials", "tune"]
+__all__ = ["Credentials", "close_in_children", "peer_credentials", "peer_name", "tune"]
 
 
 # --- Who is at the other side
@@ -48,6 +48,23 @@ def peer_credentials(sock: socket.socket) -> Credentials:
     # struct xucred: the version of the structure, then the user.
     _, uid = struct.unpack_from("II", sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, 76))
     return Credentials(uid, sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID))
+
+
+def peer_name(sock: socket.socket, address: object) -> str:
+    """Return what people call the process at the other end, as far as the system knows it.
+
+    Args:
+        sock: A connected socket.
+        address: That of the other end.
+    """
+    if isinstance(address, tuple):
+        return f"{address[0]}:{address[1]}"
+    try:
+        found = peer_credentials(sock)
+    except OSError:
+        return "a process that cannot be seen"
+    process = f"process {found.pid}" if found.pid else "a process"
+    return f"{process} of user {found.uid}"
 
 
 def tune(sock: socket.socket) -> None:

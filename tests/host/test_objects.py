@@ -21,7 +21,7 @@ from support.hosted.manager import (
 from support.hosted.spec import Job
 
 from kinfolk.host.hosting import Host
-from kinfolk.host.limits import Limits
+from kinfolk.limits import Limits
 from kinfolk.wire.messages import ROOT
 from kinfolk.wire.references import Reference
 

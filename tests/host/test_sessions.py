@@ -13,8 +13,8 @@ from support.threads import Run, until
 from kinfolk.errors import ProtocolError
 from kinfolk.host.chains import graph
 from kinfolk.host.hosting import Host
-from kinfolk.host.limits import Limits
 from kinfolk.host.turns import turn_of
+from kinfolk.limits import Limits
 from kinfolk.types.manager import RLockProxy
 from kinfolk.wire.messages import Failed, Result, Stop
 
@@ -384,15 +384,15 @@ def thread_waits(lock: Any) -> bool:
 # --- Limits and mistakes
 
 
-def test_so_many_calls_of_a_session_may_wait() -> None:
+def test_so_many_calls_of_a_session_may_be_under_way() -> None:
     """The limit is told with the number; the others wait on."""
-    host = new_host(Limits(waiting=2))
+    host = new_host(Limits(calls=2))
     holder, client = Client(host), Client(host)
     acquire(holder)
     calls = [acquire(client, caller) for caller in range(3)]
     assert client.result(LOCK["acquire"], calls[2]) == (
         "LimitExceeded",
-        "RLock.acquire: 2 calls of this client wait (limit 2)",
+        "2 calls of this client are under way (limit 2)",
     )
     release(holder)
     assert has_it(client, calls[0]) is True

@@ -11,8 +11,8 @@ from support.hosted.manager import OFFER, FeedProxy, FrontierProxy, OpenFeedProx
 from support.threads import Run, run_all, until
 
 from kinfolk.host.hosting import Host
-from kinfolk.host.limits import Limits
 from kinfolk.host.turns import turn_of
+from kinfolk.limits import Limits
 from kinfolk.wire.messages import Failed, Items
 
 FEED = OFFER.members(FeedProxy)

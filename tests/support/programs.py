@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,14 +26,17 @@ class Program:
 
     Args:
         arguments: As after `python`.
+        within: The command that runs the program, such as `ip netns exec x`.
         cwd: Where it runs.
         env: What to set in its environment; the tests' own modules are importable.
     """
 
-    def __init__(self, *arguments: str, cwd: Path | None = None, **env: str) -> None:
+    def __init__(
+        self, *arguments: str, within: Sequence[str] = (), cwd: Path | None = None, **env: str
+    ) -> None:
         path = os.pathsep.join([str(_TESTS), *filter(None, sys.path)])
         self.process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [*within, sys.executable, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -10,7 +10,7 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -22,12 +22,13 @@ from support.samples.spec import Sample
 
 from kinfolk.addresses import TcpAddress, UnixAddress, parse_address
 from kinfolk.declare import offer_of
+from kinfolk.limits import Limits
 from kinfolk.server import Server
 from kinfolk.wire.frames import FrameBuffer, decode_reply, encode
 from kinfolk.wire.handshake import ClientHandshake, Identity
 from kinfolk.wire.messages import Reply, Request
 
-__all__ = ["KEY", "Raw", "Served", "serve", "serve_here"]
+__all__ = ["KEY", "Raw", "SampleManager", "Served", "serve", "serve_here", "with_many_files"]
 
 KEY = "a key for tests only"
 
@@ -69,18 +70,33 @@ class Served:
 
 
 @contextmanager
-def serve(kind: str, folder: Path, *, files: int | None = None, **options: Any) -> Iterator[Served]:
+def serve(
+    kind: str,
+    folder: Path,
+    *,
+    url: str | None = None,
+    files: int | None = None,
+    stacks: int | None = None,
+    within: Sequence[str] = (),
+    **options: Any,
+) -> Iterator[Served]:
     """Run a server in a process of its own, which logs to stderr.
 
     Args:
         kind: "unix", "unix with a key", or "tcp", which has a key always.
         folder: Where to put the socket.
+        url: Where to listen, if not at an address of its own.
         files: How many files it may have open.
-        options: What else to give to `Server`.
+        stacks: How many more threads it may have, at most; the memory for their stacks runs out.
+        within: The command that runs it; see `Program`.
+        options: What else to give to `Server`; `limits` as a dict.
     """
-    url, key = _address(kind, folder)
-    settings = json.dumps({"url": url, "key": key, "files": files, "options": options})
-    with Program("-m", "support.serving", settings) as program:
+    found, key = _address(kind, folder)
+    url = url or found
+    settings = json.dumps(
+        {"url": url, "key": key, "files": files, "stacks": stacks, "options": options}
+    )
+    with Program("-m", "support.serving", settings, within=within) as program:
         yield Served(program.line(), key, in_process=program)
 
 
@@ -112,6 +128,7 @@ def make_server(url: str, key: str | None, options: dict[str, Any]) -> Server:
     """Return a server of the sample spec."""
     offer = offer_of(Sample)
     assert offer is not None
+    options["limits"] = Limits(**options.get("limits", {}))
     return Server(
         SampleManager._offer,
         offer.entries,
@@ -180,11 +197,27 @@ class Raw:
         self.sock.close()
 
 
+def with_many_files() -> None:
+    """Let this process open as many files as the system allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _limit_stacks(count: int) -> None:
+    """Let no more than so many threads start, by limiting the memory for them (Linux only)."""
+    threading.stack_size(64 * 2**20)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    used = pages * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + count * 65 * 2**20,) * 2)
+
+
 if __name__ == "__main__":
     settings = json.loads(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     if settings["files"] is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (settings["files"],) * 2)
     server = make_server(settings["url"], settings["key"], settings["options"])
+    if settings["stacks"] is not None:
+        _limit_stacks(settings["stacks"])
     print(server.url, flush=True)
     server.serve_forever()

@@ -199,7 +199,7 @@ def test_arguments_nested_too_deep() -> None:
 
     endless: list[Any] = []
     endless.append(endless)
-    words = f"is nested too deep (limit {NESTING_LIMIT})"
+    words = f"is nested too deep ({NESTING_LIMIT + 1} levels or more, limit {NESTING_LIMIT})"
     assert refusal(put, {"value": endless}) == f"argument 'value' {words}"
     for depth, name in ((200, "argument 'value'"), (100_000, "an argument")):
         with pytest.raises(Mismatch) as caught:

@@ -414,7 +414,7 @@ def nested(depth: int) -> list[Any]:
 @pytest.mark.parametrize("declared", [Any, Json, list[Any]])
 def test_deep_nesting_is_refused(declared: object) -> None:
     """Values are refused beyond the limit, at both ends, however deep they are."""
-    words = f"is nested too deep (limit {NESTING_LIMIT})"
+    words = f"is nested too deep ({NESTING_LIMIT + 1} levels or more, limit {NESTING_LIMIT})"
     assert travel(declared, nested(NESTING_LIMIT - 1)) == nested(NESTING_LIMIT - 1)
     for depth in (NESTING_LIMIT + 2, 2_000, 100_000):
         assert refusal(declared, nested(depth)) == words
@@ -427,7 +427,10 @@ def test_a_value_that_holds_itself_is_refused() -> None:
     """A cycle is too deep."""
     endless: list[Any] = []
     endless.append(endless)
-    assert refusal(Any, endless) == f"is nested too deep (limit {NESTING_LIMIT})"
+    assert (
+        refusal(Any, endless)
+        == f"is nested too deep ({NESTING_LIMIT + 1} levels or more, limit {NESTING_LIMIT})"
+    )
 
 
 def test_a_length_is_not_believed() -> None:

@@ -374,7 +374,10 @@ def test_recursive_classes() -> None:
     assert_same(Link, long)
     for number in range(5):
         long = Link(number, long)
-    assert refusal(Link, long) == f"is nested too deep (limit {NESTING_LIMIT})"
+    assert (
+        refusal(Link, long)
+        == f"is nested too deep ({NESTING_LIMIT + 1} levels or more, limit {NESTING_LIMIT})"
+    )
     assert refusal(Link, Link(1, Link(2, Link("x")))) == "at .next.next.value must be int, not str"  # type: ignore[arg-type]
 
 

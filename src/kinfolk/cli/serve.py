@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import resource
 import signal
 import stat
 import sys
@@ -11,16 +13,30 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
+from typing import Annotated, Final
+
+from cyclopts import Group, Parameter
 
 from kinfolk.addresses import Address, TcpAddress, resolve_address
 from kinfolk.cli.specs import split_spec
 from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, SpecMismatch
+from kinfolk.limits import Limits
 from kinfolk.managers import Manager, check_key, make_server, type_of
 from kinfolk.server import Server
 from kinfolk.spec import has_generated, output_module, read
 
 __all__ = ["serve"]
+
+# A connection costs one, and on Linux another with which its process is watched.
+_FILES_EACH: Final = 2
+_OTHER_FILES: Final = 200
+
+_limits = Group(
+    "Limits",
+    help="What there is room for. Who would go beyond is refused, and told both numbers. A session "
+    "is a client's process with all its connections.",
+)
 
 
 def serve(
@@ -30,6 +46,7 @@ def serve(
     authkey_file: Path | None = None,
     insecure: bool = False,
     verbose: bool = False,
+    limits: Annotated[Limits, Parameter(name="*", group=_limits)] = Limits(),  # noqa: B008 - frozen
 ) -> None:
     """Serve what a spec's manager offers, until Ctrl-C or SIGTERM.
 
@@ -43,7 +60,8 @@ def serve(
         authkey_file: A file that nobody else can read, with the key that clients must hold. A TCP
             address needs a key, from here or from KINFOLK_AUTHKEY.
         insecure: Listen also where others on the network can read along.
-        verbose: Log who comes and who leaves too, and not only what goes wrong.
+        verbose: Log who comes and who leaves, and what raised, and not only what goes wrong.
+        limits: What there is room for.
     """
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
@@ -52,7 +70,9 @@ def serve(
     module, name = split_spec(spec)
     manager = _manager(module, name)
     place = resolve_address(address, type_of(manager).server)
-    server = _server(manager, place, _key(place, authkey_file), insecure=insecure)
+    _raise_file_limit(limits)
+    key = _key(place, authkey_file)
+    server = _server(manager, place, key, insecure=insecure, limits=limits)
     try:
         _stop_on_signals(server)
         print(f"serving {module}:{type_of(manager).name} at {server.url}", flush=True)
@@ -135,9 +155,11 @@ def _checked(key: bytes, source: str) -> bytes:
 # --- Serving
 
 
-def _server(manager: type[Manager], place: Address, key: bytes | None, *, insecure: bool) -> Server:
+def _server(
+    manager: type[Manager], place: Address, key: bytes | None, *, insecure: bool, limits: Limits
+) -> Server:
     try:
-        return make_server(manager, place, key, insecure=insecure)
+        return make_server(manager, place, key, insecure=insecure, limits=limits)
     except KinfolkError:
         raise
     except Exception as error:
@@ -147,6 +169,17 @@ def _server(manager: type[Manager], place: Address, key: bytes | None, *, insecu
             trace = trace.tb_next
         traceback.print_exception(type(error), error, trace or error.__traceback__)
         sys.exit(f"kinfolk: the objects of {type_of(manager).spec} could not be made")
+
+
+def _raise_file_limit(limits: Limits) -> None:
+    """Let the process open what its limits need, as far as the system allows that."""
+    wanted = _FILES_EACH * limits.connections + limits.handshakes + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        # Where the system has a limit of its own, shortages are met as they come.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def _is_ours(frame: FrameType) -> bool:

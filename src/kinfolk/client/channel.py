@@ -26,7 +26,7 @@ from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkEr
 from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
-from kinfolk.wire.messages import Call, Release, Reply, Stop, Target
+from kinfolk.wire.messages import Call, Reply, Stop, Target
 from kinfolk.wire.table import ManagerType
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["SocketChannel", "shared_channel"]
 
 _STOP: Final = 0  # the numbers of calls begin with 1
-_NONE: Final = 0
 _FORK_TIMEOUT: Final = 1.0
+_PATIENCE: Final = 0.4
 
 
 class SocketChannel(CallingChannel):
@@ -56,6 +56,7 @@ class SocketChannel(CallingChannel):
         AuthenticationFailed: One end refuses the other's key or user.
         SpecMismatch: The server offers another manager.
         HandshakeFailed: What listens there is no server of ours.
+        LimitExceeded: The server has no room for this client.
         CallTimeout: It took too long.
     """
 
@@ -134,10 +135,13 @@ class SocketChannel(CallingChannel):
             if self._differences is not known:
                 self._refuse_older(request)
             connection = lease.connection
+            if self._dropped:
+                self.move_dropped(connection.released)
             frames = encode(request, connection.limit)
             reply = connection.exchange(frames, request.call, end_of_block())
         except BaseException as error:
             if lease is not None:
+                self._keep_released(lease.connection)
                 pool.give_up(lease, error, request.call)
             if pool.closed and isinstance(error, ConnectionLost):
                 raise ConnectionClosed(f"{self.address} was closed during the call") from None
@@ -145,19 +149,20 @@ class SocketChannel(CallingChannel):
         pool.give_back(lease)
         return reply
 
+    def _keep_released(self, connection: Connection) -> None:
+        """Take back what a connection was to tell, if it has not."""
+        if connection.intact and connection.released:
+            self._dropped.extend(connection.released)
+            connection.released.clear()
+            self._note()
+
     def _refuse_older(self, request: Numbered | Stop) -> None:
         if isinstance(request, Call):
             raise VersionChanged(f"{self.address} is of another version now", executed="no")
 
-    def tell(self, message: Release) -> None:
-        """Send a message that has no reply."""
-        lease = self._pool.take()
-        try:
-            lease.connection.tell(encode(message), end_of_block())
-        except BaseException as error:
-            self._pool.give_up(lease, error, _NONE)
-            raise
-        self._pool.give_back(lease)
+    def tell(self) -> None:
+        """Send what has no reply."""
+        self._pool.tell(self.move_dropped, _PATIENCE)
 
     def _withdraw(self, number: int) -> Executed:
         executed = super()._withdraw(number)

@@ -11,8 +11,9 @@ from typing import Final
 from kinfolk.client.reaching import Destination, connect, shake_hands
 from kinfolk.deadlines import time_left
 from kinfolk.errors import CallTimeout, ConnectionLost, Executed, ProtocolError
-from kinfolk.wire.frames import FrameBuffer, decode_reply, whole_message
-from kinfolk.wire.messages import Reply
+from kinfolk.heartbeat import fell_silent, keep_watch
+from kinfolk.wire.frames import FrameBuffer, decode_reply, encode, whole_message
+from kinfolk.wire.messages import Release, Reply
 
 __all__ = ["Connection"]
 
@@ -36,6 +37,7 @@ class Connection:
         AuthenticationFailed: One end refuses the other's key or user.
         SpecMismatch: The server offers another manager.
         HandshakeFailed: What listens there is no server of ours, or ends in the middle.
+        LimitExceeded: The server has no room for it.
         CallTimeout: It took too long.
     """
 
@@ -50,6 +52,7 @@ class Connection:
         "fingerprint",
         "intact",
         "limit",
+        "released",
         "session",
     )
 
@@ -59,6 +62,7 @@ class Connection:
         try:
             peer = shake_hands(self._sock, destination, session, until)
             self._sock.settimeout(None)
+            keep_watch(self._sock, *peer.heartbeat)
         except BaseException:
             self._sock.close()
             raise
@@ -73,6 +77,8 @@ class Connection:
         self.intact = True
         # The number of the call that it was last used for.
         self.call = 0
+        # References that died, to be told of with the next request.
+        self.released: list[int] = []
         self._eager = _HOPES
         self._limit = destination.identity.limit
         self._buffer = FrameBuffer(self._limit)
@@ -81,7 +87,7 @@ class Connection:
         """Send a request, and return the reply to it.
 
         Args:
-            frames: The request, and what may go before it and has no reply.
+            frames: The request.
             call: The number of the request.
             until: When to give up, by `time.monotonic`.
 
@@ -98,7 +104,9 @@ class Connection:
         except OSError as error:
             raise self._failed(error, executed="unknown") from None
         if not messages:
-            raise self._lost("the server closed it", executed="unknown")
+            silent = fell_silent(self._sock)
+            why = "its network is silent" if silent else "the server closed it"
+            raise self._lost(why, executed="unknown")
         reply = decode_reply(messages[0])
         if reply.call != call or len(messages) > 1 or not self._buffer.empty:
             raise ProtocolError(f"{self._where} answered a call that nobody made")
@@ -107,9 +115,9 @@ class Connection:
         self.intact = True
         return reply
 
-    def tell(self, frames: bytes | bytearray, until: float | None) -> None:
-        """Send what has no reply; see `exchange`."""
-        self._send(frames, until)
+    def tell(self, until: float | None) -> None:
+        """Send what there is to be told; see `exchange`."""
+        self._send(b"", until)
         self._sock.settimeout(None)
         self.intact = True
 
@@ -117,8 +125,11 @@ class Connection:
         try:
             if until is not None:
                 self._sock.settimeout(time_left(until))
+            if self.released:
+                frames = encode(Release(self.released)) + frames
             self.intact = False
             self._sock.sendall(frames)
+            self.released.clear()
         except OSError as error:
             # The last bytes never left, and without them the server does nothing.
             raise self._failed(error, executed="no") from None

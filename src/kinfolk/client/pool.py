@@ -42,6 +42,8 @@ __all__ = ["Lease", "Pool", "User"]
 # More stay open only while more calls are under way.
 _MOST_IDLE: Final = 16
 _REPLACEMENT_TIMEOUT: Final = 1.0
+_GLANCE: Final = 0.005
+_NO_CALL: Final = 0  # the numbers of calls begin with 1
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
 
@@ -117,6 +119,31 @@ class Pool:
             KinfolkError: What `open` raises.
         """
         return self._next_idle() or self._reach()
+
+    def tell(self, move: Callable[[list[int]], object], patience: float) -> None:
+        """Say which references died, which is in no hurry.
+
+        Args:
+            move: Adds them to the list that it is given.
+            patience: How many seconds to wait for an idle connection. Then one is opened, and
+                closed again.
+        """
+        end, lease = time.monotonic() + patience, self._next_idle()
+        while lease is None and self._connections and time.monotonic() < end:
+            time.sleep(_GLANCE)
+            lease = self._next_idle()
+        hired = lease is None
+        lease = lease or self.take()
+        try:
+            move(lease.connection.released)
+            lease.connection.tell(end_of_block())
+        except BaseException as error:
+            self.give_up(lease, error, _NO_CALL)
+            raise
+        if hired and len(self._connections) > 1:
+            self._forget(lease.connection)
+        else:
+            self.give_back(lease)
 
     def give_back(self, lease: Lease) -> None:
         """Let others use a connection again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -19,6 +20,7 @@ from kinfolk.errors import (
     CallTimeout,
     HandshakeFailed,
     KinfolkError,
+    LimitExceeded,
     NotRunning,
     SpecMismatch,
 )
@@ -151,7 +153,8 @@ def shake_hands(
 
     Raises:
         HandshakeFailed: One end refuses the other, for the key where it is `AuthenticationFailed`.
-        SpecMismatch: The server was generated from another spec.
+        SpecMismatch: The server offers another manager.
+        LimitExceeded: The server has no room for it.
         CallTimeout: It took too long.
     """
     where = destination.address
@@ -167,9 +170,11 @@ def shake_hands(
         while handshake.peer is None:
             sock.settimeout(time_left(until))
             if outgoing:
-                sock.sendall(outgoing)
+                # Where the server has closed it already, it may have said why.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    sock.sendall(outgoing)
             outgoing = handshake.receive(sock.recv(2 * HANDSHAKE_LIMIT))
-    except (HandshakeFailed, SpecMismatch) as error:
+    except (HandshakeFailed, SpecMismatch, LimitExceeded) as error:
         raise type(error)(f"{where}: {error}") from None
     except TimeoutError:
         raise CallTimeout(

@@ -15,7 +15,7 @@ from kinfolk.errors import CallTimeout, ConnectionClosed, NotSupported
 from kinfolk.host.hosting import Host
 from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
-from kinfolk.wire.messages import Release, Reply
+from kinfolk.wire.messages import Reply
 
 __all__ = ["LocalChannel"]
 
@@ -69,9 +69,7 @@ class LocalChannel(CallingChannel):
                 raise ConnectionClosed(f"{self.address} was closed; open the manager again")
             self._awaited.add(awaited)
         try:
-            released = self.released()
-            if released is not None:
-                self.tell(released)
+            self.tell()
             self._link.receive(request, awaited.answer)
             self._wait_for(awaited)
         finally:
@@ -90,9 +88,11 @@ class LocalChannel(CallingChannel):
         if not arrived:
             raise CallTimeout(f"{self.address} did not answer before the deadline")
 
-    def tell(self, message: Release) -> None:
+    def tell(self) -> None:
         """Have the host note what died; see `CallingChannel.tell`."""
-        self._link.receive(message, _ignore)
+        released = self.released()
+        if released is not None:
+            self._link.receive(released, _ignore)
 
 
 def _ignore(_: Reply) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from kinfolk.declare import Factory, Singleton
-from kinfolk.errors import ArgumentError, ConnectionClosed
-from kinfolk.host.limits import Limits
+from kinfolk.errors import ArgumentError, ConnectionClosed, LimitExceeded
 from kinfolk.host.objects import Objects
 from kinfolk.host.sessions import Session
+from kinfolk.limits import Limits
 from kinfolk.wire.table import ManagerType
 
 __all__ = ["Host"]
@@ -26,7 +26,7 @@ class Host:
     Args:
         offer: What the generated module says of the manager.
         entries: What its spec says, by name; the singletons are made at once, in this order.
-        limits: What each session may have at once.
+        limits: What there is room for.
 
     Raises:
         ArgumentError: A singleton takes an entry that the manager does not offer before it.
@@ -59,11 +59,15 @@ class Host:
 
         Raises:
             ConnectionClosed: The host was closed.
+            LimitExceeded: There are too many sessions.
         """
         session = Session(peer, self._objects, self.offer.codecs, self._limits, self._ended)
         with self._lock:
             if self._closed:
                 raise ConnectionClosed("The host was closed")
+            count, limit = len(self._sessions), self._limits.sessions
+            if count >= limit:
+                raise LimitExceeded(f"this user has {count} sessions at the server (limit {limit})")
             self._sessions[session.token] = session
         return session
 

@@ -119,15 +119,13 @@ class Objects:
         if gone is not None:
             close_if_unused(gone)
 
-    def release_all(self, holdings: Holdings) -> int:
-        """Take all references from a session, for good; return to how many objects it had any."""
+    def release_all(self, holdings: Holdings) -> None:
+        """Take all references from a session, for good."""
         with self._lock:
             holdings.closed = True
-            count = len(holdings.counts)
             found = [self._uncount(number, n) for number, n in holdings.counts.items()]
             holdings.counts.clear()
         _close_all(found)
-        return count
 
     # --- References that go from one session to another
 

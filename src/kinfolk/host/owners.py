@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
 from kinfolk.callers import caller_token
+from kinfolk.host.places import raised
 
 __all__ = ["THIS_PROCESS", "Lifetime", "Owner", "acting_for", "current_owner"]
 
@@ -42,6 +43,11 @@ class Lifetime:
                 self._at_end[key] = action
             return not self._ended
 
+    @property
+    def held(self) -> int:
+        """For how many things something is to be done at the end, such as the locks it holds."""
+        return len(self._at_end)
+
     def forget(self, key: Hashable) -> None:
         """Take back what was said under `key`, if anything was."""
         with self._lock:
@@ -56,9 +62,9 @@ class Lifetime:
         for action in actions:
             try:
                 action()
-            except Exception:
+            except Exception as error:
                 # The others must be done all the same: each may free a lock.
-                _logger.exception("What was to be done at the end of a session failed")
+                _logger.error("The end of a session failed in part: %s", raised(error))  # noqa: TRY400
         return first
 
 

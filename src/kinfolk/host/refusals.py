@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from types import TracebackType
 
+from kinfolk.host.places import is_inside, raised
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.messages import Failure
 
-__all__ = ["failure_of", "must_pass"]
+__all__ = ["failure_of", "log_raised", "must_pass"]
 
-# What happens in these modules is no concern of the caller's.
-_INSIDE = ("kinfolk.host.", "kinfolk.wire.")
-
+_logger = logging.getLogger(__name__)
 
 _set_traceback = vars(BaseException)["__traceback__"].__set__
 _set_context = vars(BaseException)["__context__"].__set__
@@ -35,6 +35,12 @@ def failure_of(error: BaseException, codecs: Codecs) -> Failure:
     return lower_failure(error, codecs)
 
 
+def log_raised(label: str, error: BaseException) -> None:
+    """Log that a call has raised, and nothing of what the exception holds."""
+    if _logger.isEnabledFor(logging.INFO):
+        _logger.info("%s raised %s", label, raised(error))
+
+
 def must_pass(error: BaseException) -> bool:
     """Return whether an exception is a Ctrl-C in this very thread, and no affair of the caller."""
     return (
@@ -46,7 +52,7 @@ def must_pass(error: BaseException) -> bool:
 def _users_frames(traceback: TracebackType | None) -> TracebackType | None:
     frames: list[TracebackType] = []
     while traceback is not None:
-        if not str(traceback.tb_frame.f_globals.get("__name__")).startswith(_INSIDE):
+        if not is_inside(traceback):
             frames.append(traceback)
         traceback = traceback.tb_next
     found: TracebackType | None = None

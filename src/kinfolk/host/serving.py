@@ -13,14 +13,14 @@ import msgspec
 from kinfolk.deadlines import end_of_block
 from kinfolk.errors import ArgumentError, LimitExceeded, ObjectGone, ResultError
 from kinfolk.host.hosted import Holdings, Hosted, close_if_unused
-from kinfolk.host.limits import Limits
 from kinfolk.host.objects import Objects
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Lifetime, Owner, acting_for
 from kinfolk.host.references import HostReferences
-from kinfolk.host.refusals import failure_of, must_pass
+from kinfolk.host.refusals import failure_of, log_raised, must_pass
 from kinfolk.host.streams import Stream
 from kinfolk.host.waiters import Pending, is_pending
+from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs, Mismatch
 from kinfolk.wire.messages import (
     NOTHING,
@@ -93,9 +93,26 @@ class Service:
     ) -> Outcome:
         operation = hosted.operations[request.member]
         try:
-            args, kwargs = operation.member.arguments.decode(request.arguments, references)
+            args, kwargs = operation.member.arguments.decode(
+                request.arguments, references, self._limits.nesting
+            )
         except Mismatch as mismatch:
             raise ArgumentError(f"{operation.label}: {mismatch}") from None
+        try:
+            return self._run(request, hosted, operation, (args, kwargs), references, begin)
+        except BaseException as error:
+            log_raised(operation.label, error)
+            raise
+
+    def _run(
+        self,
+        request: Call,
+        hosted: Hosted,
+        operation: Operation,
+        arguments: tuple[list[object], dict[str, object]],
+        references: HostReferences,
+        begin: Begin,
+    ) -> Outcome:
         owner = Owner(self._session, request.caller)
         turn = hosted.turn
         with acting_for(owner):
@@ -103,7 +120,7 @@ class Service:
                 turn.take(operation.label, end_of_block())
             try:
                 begin()
-                result = operation.run(hosted.obj, args, kwargs)
+                result = operation.run(hosted.obj, *arguments)
                 if is_pending(result):
                     return Waiting(request.call, operation, result)
                 if operation.member.result is None:
@@ -122,6 +139,7 @@ class Service:
             reply = _encoded(waiting.call, result, waiting.operation, references)
         except BaseException as error:
             references.take_back()
+            log_raised(waiting.operation.label, error)
             return self.failed(waiting.call, error)
         if references.mentioned:
             self._remember(waiting.call, references.mentioned)
@@ -174,8 +192,10 @@ class Service:
         if not more:
             with self._lock:
                 self._streams.pop(request.stream, None)
-        if error is not None and must_pass(error):
-            raise error
+        if error is not None:
+            log_raised(stream.label, error)
+            if must_pass(error):
+                raise error
         failure = failure_of(error, self._codecs) if error is not None else None
         return Items(request.call, msgspec.Raw(items), more, failure)
 
@@ -195,6 +215,11 @@ class Service:
         self._objects.lend(request.targets, self._holdings, self._limits.lent)
         return Result(request.call, NOTHING)
 
+    @property
+    def holdings(self) -> dict[str, int]:
+        """How much the session has."""
+        return {"objects": len(self._holdings.counts), "streams": len(self._streams)}
+
     def release(self, targets: list[int]) -> None:
         """Count references less, and close streams; unknown numbers have no effect."""
         for target in targets:
@@ -207,15 +232,14 @@ class Service:
             mentioned = self._mentioned.pop(call, [])
         self.release(mentioned)
 
-    def close(self) -> tuple[int, int]:
-        """Let go of everything that the session has; return how many objects and streams it was."""
+    def close(self) -> None:
+        """Let go of everything that the session has."""
         with self._lock:
             self._closed = True
             streams = list(self._streams)
-        objects = self._objects.release_all(self._holdings)
+        self._objects.release_all(self._holdings)
         for number in streams:
             self._close_stream(number)
-        return objects, len(streams)
 
     # --- Inside
 

@@ -20,11 +20,12 @@ import msgspec
 from kinfolk.errors import CallTimeout, ConnectionClosed, Executed, LimitExceeded, ProtocolError
 from kinfolk.host import turns
 from kinfolk.host.chains import Chain, thread
-from kinfolk.host.limits import Limits
 from kinfolk.host.objects import Objects
 from kinfolk.host.owners import Lifetime
+from kinfolk.host.places import raised
 from kinfolk.host.serving import Begin, Outcome, Service, Waiting
 from kinfolk.host.waiters import Pending
+from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.messages import (
     Call,
@@ -85,12 +86,18 @@ class Session(Lifetime):
         # The latest calls that were taken back, and what was found out about them. Some may be
         # still on their way here.
         self.withdrawn: Final[OrderedDict[int, Executed | None]] = OrderedDict()
+        self._freed_calls = 0
         self._tell = ended
 
     @property
     def waiting(self) -> int:
         """How many of its calls wait for an answer."""
         return sum(link.waiting for link in tuple(self._links))
+
+    @property
+    def under_way(self) -> int:
+        """How many of its calls run, or wait for an answer."""
+        return sum(link.under_way for link in tuple(self._links))
 
     def attach(self) -> Link:
         """Add a connection of the process.
@@ -105,9 +112,13 @@ class Session(Lifetime):
             self._links.add(link)
         return link
 
-    def detach(self, link: Link) -> None:
-        """Note that a connection was closed; the session ends with the last."""
+    def detach(self, link: Link, withdrawn: int) -> None:
+        """Note that a connection was closed, and so many calls with it that waited.
+
+        The session ends with the last.
+        """
         with self._attaching:
+            self._freed_calls += withdrawn
             self._links.discard(link)
             last = not self._links
         if last:
@@ -132,6 +143,7 @@ class Session(Lifetime):
 
     def end(self) -> bool:
         """End the session and all that it has; return whether it had not ended before."""
+        freed = {"locks and the like": self.held, **self.service.holdings}
         # What others may be waiting for comes first: the locks that it holds.
         first = super().end()
         if first:
@@ -140,6 +152,9 @@ class Session(Lifetime):
             for link in links:
                 link.close()
             self.service.close()
+            freed["waiting calls"] = self._freed_calls
+            told = ", ".join(f"{what}: {count}" for what, count in freed.items() if count)
+            _logger.info("the session of %s has ended; freed: %s", self.peer, told or "nothing")
             self._tell(self)
         return first
 
@@ -165,6 +180,11 @@ class Link:
     def waiting(self) -> int:
         """How many of its calls wait for an answer."""
         return len(self._waiting)
+
+    @property
+    def under_way(self) -> int:
+        """How many of its calls run, or wait for an answer."""
+        return len(self._running) + len(self._waiting)
 
     def receive(self, request: Request, answer: Answer) -> None:
         """Carry out a request in this thread.
@@ -234,7 +254,7 @@ class Link:
             self._unqueue(call)
         for pending, _ in waiting:
             pending.withdraw()
-        self._session.detach(self)
+        self._session.detach(self, len(waiting))
 
     # --- Inside
 
@@ -242,6 +262,11 @@ class Link:
         number, chain, session = request.call, thread.chain, self._session
         if number in self._running or number in self._waiting:
             raise ProtocolError(f"The number {number} was given to two calls")
+        count, limit = session.under_way, session.limits.calls
+        if count >= limit:
+            text = f"{count} calls of this client are under way (limit {limit})"
+            self._refuse(number, answer, LimitExceeded(text))
+            return
         # A call that a method makes in this process is made by the same thread.
         outer, chain.serves = chain.serves, request
         self._last = number
@@ -280,22 +305,16 @@ class Link:
         return found is not None
 
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
-        number, pending, limit = waiting.call, waiting.pending, self._session.limits.waiting
-        count = self._session.waiting
+        number, pending = waiting.call, waiting.pending
         with self._lock:
             withdrawn = self._running.pop(number, False) or self._closed
-            refused = withdrawn or count >= limit
-            if not refused:
+            if not withdrawn:
                 self._waiting[number] = pending, answer
-        if not refused:
-            pending.deliver(functools.partial(self._arrived, waiting, answer))
-            return
-        pending.withdraw()
         if withdrawn:
+            pending.withdraw()
             self._refuse(number, answer, _withdrawn())
             return
-        text = f"{waiting.operation.label}: {count} calls of this client wait (limit {limit})"
-        self._refuse(number, answer, LimitExceeded(text))
+        pending.deliver(functools.partial(self._arrived, waiting, answer))
 
     def _arrived(self, waiting: Waiting, answer: Answer, pending: Pending[Any]) -> bool:
         """Answer a call that has waited; return whether the answer could be given."""
@@ -319,9 +338,9 @@ class Link:
             answer(reply)
         except OSError:
             return False
-        except Exception:
+        except Exception as error:
             # This may be the thread of another call, which has nothing to do with it.
-            _logger.exception("A call that has waited could not be answered")
+            _logger.error("A call that has waited could not be answered: %s", raised(error))  # noqa: TRY400
             return False
         return True
 

@@ -17,6 +17,7 @@ from kinfolk.errors import ResultError
 from kinfolk.host.instrument import is_generator
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Owner, acting_for
+from kinfolk.host.places import raised
 from kinfolk.host.turns import Turn
 from kinfolk.wire.codec import Mismatch
 from kinfolk.wire.references import References
@@ -47,6 +48,11 @@ class Stream:
         self._owner = owner
         # For objects that do not take turns: an iterator can make only one step at a time.
         self._stepping = threading.RLock()
+
+    @property
+    def label(self) -> str:
+        """What others read of the call that opened it: `Frontier.__iter__`."""
+        return self._operation.label
 
     def fetch(
         self, count: int, references: References, begin: Callable[[], object] | None = None
@@ -83,9 +89,9 @@ class Stream:
         try:
             with acting_for(self._owner):
                 self._in_turn(iterator.close)
-        except BaseException:
+        except BaseException as error:
             # There is nobody to be told: the client is gone, or did not wait for an answer.
-            _logger.exception("%s could not be closed", self._operation.label)
+            _logger.warning("%s could not be closed: %s", self.label, raised(error))
 
     def _in_turn(self, action: Callable[[], R]) -> R:
         turn = self._turn

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import attrs
 
+from kinfolk.host.places import raised
+
 __all__ = ["Alarm", "Timer", "timer"]
 
 _logger = logging.getLogger(__name__)
@@ -79,8 +81,8 @@ class Timer:
             action = self._next()
             try:
                 action()
-            except Exception:
-                _logger.exception("What was to be done at a deadline failed")
+            except Exception as error:
+                _logger.error("What was to be done at a deadline failed: %s", raised(error))  # noqa: TRY400
 
     def _next(self) -> Callable[[], object]:
         with self._changed:

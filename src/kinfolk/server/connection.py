@@ -23,15 +23,20 @@ from kinfolk.errors import (
     ProtocolError,
     SpecMismatch,
 )
+from kinfolk.heartbeat import fell_silent, keep_watch
 from kinfolk.host.hosting import Host
+from kinfolk.host.places import raised
 from kinfolk.host.sessions import Link
+from kinfolk.limits import Limits
+from kinfolk.server.admission import Admission
 from kinfolk.server.deaths import Deaths
 from kinfolk.server.outbox import Outbox
-from kinfolk.sockets import Credentials, close_in_children, peer_credentials, tune
+from kinfolk.server.refusing import RefusalLog
+from kinfolk.sockets import Credentials, close_in_children, peer_credentials, peer_name, tune
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
-from kinfolk.wire.greetings import HANDSHAKE_LIMIT
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT, Refusal
 from kinfolk.wire.handshake import Identity, Peer, ServerHandshake
 from kinfolk.wire.messages import NOTHING, Describe, Failed, Reply, Result, Stop
 
@@ -50,7 +55,9 @@ class Service:
     codecs: Codecs
     identity: Identity
     key: bytes | None
-    handshake_timeout: float
+    limits: Limits
+    admission: Admission
+    refusals: RefusalLog
     deaths: Deaths
     stop: Callable[[], None]
 
@@ -61,13 +68,12 @@ class Connection:
     def __init__(self, sock: socket.socket, address: object, service: Service) -> None:
         self._sock = sock
         self._service = service
-        self._who = "a process that cannot be seen"
-        if isinstance(address, tuple):
-            self._who = f"{address[0]}:{address[1]}"
+        self._who = peer_name(sock, address)
         self._credentials: Credentials | None = None
         self._link: Link | None = None
         self._outbox: Outbox | None = None
         self._limit = HANDSHAKE_LIMIT
+        self._dismissed: LimitExceeded | None = None
         # Each of the two who know these sets its own before it looks at the other's, so that at
         # least one of them sees what the other did: `_over` means that no request is begun any
         # more, `_busy` that one may be under way.
@@ -86,8 +92,8 @@ class Connection:
             _logger.warning("%s broke the protocol: %s", self._who, error)
         except OSError as error:
             _logger.info("%s is lost: %s", self._who, error)
-        except Exception:
-            _logger.exception("the connection of %s failed", self._who)
+        except Exception as error:
+            _logger.error("the connection of %s failed: %s", self._who, raised(error))  # noqa: TRY400 - a message can hold values
         finally:
             self._close()
 
@@ -109,42 +115,51 @@ class Connection:
             with contextlib.suppress(RuntimeError):  # the system has no more threads
                 threading.Thread(target=self._link.close, name="kinfolk-lost", daemon=True).start()
 
+    def dismiss(self, error: LimitExceeded) -> None:
+        """End the handshake; see `Newcomer.dismiss`."""
+        self._dismissed = error
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RD)
+
     def _close(self) -> None:
         pid = self._credentials.pid if self._credentials else 0
         self._service.deaths.forget(self, self._sock.fileno(), pid)
+        silent = fell_silent(self._sock)
         self._sock.close()
+        self._service.admission.leave(self)
         if self._link is not None:
             self._link.close()
-            _logger.info("%s left", self._who)
+            how = "is lost: its network is silent" if silent else "left"
+            _logger.info("%s %s", self._who, how)
 
     # --- The handshake
 
     def _shake_hands(self) -> Peer | None:
         service = self._service
         handshake = ServerHandshake(service.identity, key=service.key, admit=self._admit)
-        deadline = time.monotonic() + service.handshake_timeout
+        deadline = time.monotonic() + service.limits.handshake_timeout
         try:
             self._check_user()
             while handshake.peer is None:
                 self._sock.sendall(handshake.receive(self._receive_until(deadline)))
-        except (HandshakeFailed, SpecMismatch) as error:
-            _logger.warning("%s was refused: %s", self._who, error)
-            self._say_farewell(handshake.farewell(error))
+        except (HandshakeFailed, SpecMismatch, LimitExceeded) as error:
+            self._refuse(handshake, self._dismissed or error)
             return None
         except TimeoutError:
-            _logger.warning(
-                "%s was dropped: no handshake within %g s", self._who, service.handshake_timeout
-            )
+            seconds = service.limits.handshake_timeout
+            self._refuse(handshake, HandshakeFailed(f"no handshake within {seconds:g} s"))
             return None
         self._sock.settimeout(None)
         return handshake.peer
+
+    def _refuse(self, handshake: ServerHandshake, error: Refusal) -> None:
+        self._service.refusals.note(self._who, error)
+        self._say_farewell(handshake.farewell(error))
 
     def _check_user(self) -> None:
         if self._sock.family != socket.AF_UNIX:
             return
         self._credentials = peer_credentials(self._sock)
-        if self._credentials.pid:
-            self._who = f"process {self._credentials.pid}"
         if self._credentials.uid != os.geteuid():
             raise AuthenticationFailed("the server belongs to another user")
 
@@ -158,6 +173,7 @@ class Connection:
     def _admit(self, token: bytes, pid: int) -> bytes:
         if self._credentials is None:
             self._who = f"process {pid} at {self._who}"
+        self._service.admission.welcome(self)
         host = self._service.host
         session = host.find(token) if token else None
         if session is not None:
@@ -179,7 +195,7 @@ class Connection:
             self._sock.settimeout(_LINGER)
             self._sock.sendall(data)
             self._sock.shutdown(socket.SHUT_WR)
-            while self._receive_until(deadline):
+            while not self._dismissed and self._receive_until(deadline):
                 pass
 
     # --- Requests and replies
@@ -188,7 +204,8 @@ class Connection:
         link = self._link
         assert link is not None
         self._limit = peer.limit
-        self._outbox = Outbox(self._sock, self.lost)
+        keep_watch(self._sock, *peer.heartbeat)
+        self._outbox = Outbox(self._sock, self._give_up, self._service.limits.unread)
         # In a socket that was handed on, or seen from elsewhere, the process is another one's.
         seen = self._credentials
         pid = seen.pid if seen is not None and seen.pid == peer.pid else 0
@@ -237,6 +254,11 @@ class Connection:
             self._answer(Result(request.call, msgspec.Raw(description)))
         else:
             link.receive(request, self._answer)
+
+    def _give_up(self, error: Exception) -> None:
+        level = logging.WARNING if isinstance(error, LimitExceeded) else logging.DEBUG
+        _logger.log(level, "%s takes no more answers: %s", self._who, error)
+        self.lost()
 
     def _answer(self, reply: Reply) -> None:
         assert self._outbox is not None

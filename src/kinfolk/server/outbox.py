@@ -2,20 +2,19 @@
 
 A call that waited is answered by the thread that ended its wait, which serves another client. That
 thread must never wait for this client to read, so what the socket does not take at once is left to
-a thread of its own.
+a thread of its own. What waits meanwhile costs memory, so there is a limit to it.
 """
 
 from __future__ import annotations
 
-import logging
 import socket
 import threading
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Outbox"]
+from kinfolk.errors import LimitExceeded
 
-_logger = logging.getLogger("kinfolk.server")
+__all__ = ["Outbox"]
 
 
 class Outbox:
@@ -25,39 +24,62 @@ class Outbox:
 
     Args:
         sock: Where to send.
-        broken: Called when the socket takes no more, by whichever thread found out.
+        broken: Called with the reason when the socket takes no more, by whichever thread found out.
+        limit: How many bytes may wait for what is being sent.
     """
 
-    def __init__(self, sock: socket.socket, broken: Callable[[], object]) -> None:
+    def __init__(
+        self, sock: socket.socket, broken: Callable[[Exception], object], limit: int
+    ) -> None:
         self._sock = sock
         self._broken = broken
+        self._limit = limit
         self._owner = threading.get_ident()
-        self._waiting: deque[bytes | bytearray | memoryview] = deque()
+        self._waiting: deque[bytes | bytearray] = deque()
+        self._unsent = 0  # bytes that wait
+        self._counting = threading.Lock()
         # Held by whoever sends, until nothing waits; all others leave their frames to that one.
         self._sending = threading.Lock()
         self._usable = True
 
     def send(self, frame: bytes | bytearray) -> bool:
         """Send a frame, or leave it to who sends already; return False if nobody can."""
-        if not self._usable:
-            return False
-        self._waiting.append(frame)
+        with self._counting:
+            if not self._usable:
+                return False
+            self._waiting.append(frame)
+            self._unsent += len(frame)
         if threading.get_ident() == self._owner:
             self._send_all()
         else:
             self._send_some()
+        if self._unsent > self._limit:
+            # Whoever sends has not come to these.
+            text = f"it leaves {self._unsent} bytes of answers unread (limit {self._limit})"
+            self._fail(LimitExceeded(text))
         return self._usable
+
+    def _next(self) -> bytes | bytearray | None:
+        """Take the first frame that waits, if any; only who has the lock for sending may."""
+        with self._counting:
+            if not self._waiting:
+                return None
+            frame = self._waiting.popleft()
+            self._unsent -= len(frame)
+        return frame
 
     def _send_all(self) -> None:
         # Asked again after each release: what came just before it was left to the one releasing.
         while self._waiting and self._sending.acquire(blocking=False):
             self._flush()
 
-    def _flush(self) -> None:
-        """Send what waits, with the lock held, and release it."""
+    def _flush(self, begun: memoryview | None = None) -> None:
+        """Send what was begun and what waits, with the lock held, and release it."""
         try:
-            while self._waiting:
-                self._sock.sendall(self._waiting.popleft())
+            if begun is not None:
+                self._sock.sendall(begun)
+            while (frame := self._next()) is not None:
+                self._sock.sendall(frame)
         except OSError as error:
             self._fail(error)
         finally:
@@ -71,39 +93,41 @@ class Outbox:
     def _flush_without_waiting(self) -> bool:
         """Send what the socket takes at once; if that is not all, leave the rest to a thread."""
         try:
-            while self._waiting:
-                frame = self._waiting.popleft()
+            while (frame := self._next()) is not None:
                 sent = self._take(frame)
                 if sent < len(frame):
-                    self._waiting.appendleft(memoryview(frame)[sent:])
-                    self._leave()
+                    self._leave(memoryview(frame)[sent:])
                     return False
         except OSError as error:
             self._fail(error)
         self._sending.release()
         return True
 
-    def _take(self, frame: bytes | bytearray | memoryview) -> int:
+    def _take(self, frame: bytes | bytearray) -> int:
         try:
             return self._sock.send(frame, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return 0
 
-    def _leave(self) -> None:
-        """Start a thread that sends what waits; the lock goes over to it."""
-        thread = threading.Thread(target=self._finish, name="kinfolk-outbox", daemon=True)
+    def _leave(self, begun: memoryview) -> None:
+        """Start a thread that sends the rest of a frame and what waits, and has the lock."""
+        thread = threading.Thread(
+            target=self._finish, args=(begun,), name="kinfolk-outbox", daemon=True
+        )
         try:
             thread.start()
         except RuntimeError as error:  # the system has no more threads
             self._fail(error)
             self._sending.release()
 
-    def _finish(self) -> None:
-        self._flush()
+    def _finish(self, begun: memoryview) -> None:
+        self._flush(begun)
         self._send_all()
 
     def _fail(self, error: Exception) -> None:
-        _logger.debug("an answer could not be sent: %s", error)
-        self._usable = False
-        self._waiting.clear()
-        self._broken()
+        with self._counting:
+            first, self._usable = self._usable, False
+            self._waiting.clear()
+            self._unsent = 0
+        if first:
+            self._broken(error)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import logging
-import selectors
 import socket
 import sys
 import threading
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from kinfolk.addresses import Address
 from kinfolk.declare import Factory, Singleton
 from kinfolk.host.hosting import Host
-from kinfolk.host.limits import Limits
+from kinfolk.limits import Limits
+from kinfolk.server.accepting import Acceptor
+from kinfolk.server.admission import Admission
 from kinfolk.server.connection import Connection, Service
 from kinfolk.server.listening import listen
+from kinfolk.server.refusing import RefusalLog
 from kinfolk.sockets import close_in_children
-from kinfolk.wire.frames import DEFAULT_LIMIT
+from kinfolk.wire.greetings import Heartbeat
 from kinfolk.wire.handshake import Identity
 from kinfolk.wire.table import ManagerType
 
@@ -34,9 +35,6 @@ __all__ = ["Server"]
 
 _logger = logging.getLogger("kinfolk.server")
 
-# What accept() says when the system has no room for one more connection.
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_PAUSE: Final = 0.5
 _GRACE: Final = 1.0
 
 
@@ -51,9 +49,7 @@ class Server:
         address: Where to listen.
         key: The key that clients have to hold; None where the socket vouches for their user.
         insecure: Listen also where others can read along.
-        limit: The longest request to receive, in bytes.
-        limits: What one client may have at once.
-        handshake_timeout: How many seconds a client has to say who it is.
+        limits: What there is room for.
         grace: How many seconds running calls have to end when the server stops.
 
     Raises:
@@ -69,12 +65,10 @@ class Server:
         *,
         key: bytes | None = None,
         insecure: bool = False,
-        limit: int = DEFAULT_LIMIT,
         limits: Limits = Limits(),  # noqa: B008 - frozen
-        handshake_timeout: float = 10.0,
         grace: float = _GRACE,
     ) -> None:
-        identity = Identity.of(offer, limit)
+        identity = Identity.of(offer, limits.frame, Heartbeat(limits.heartbeat, limits.misses))
         with contextlib.ExitStack() as undo:
             # The address first: a second server must not build objects that the first one has.
             self._listener = listen(address, key=key, insecure=insecure)
@@ -96,12 +90,15 @@ class Server:
         self._connections: set[Connection] = set()
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
+        self._refusals = RefusalLog(_logger)
         self._service = Service(
             host=self._host,
             codecs=offer.codecs,
             identity=identity,
             key=key,
-            handshake_timeout=handshake_timeout,
+            limits=limits,
+            admission=Admission(limits),
+            refusals=self._refusals,
             deaths=self._deaths,
             stop=self.stop,
         )
@@ -127,7 +124,8 @@ class Server:
                 raise RuntimeError(f"{self.url} is served once only: make a new server")
             self._served = True
         try:
-            self._accept_until_stopped()
+            acceptor = Acceptor(self._listener.sock, self._woken, self._begin, self._refusals)
+            acceptor.run(lambda: self._stopping)
         except KeyboardInterrupt:
             _logger.info("interrupted")
         finally:
@@ -149,42 +147,14 @@ class Server:
         self._host.close()
         self._close_wakers()
 
-    # --- Accepting
+    # --- Connections
 
-    def _accept_until_stopped(self) -> None:
-        listening = self._listener.sock
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._woken, selectors.EVENT_READ)
-            selector.register(listening, selectors.EVENT_READ)
-            while not self._stopping:
-                ready = {key.fileobj for key, _ in selector.select()}
-                if self._woken in ready:
-                    self._woken.recv(4096)
-                if listening in ready and not self._accept():
-                    # Asking again at once would get the same answer, over and over.
-                    selector.unregister(listening)
-                    self._pause(selector)
-                    selector.register(listening, selectors.EVENT_READ)
-
-    def _pause(self, selector: selectors.BaseSelector) -> None:
-        """Wait until there may be room again: a connection ended, or some time went by."""
-        if selector.select(_PAUSE):
-            self._woken.recv(4096)
-
-    def _accept(self) -> bool:
-        """Accept a connection, and give it a thread; False if the system has no room for it."""
-        try:
-            sock, address = self._listener.sock.accept()
-        except OSError as error:
-            # Any other is the one connection's trouble: it went away while it waited.
-            if error.errno in _EXHAUSTED:
-                _logger.warning("no connection can be accepted: %s", error.strerror)
-                return False
-            return True
-        sock.setblocking(True)  # noqa: FBT003
+    def _begin(self, sock: socket.socket, address: Any) -> None:
+        """Serve a connection in a thread of its own; see `Acceptor`."""
         connection = Connection(sock, address, self._service)
         with self._changed:
             self._connections.add(connection)
+        self._service.admission.arrive(connection)
         thread = threading.Thread(
             target=self._run,
             args=(connection,),
@@ -193,12 +163,10 @@ class Server:
         )
         try:
             thread.start()
-        except RuntimeError as error:
-            _logger.warning("a connection is refused: %s", error)
+        except RuntimeError:
+            self._service.admission.leave(connection)
             self._forget(connection)
-            sock.close()
-            return False
-        return True
+            raise
 
     def _run(self, connection: Connection) -> None:
         try:

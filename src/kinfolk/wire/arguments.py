@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from kinfolk.wire.codec import CannotTravel, Codecs, Context, Data, Mismatch, Node, encoded
 from kinfolk.wire.codec.forms import UNREADABLE, kind_of, split_map
-from kinfolk.wire.codec.mismatch import TooDeep
+from kinfolk.wire.codec.mismatch import NESTING_LIMIT, TooDeep
 from kinfolk.wire.codec.node import encode
 from kinfolk.wire.codec.records import member
 from kinfolk.wire.references import References
@@ -135,8 +135,15 @@ class Arguments:
 
     # --- And back
 
-    def decode(self, data: Data, references: References) -> tuple[list[object], dict[str, object]]:
+    def decode(
+        self, data: Data, references: References, nesting: int = NESTING_LIMIT
+    ) -> tuple[list[object], dict[str, object]]:
         """Return the positional and the keyword arguments to call the member with.
+
+        Args:
+            data: The message.
+            references: What it may refer to.
+            nesting: How deep the arguments may be nested, where their types do not say.
 
         Raises:
             Mismatch: One does not fit, is missing, or is none of the member's; or those given
@@ -145,13 +152,13 @@ class Arguments:
         try:
             values: Sequence[Any] = astuple(self._decoder.decode(data))
         except RecursionError:
-            raise _blame(TooDeep(), None) from None
+            raise _blame(TooDeep(nesting), None) from None
         except UNREADABLE as error:
             raise self._explain(data, error) from None
         gaps = self._variable
         for index, still in self._still:
             if type(values[index]) not in still:
-                values = self._lift(values, Context(references))
+                values = self._lift(values, Context(references, nesting=nesting))
                 gaps = gaps or any(value is msgspec.UNSET for value in values)
                 break
         if gaps:
@@ -173,7 +180,7 @@ class Arguments:
                 _blame(mismatch, name)
                 raise
             except RecursionError:
-                raise _blame(TooDeep(), name) from None
+                raise _blame(TooDeep(context.nesting), name) from None
         return lifted
 
     def _explain(self, data: Data, error: Exception) -> Mismatch:

@@ -7,26 +7,28 @@ Every message is one MessagePack array that begins with its number:
     1       Hello      client  nonce, manager, fingerprint, pid, limit, session
     2       Challenge  server  nonce
     3       Proof      client  mac
-    4       Welcome    server  session, limit, fingerprint, mac
+    4       Welcome    server  session, limit, fingerprint, mac, heartbeat
     5       Refused    server  kind, reason
 
 `session` is empty for a new session, else the secret token that the server gave to the first
 connection of the process; the server's answer says which session it has become. `limit` is the
 longest message that its sender receives. `fingerprint` stands for all that its sender was
 generated from; where the two differ, the client asks for a description (see `messages`). `mac` of a
-Welcome is empty where no key is used. A nonce has 32 bytes.
+Welcome is empty where no key is used. `heartbeat` says how both ends find out that the network
+between them is silent. A nonce has 32 bytes.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from kinfolk.errors import AuthenticationFailed, HandshakeFailed, SpecMismatch
+from kinfolk.errors import AuthenticationFailed, HandshakeFailed, LimitExceeded, SpecMismatch
 
 __all__ = [
     "HANDSHAKE_LIMIT",
+    "HEARTBEAT",
     "HIGHEST_LIMIT",
     "MAGIC",
     "NONCE",
@@ -35,9 +37,11 @@ __all__ = [
     "TO_SERVER",
     "VERSION",
     "Challenge",
+    "Heartbeat",
     "Hello",
     "Message",
     "Proof",
+    "Refusal",
     "Refused",
     "Welcome",
 ]
@@ -57,15 +61,33 @@ NONCE: Final = 32
 
 _REASON: Final = 900  # characters; with four bytes each they fit into a message
 
-Kind: TypeAlias = Literal["handshake", "authentication", "spec"]
-_ERRORS: Final[dict[Kind, type[HandshakeFailed | SpecMismatch]]] = {
+Refusal: TypeAlias = HandshakeFailed | SpecMismatch | LimitExceeded
+"""What a client may be refused for; the first has a subclass for the key and the user."""
+
+Kind: TypeAlias = Literal["handshake", "authentication", "spec", "limit"]
+_ERRORS: Final[dict[Kind, type[Refusal]]] = {
     "handshake": HandshakeFailed,
     "authentication": AuthenticationFailed,
     "spec": SpecMismatch,
+    "limit": LimitExceeded,
 }
 
 _Nonce: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=NONCE, max_length=NONCE)]
 _Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=HANDSHAKE_LIMIT, le=HIGHEST_LIMIT)]
+
+
+class Heartbeat(NamedTuple):
+    """How many seconds lie between two beats, and how many may be missed in a row.
+
+    The highest of both are those of the systems' own settings.
+    """
+
+    interval: Annotated[int, msgspec.Meta(ge=1, le=32_767)] = 5
+    misses: Annotated[int, msgspec.Meta(ge=1, le=127)] = 3
+
+
+HEARTBEAT: Final = Heartbeat()
+"""That of a server which was not told otherwise."""
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True, tag=1):
@@ -98,6 +120,7 @@ class Welcome(msgspec.Struct, array_like=True, frozen=True, tag=4):
     limit: _Limit
     fingerprint: str
     mac: bytes = b""
+    heartbeat: Heartbeat = HEARTBEAT
 
 
 class Refused(msgspec.Struct, array_like=True, frozen=True, tag=5):
@@ -107,16 +130,18 @@ class Refused(msgspec.Struct, array_like=True, frozen=True, tag=5):
     reason: str
 
     @classmethod
-    def because(cls, error: HandshakeFailed | SpecMismatch) -> Refused:
+    def because(cls, error: Refusal) -> Refused:
         """Return what tells a client of the error for which it is refused."""
         kind: Kind = "handshake"
         if isinstance(error, SpecMismatch):
             kind = "spec"
+        elif isinstance(error, LimitExceeded):
+            kind = "limit"
         elif isinstance(error, AuthenticationFailed):
             kind = "authentication"
         return cls(kind, _one_line(str(error)))
 
-    def error(self) -> HandshakeFailed | SpecMismatch:
+    def error(self) -> Refusal:
         """Return what the client raises."""
         return _ERRORS[self.kind](_one_line(self.reason))
 

@@ -36,6 +36,7 @@ from kinfolk.errors import (
 from kinfolk.wire.frames import DEFAULT_LIMIT, FrameBuffer, decode, encode
 from kinfolk.wire.greetings import (
     HANDSHAKE_LIMIT,
+    HEARTBEAT,
     HIGHEST_LIMIT,
     MAGIC,
     NONCE,
@@ -44,15 +45,17 @@ from kinfolk.wire.greetings import (
     TO_SERVER,
     VERSION,
     Challenge,
+    Heartbeat,
     Hello,
     Message,
     Proof,
+    Refusal,
     Refused,
     Welcome,
 )
 from kinfolk.wire.table import ManagerType
 
-__all__ = ["ClientHandshake", "Identity", "Peer", "ServerHandshake"]
+__all__ = ["ClientHandshake", "Identity", "Peer", "ServerHandshake", "farewell"]
 
 _SHOWN: Final = 16  # digits of a fingerprint: enough to tell two apart, and to be read
 _CLIENT: Final = b"kinfolk client\0"
@@ -69,7 +72,8 @@ class Identity:
     """What an end says of itself.
 
     `manager` is the spec's module and the manager's class, `fingerprint` stands for the wire
-    tables, and `limit` is the longest message that this end receives.
+    tables, and `limit` is the longest message that this end receives. `heartbeat` is for both
+    ends, and the server's affair.
     """
 
     manager: str
@@ -78,14 +82,20 @@ class Identity:
         default=DEFAULT_LIMIT,
         validator=[validators.ge(HANDSHAKE_LIMIT), validators.le(HIGHEST_LIMIT)],
     )
+    heartbeat: Heartbeat = HEARTBEAT
 
     @classmethod
-    def of(cls, offer: ManagerType, limit: int = DEFAULT_LIMIT) -> Identity:
+    def of(
+        cls,
+        offer: ManagerType,
+        limit: int = DEFAULT_LIMIT,
+        heartbeat: Heartbeat = HEARTBEAT,
+    ) -> Identity:
         """Return what an end says that has this manager's generated module."""
         tables = offer.table.closure()
         lines = sorted(f"{table.spec} {table.fingerprint}" for table in tables)
         digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-        return cls(f"{offer.spec}:{offer.name}", digest[:_SHOWN], limit)
+        return cls(f"{offer.spec}:{offer.name}", digest[:_SHOWN], limit, heartbeat)
 
 
 @attrs.frozen
@@ -96,6 +106,7 @@ class Peer:
     limit: int
     fingerprint: str
     pid: int = 0
+    heartbeat: Heartbeat = HEARTBEAT
 
 
 class _Stream:
@@ -206,6 +217,7 @@ class ClientHandshake:
             HandshakeFailed: One end refuses the other; `AuthenticationFailed` where that is for
                 the key or the user.
             SpecMismatch: The server offers another manager.
+            LimitExceeded: The server has no room for this client.
         """
         match self._stream.read(data, TO_CLIENT):
             case Challenge() as challenge:
@@ -237,10 +249,18 @@ class ClientHandshake:
                 raise AuthenticationFailed("the server does not hold the key")
         elif not self._vouched:
             raise AuthenticationFailed("the server did not ask for the key, so it may be anybody's")
-        return Peer(welcome.session, welcome.limit, welcome.fingerprint)
+        return Peer(
+            welcome.session, welcome.limit, welcome.fingerprint, heartbeat=welcome.heartbeat
+        )
 
 
 # --- The server's end
+
+
+def farewell(error: Refusal, *, greeted: bool = False) -> bytes:
+    """Return the bytes that tell a refused client why; `greeted` says whether it got any before."""
+    frame = encode(Refused.because(error), HANDSHAKE_LIMIT)
+    return bytes(frame) if greeted else PREAMBLE + frame
 
 
 class ServerHandshake:
@@ -250,7 +270,7 @@ class ServerHandshake:
         identity: What to say of this end.
         key: The shared key; None where the socket itself vouches for the client's user.
         admit: Takes the token that a client presents, empty for a new session, and returns the
-            token of the session that it gets. May raise `HandshakeFailed`.
+            token of the session that it gets. May raise `HandshakeFailed` and `LimitExceeded`.
     """
 
     def __init__(
@@ -271,6 +291,7 @@ class ServerHandshake:
         Raises:
             HandshakeFailed: The client is refused; `farewell` tells it.
             SpecMismatch: The same, for a client of another manager.
+            LimitExceeded: The same, where `admit` says so.
         """
         match self._stream.read(data, TO_SERVER):
             case Hello() as hello if self._hello is None:
@@ -284,10 +305,9 @@ class ServerHandshake:
             case _:
                 raise HandshakeFailed("the peer sent its messages in the wrong order")
 
-    def farewell(self, error: HandshakeFailed | SpecMismatch) -> bytes:
+    def farewell(self, error: Refusal) -> bytes:
         """Return the bytes that tell a refused client why."""
-        frame = encode(Refused.because(error), HANDSHAKE_LIMIT)
-        return bytes(frame) if self._greeted else PREAMBLE + frame
+        return farewell(error, greeted=self._greeted)
 
     def _greet(self, hello: Hello) -> bytes:
         self._hello = hello
@@ -307,10 +327,10 @@ class ServerHandshake:
         if hello.manager != own.manager:
             raise SpecMismatch(f"the server offers {own.manager}, not {hello.manager}")
         session = self._admit(hello.session, hello.pid)
-        welcome = Welcome(session, own.limit, own.fingerprint)
+        welcome = Welcome(session, own.limit, own.fingerprint, heartbeat=own.heartbeat)
         frame = self._transcript.record(welcome)
         if self._key is not None:
             mac = self._transcript.proof(self._key, _SERVER)
             frame = encode(msgspec.structs.replace(welcome, mac=mac), HANDSHAKE_LIMIT)
-        self.peer = Peer(session, hello.limit, hello.fingerprint, hello.pid)
+        self.peer = Peer(session, hello.limit, hello.fingerprint, hello.pid, own.heartbeat)
         return bytes(frame)

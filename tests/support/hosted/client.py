@@ -13,8 +13,8 @@ from support.hosted.spec import Town
 
 from kinfolk.declare import offer_of
 from kinfolk.host.hosting import Host
-from kinfolk.host.limits import Limits
 from kinfolk.host.sessions import Link, Session
+from kinfolk.limits import Limits
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import (
     ROOT,

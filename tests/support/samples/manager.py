@@ -159,10 +159,11 @@ class StationProxy(_Proxy):
 
 _TABLE = _Table(
     spec="support.samples.spec",
-    fingerprint="1e86699d5d65c1f9f2934729f5880630",
+    fingerprint="cfc922ba69f7ac95d9bf1494e0c44bee",
     proxies=(FrontierProxy, JobProxy, TroubleProxy, StationProxy),
     values=(Page,),
     errors=(Odd,),
+    uses=lambda: (kinfolk.types.manager,),
 )
 
 
@@ -178,6 +179,7 @@ class SampleManager(_Manager):
             "frontier": FrontierProxy,
             "trouble": TroubleProxy,
             "station": StationProxy,
+            "lock": kinfolk.types.manager.RLockProxy,
         },
         factories=lambda: {
             "job": SampleManager.job,
@@ -196,6 +198,19 @@ class SampleManager(_Manager):
         """Where calls wait for each other, and where it is seen who has left."""
         return self._singleton("station")
 
+    def lock(self) -> kinfolk.types.manager.RLockProxy:
+        """A re-entrant lock between threads of any number of processes.
+
+        It belongs to the thread or task that acquired it, which may acquire it again and must release
+        it as many times. Those who wait get it in the order in which they came. If the process
+        that has it ends, however it ends, the lock is free.
+        """
+        return self._singleton("lock")
+
     def job(self, name: str, retries: int = 3) -> JobProxy:
         """An object of one client's."""
         return self._make("job", {"name": name, "retries": retries})
+
+
+# Last, since generated modules may mention each other.
+import kinfolk.types.manager

@@ -6,6 +6,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import kinfolk.types.manager
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
 from support.samples.spec import Page
@@ -113,6 +114,14 @@ class SampleManager(_Manager):
 
     def station(self) -> StationProxy:
         """Where calls wait for each other, and where it is seen who has left."""
+
+    def lock(self) -> kinfolk.types.manager.RLockProxy:
+        """A re-entrant lock between threads of any number of processes.
+
+        It belongs to the thread or task that acquired it, which may acquire it again and must release
+        it as many times. Those who wait get it in the order in which they came. If the process
+        that has it ends, however it ends, the lock is free.
+        """
 
     def job(self, name: str, retries: int = 3) -> JobProxy:
         """An object of one client's."""

@@ -10,6 +10,7 @@ import attrs
 
 from kinfolk import blocking, factory, hidden, manager, shared, singleton
 from kinfolk.host.waiters import Waiters, current_owner, deferred, later
+from kinfolk.types import RLock
 
 
 @attrs.frozen
@@ -197,4 +198,5 @@ class Sample:
     frontier = singleton(Frontier, limit=500)
     trouble = singleton(Trouble)
     station = singleton(Station)
+    lock = singleton(RLock)
     job = factory(Job)

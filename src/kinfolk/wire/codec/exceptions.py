@@ -228,7 +228,7 @@ class Raised(Node):
             raise Mismatch.of(self.text, value)
         anything = self._anything()
         # With care at once, since what goes wrong here is not seen by the encoder of the whole.
-        own = Context(context.references, careful=True)
+        own = Context(context.references, careful=True, nesting=context.nesting)
         own.depth = context.depth
         return lower_error(value, self._known, lambda part: encode(anything.lower(part, own)))
 

@@ -9,7 +9,7 @@ from kinfolk.wire.codec.text import class_name
 __all__ = ["NESTING_LIMIT", "CannotTravel", "Mismatch", "TooDeep"]
 
 NESTING_LIMIT: Final = 100
-"""How deep values of a recursive type, or of type `Any`, may be nested."""
+"""How deep values of a recursive type, or of type `Any`, may be nested; a server may allow less."""
 
 
 class CannotTravel(TypeError):
@@ -72,14 +72,15 @@ class Mismatch(TypeError):
 
 
 class TooDeep(Mismatch):
-    """A value is nested deeper than any that is sent, and perhaps holds itself."""
+    """A value is nested deeper than allowed, and perhaps holds itself."""
 
-    def __init__(self) -> None:
-        super().__init__(f"is nested too deep (limit {NESTING_LIMIT})")
+    def __init__(self, limit: int = NESTING_LIMIT) -> None:
+        super().__init__(f"is nested too deep ({limit + 1} levels or more, limit {limit})")
+        self.limit = limit
 
     def within(self, step: str) -> Mismatch:
         """Keep no path: a hundred steps tell nothing."""
         return self
 
-    def __reduce__(self) -> tuple[type[TooDeep], tuple[()]]:
-        return TooDeep, ()
+    def __reduce__(self) -> tuple[type[TooDeep], tuple[int]]:
+        return TooDeep, (self.limit,)

@@ -35,13 +35,17 @@ class Context:
 
     `careful` says that the encoder has already refused the value lowered without looking at the
     range of every integer and the letters of every text. It costs time, so it is not done at first.
+    `nesting` is how deep the value may be nested.
     """
 
-    __slots__ = ("careful", "depth", "references")
+    __slots__ = ("careful", "depth", "nesting", "references")
 
-    def __init__(self, references: References, careful: bool = False) -> None:
+    def __init__(
+        self, references: References, careful: bool = False, nesting: int = NESTING_LIMIT
+    ) -> None:
         self.references = references
         self.careful = careful
+        self.nesting = nesting
         self.depth = 0
 
     def descend(self) -> None:
@@ -51,8 +55,8 @@ class Context:
             TooDeep: The value is nested deeper than the limit.
         """
         self.depth += 1
-        if self.depth > NESTING_LIMIT:
-            raise TooDeep
+        if self.depth > self.nesting:
+            raise TooDeep(self.nesting)
 
 
 class Node:

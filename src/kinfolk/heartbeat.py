@@ -1,0 +1,127 @@
+"""The heartbeat of TCP connections: noticing a network that has gone silent.
+
+The heart that beats is the kernel's, not the program's. It answers for a process that is stopped,
+so a stopped process is not taken for dead; and it answers while a method runs for minutes. What it
+does by itself is keepalive: an idle connection is asked after each interval, and ends when too many
+questions in a row have found no answer.
+
+But it does not ask where something is still to be acknowledged, since it repeats that instead, and
+for a quarter of an hour. TCP_USER_TIMEOUT would end that sooner. It also ends, though, a connection
+whose other end answers all the time and only does not read, such as a stopped process with a full
+buffer (tried with Linux 6.18). So on Linux a thread looks, once per interval, when the last answer
+came; elsewhere keepalive has to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import sys
+import threading
+from typing import Final
+from weakref import WeakKeyDictionary, WeakSet
+
+__all__ = ["fell_silent", "keep_watch"]
+
+
+def keep_watch(sock: socket.socket, interval: int, misses: int) -> None:
+    """See that a connection ends when its network goes silent; a Unix socket has none.
+
+    Args:
+        sock: A connected socket.
+        interval: How many seconds of silence are a missed beat.
+        misses: How many beats may be missed in a row.
+    """
+    if sock.family == socket.AF_UNIX:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "darwin":
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPALIVE, interval)
+    else:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, misses)
+    if sys.platform == "linux":
+        _watch.add(sock, interval, misses)
+
+
+def fell_silent(sock: socket.socket) -> bool:
+    """Return whether a connection was ended since its network was silent."""
+    return sock in _silent
+
+
+_silent: WeakSet[socket.socket] = WeakSet()
+
+
+if sys.platform == "linux":
+    # The beginning of struct tcp_info: eight bytes, and then numbers of four bytes each.
+    _INFO: Final = struct.Struct("=8B13I")
+    _REPEATED, _PROBES, _LAST_ANSWER = 2, 3, 20
+
+    def _is_silent(sock: socket.socket, seconds: int) -> bool:
+        """Return whether nothing was heard for so long, though an answer is due."""
+        try:
+            info = _INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size))
+        except OSError:
+            return False  # it is closed, or about to end anyway
+        # What was sent is repeated, or what is still to be sent asked for, without an answer.
+        # One question alone may rightly find none: the kernel answers only so many in a second.
+        repeated: int = info[_REPEATED]
+        probes: int = info[_PROBES]
+        milliseconds: int = info[_LAST_ANSWER]
+        return (repeated > 0 or probes > 1) and milliseconds >= seconds * 1000
+
+    class _Watch:
+        """A thread that looks after connections, for as long as there are any."""
+
+        def __init__(self) -> None:
+            self.start_afresh()
+
+        def start_afresh(self) -> None:
+            """Begin without connections, as a forked child has to: they are its parent's."""
+            self._changed = threading.Condition()
+            self._sockets: WeakKeyDictionary[socket.socket, tuple[int, int]] = WeakKeyDictionary()
+            # How many seconds the thread sleeps; 0 where there is no thread.
+            self._beat = 0
+
+        def add(self, sock: socket.socket, interval: int, misses: int) -> None:
+            """Look after a connection until it is closed."""
+            with self._changed:
+                self._sockets[sock] = interval, misses
+                if interval < self._beat:
+                    self._changed.notify()
+                if self._beat:
+                    return
+                thread = threading.Thread(target=self._run, name="kinfolk-heartbeat", daemon=True)
+                with contextlib.suppress(RuntimeError):  # no more threads: the next one tries again
+                    thread.start()
+                    self._beat = interval
+
+        def _run(self) -> None:
+            while self._wait():
+                self.look()
+
+        def _wait(self) -> bool:
+            """Wait for a beat; return False once there is nothing to look after."""
+            with self._changed:
+                self._beat = min((interval for interval, _ in self._sockets.values()), default=0)
+                if self._beat:
+                    self._changed.wait(self._beat)
+                return bool(self._beat)
+
+        def look(self) -> None:
+            """End the connections that are silent, and forget those that are closed."""
+            with self._changed:
+                for sock, (interval, misses) in list(self._sockets.items()):
+                    if sock.fileno() < 0:
+                        del self._sockets[sock]
+                    elif _is_silent(sock, interval * misses):
+                        del self._sockets[sock]
+                        _silent.add(sock)
+                        with contextlib.suppress(OSError):
+                            sock.shutdown(socket.SHUT_RDWR)
+
+    _watch: Final = _Watch()
+    os.register_at_fork(after_in_child=_watch.start_afresh)
