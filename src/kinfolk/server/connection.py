@@ -38,7 +38,7 @@ from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, Refusal
 from kinfolk.wire.handshake import Identity, Peer, ServerHandshake
-from kinfolk.wire.messages import NOTHING, Describe, Failed, Reply, Result, Stop
+from kinfolk.wire.messages import NOTHING, Describe, Failed, Release, Reply, Result, Stop
 
 __all__ = ["Connection", "Service"]
 
@@ -218,11 +218,18 @@ class Connection:
             for each in (message,) if message is not None else self._gather(buffer, data):
                 self._busy = True
                 if self._over:
-                    return
-                self._handle(link, each)
+                    self._hear_last(link, each)
+                else:
+                    self._handle(link, each)
                 self._busy = False
         if not buffer.empty:
             _logger.warning("%s left in the middle of a message", self._who)
+
+    def _hear_last(self, link: Link, message: memoryview) -> None:
+        """Begin nothing any more, but note what the peer let go of before it went."""
+        request = decode_request(message)
+        if isinstance(request, Release):
+            link.receive(request, self._answer)
 
     def _gather(self, buffer: FrameBuffer, data: bytes) -> Iterator[memoryview]:
         """Yield messages that came in pieces, or several at once, until a frame ends with a piece.
