@@ -5,24 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-from support.arena.serving import Served, serve_arena
-from support.folders import short_folder
+from support.arena.serving import Served
 from support.threads import until
 
 ROUNDS = 2000  # of five calls each, by each client
 CLIENTS = 2
-
-
-@pytest.fixture(params=["unix", "tcp"])
-def arena(request: pytest.FixtureRequest) -> Iterator[Served]:
-    """Serve an arena."""
-    with short_folder() as folder, serve_arena(request.param, Path(folder)) as served:
-        yield served
 
 
 def test_thousands_of_interruptions_leave_the_books_in_order(arena: Served) -> None:

@@ -183,7 +183,7 @@ class Service:
         if found is None:
             gone = ObjectGone(f"There is no stream {request.stream}: it has ended or was closed")
             return self.failed(request.call, gone)
-        stream, _ = found
+        stream, hosted = found
         references = HostReferences(self._objects, self._holdings)
         count = min(max(request.count, 1), self._limits.ahead)
         items, more, error = stream.fetch(count, references, begin)
@@ -197,6 +197,9 @@ class Service:
             if must_pass(error):
                 raise error
         failure = failure_of(error, self._codecs) if error is not None else None
+        del found, stream, error
+        if not more and hosted.gone:
+            close_if_unused(hosted)
         return Items(request.call, msgspec.Raw(items), more, failure)
 
     # --- References

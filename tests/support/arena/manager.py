@@ -151,7 +151,7 @@ class CensusProxy(_Proxy):
 
 _TABLE = _Table(
     spec="support.arena.spec",
-    fingerprint="87b97e1f9ec4ab043fa554651e7f5706",
+    fingerprint="ad96bf720562555c96aaa89487414623",
     proxies=(LedgerProxy, GateProxy, WitnessProxy, BeltProxy, ToolProxy, CensusProxy),
     uses=lambda: (kinfolk.types.manager,),
 )
@@ -171,6 +171,7 @@ class ArenaManager(_Manager):
             "belt": BeltProxy,
             "lock": kinfolk.types.manager.RLockProxy,
             "census": CensusProxy,
+            "door": GateProxy,
         },
         factories=lambda: {
             "gate": ArenaManager.gate,
@@ -202,6 +203,10 @@ class ArenaManager(_Manager):
     def census(self) -> CensusProxy:
         """Counts the tools."""
         return self._singleton("census")
+
+    def door(self) -> GateProxy:
+        """Lets calls through once it is open."""
+        return self._singleton("door")
 
     def gate(self) -> GateProxy:
         """Lets calls through once it is open."""

@@ -126,6 +126,9 @@ class ArenaManager(_Manager):
     def census(self) -> CensusProxy:
         """Counts the tools."""
 
+    def door(self) -> GateProxy:
+        """Lets calls through once it is open."""
+
     def gate(self) -> GateProxy:
         """Lets calls through once it is open."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any
 import attrs
 from support.arena.manager import ArenaManager
 from support.programs import Program
+
+from kinfolk.limits import Limits
 
 __all__ = ["KEY", "Served", "serve_arena"]
 
@@ -45,16 +48,17 @@ def open_arena(url: str, key: str, **rest: Any) -> ArenaManager:
 
 
 @contextmanager
-def serve_arena(kind: str, folder: Path, url: str = "") -> Iterator[Served]:
+def serve_arena(kind: str, folder: Path, url: str = "", **limits: float) -> Iterator[Served]:
     """Serve an arena over "unix" or "tcp", at a URL of its own if none is given."""
     found = "tcp://127.0.0.1:0" if kind == "tcp" else f"unix://{folder}/arena.sock"
-    with Program("-m", "support.arena.serving", url or found) as program:
+    with Program("-m", "support.arena.serving", url or found, json.dumps(limits)) as program:
         yield Served(program.line(), program)
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     address = sys.argv[1]
-    server = ArenaManager(address, KEY if address.startswith("tcp:") else None).get_server()
+    manager = ArenaManager(address, KEY if address.startswith("tcp:") else None)
+    server = manager.get_server(limits=Limits(**json.loads(sys.argv[2])))
     print(server.url, flush=True)
     server.serve_forever()

@@ -182,5 +182,6 @@ class Arena:
     belt = singleton(Belt)
     lock = singleton(RLock)
     census = singleton(Census)
+    door = singleton(Gate)
     gate = factory(Gate)
     tool = factory(Tool)

@@ -1,0 +1,132 @@
+"""Objects live as long as somebody refers to them; seen through weak references at the server."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+
+import pytest
+from support.arena.manager import ArenaManager
+from support.arena.serving import Served, serve_arena
+from support.programs import Program
+from support.threads import Run, until
+
+from kinfolk.errors import ConnectionClosed
+
+WORKER = """
+import sys
+from support.arena.serving import open_arena
+
+manager = open_arena(sys.argv[1], sys.argv[2])
+idle, tool = manager.tool("idle"), manager.tool("worked with")
+tool.work(manager.door())
+"""
+
+
+def test_an_object_ends_with_its_last_proxy_in_an_idle_process(
+    client: ArenaManager, other: ArenaManager
+) -> None:
+    """Its client makes no other call, and is told of by itself; the object is closed."""
+    first = client.tool("a")
+    second = first.friend()
+    del first
+    assert second.name() == "a"
+    del second
+    until(lambda: other.census().alive() == 0)
+    assert other.census().closed() == ["a"]
+
+
+def test_a_proxy_in_another_process_keeps_it(client: ArenaManager, other: ArenaManager) -> None:
+    """Each session counts for itself."""
+    mine = client.tool("a")
+    mine.befriend(client.tool("b"))
+    theirs = other.tool("c")
+    del mine
+    until(lambda: other.census().closed() == ["a"])
+    assert theirs.name() == "c"
+
+
+def test_what_another_object_refers_to_is_not_closed(
+    client: ArenaManager, other: ArenaManager
+) -> None:
+    """It is a part of the other now, and lives as long."""
+    owner, part = client.tool("owner"), client.tool("part")
+    owner.befriend(part)
+    del part
+    assert owner.friend().name() == "part"
+    assert other.census().alive() == 2
+    assert other.census().closed() == []
+    del owner
+    until(lambda: other.census().alive() == 0)
+    assert other.census().closed() == ["owner"]
+
+
+def test_circles_of_proxies_do_not_leak(client: ArenaManager, other: ArenaManager) -> None:
+    """Python collects them, and the server hears of it."""
+    circle: list[object] = [client.tool("a"), client.tool("b")]
+    circle.append(circle)
+    left, right = client.tool("c"), client.tool("d")
+    left.befriend(right)
+    right.befriend(left)
+    del circle, left, right
+    gc.collect()
+    until(lambda: other.census().alive() <= 2)
+    assert other.census().closed() == ["a", "b"]
+
+
+def test_a_stream_keeps_its_object(client: ArenaManager, other: ArenaManager) -> None:
+    """What yields still needs it."""
+    parts = client.tool("xyz").parts()
+    assert next(parts) == "x"
+    assert list(parts) == ["y", "z"]
+    del parts
+    until(lambda: other.census().alive() == 0)
+    assert other.census().closed() == ["xyz"]
+
+
+def test_the_objects_of_a_killed_client_end(arena: Served, other: ArenaManager) -> None:
+    """Also those that it was calling, as soon as the call has ended."""
+    with Program("-c", WORKER, arena.url, arena.key) as worker:
+        assert other.door().until_inside(1)
+        worker.kill()
+    other.door().open()
+    until(lambda: sorted(other.census().closed()) == ["idle", "worked with"])
+    until(lambda: other.census().alive() == 0)
+
+
+def test_a_call_that_outlives_its_client_closes_the_object(
+    arena: Served, client: ArenaManager, other: ArenaManager
+) -> None:
+    """As soon as the method has returned."""
+    guest = arena.open()
+    run = Run(lambda: guest.tool("a").work(guest.door()))
+    assert other.door().until_inside(1)
+    guest.close()
+    with pytest.raises(ConnectionClosed):
+        run.result()
+    assert client.census().closed() == []
+    other.door().open()
+    until(lambda: client.census().closed() == ["a"])
+    until(lambda: client.census().alive() == 0)
+
+
+def resident(pid: int) -> int:
+    """Return how many bytes of memory a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measured in /proc")
+def test_a_hundred_thousand_objects_leave_no_trace(short: Path) -> None:
+    """Made and dropped one by one, they leave the server's memory where it was."""
+    with serve_arena("unix", short) as arena, arena.open() as client:
+        for _ in range(10_000):
+            client.tool("")
+        until(lambda: client.census().alive() == 0)
+        before = resident(arena.program.pid)
+        for _ in range(100_000):
+            client.tool("")
+        until(lambda: client.census().alive() == 0)
+        grown = resident(arena.program.pid) - before
+    # The names of the closed are kept by the arena itself: a pointer for each.
+    assert grown < 4 * 2**20, f"{grown} bytes for 100,000 objects"
