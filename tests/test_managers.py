@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import signal
 from collections.abc import Iterator
 from multiprocessing.managers import BaseManager
@@ -386,16 +385,6 @@ def test_proxies_and_managers_say_what_they_are(folder: Path) -> None:
         assert repr(manager) == f"<SampleManager at {served.url}>"
         assert served.url in repr(manager.frontier())
     assert "no address yet" in repr(SampleManager())
-
-
-def test_a_proxy_does_not_pickle(folder: Path) -> None:
-    """The error says what to do in the other process."""
-    with (
-        serve_here("unix", folder) as served,
-        served.open() as manager,
-        pytest.raises(NotSupported, match="open the manager in the other process"),
-    ):
-        pickle.dumps(manager.frontier())
 
 
 def test_the_sample_of_these_tests_is_generated_from_its_spec() -> None:

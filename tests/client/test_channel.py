@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.folders import short_folder
+from support.forks import in_child
 from support.programs import Program
 from support.samples.manager import SampleManager
 from support.serving import Served, serve, serve_here
@@ -365,20 +366,6 @@ def test_a_manager_that_nobody_has_any_more_is_closed(served: Served) -> None:
 
 
 # --- Forks
-
-
-def in_child(action: object) -> int:
-    """Run something in a forked child, and return its exit code."""
-    assert callable(action)
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            action()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_a_forked_child_has_a_session_of_its_own(served: Served, manager: SampleManager) -> None:
