@@ -133,9 +133,9 @@ def test_a_spawned_program_inherits_nothing(arena: Served, other: ArenaManager) 
     with Program("-c", SPAWNER, arena.url, arena.key) as parent:
         name, child = parent.line().rsplit(" ", 1)
         assert name == "parent's"
-        parent.kill()
+        parent.process.kill()
         until(lambda: other.census().alive() == 0)
-        os.kill(int(child), signal.SIGKILL)
+        os.kill(int(child), signal.SIGKILL)  # it holds the pipes of its parent
 
 
 # --- Pickles

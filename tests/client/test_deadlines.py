@@ -1,0 +1,172 @@
+"""Deadlines, and what becomes of a call that is taken back."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.arena.manager import ArenaManager
+from support.arena.serving import Served, serve_arena
+from support.programs import Program
+from support.threads import Run, until
+
+import kinfolk
+from kinfolk.deadlines import end_of_block
+from kinfolk.errors import CallTimeout
+
+NOTER = """
+import sys
+from support.arena.serving import open_arena
+
+ledger = open_arena(sys.argv[1], sys.argv[2]).ledger()
+print("ready", flush=True)
+ledger.note(13)
+"""
+
+
+@pytest.fixture(params=["here", "served"])
+def manager(request: pytest.FixtureRequest, short: Path) -> Iterator[ArenaManager]:
+    """An arena in this process, and one at a server."""
+    if request.param == "here":
+        with ArenaManager.local() as found:
+            yield found
+    else:
+        with serve_arena("unix", short) as arena, arena.open() as found:
+            yield found
+
+
+# --- The block
+
+
+def test_the_nearest_deadline_counts() -> None:
+    """A block within another cannot have more time, and leaves the other's as it was."""
+    assert end_of_block() is None
+    with kinfolk.deadline(100):
+        outer = end_of_block()
+        with kinfolk.deadline(1000):
+            assert end_of_block() == outer
+        with kinfolk.deadline(1):
+            assert (end_of_block() or math.inf) < (outer or 0)
+        assert end_of_block() == outer
+    assert end_of_block() is None
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan])
+def test_a_deadline_is_a_time_to_come(seconds: float) -> None:
+    """Anything else is a mistake."""
+    with pytest.raises(ValueError, match="a number of seconds from now"), kinfolk.deadline(seconds):
+        raise AssertionError
+
+
+def test_threads_have_deadlines_of_their_own(client: ArenaManager) -> None:
+    """One thread's block is no other's."""
+    with kinfolk.deadline(0):
+        assert Run(lambda: client.ledger().note(1)).result() == 1
+
+
+# --- Calls
+
+
+def test_a_call_in_time_is_as_any(manager: ArenaManager) -> None:
+    """And the calls after the block have no deadline."""
+    with kinfolk.deadline(60):
+        assert manager.ledger().note(1) == 1
+        assert list(manager.tool("abc").parts()) == ["a", "b", "c"]
+    assert manager.ledger().note(2) == 2
+
+
+def test_a_deadline_that_has_passed_sends_nothing(client: ArenaManager) -> None:
+    """`executed` is "no", and that is true."""
+    with pytest.raises(CallTimeout) as caught, kinfolk.deadline(0):
+        client.ledger().note(1)
+    assert caught.value.executed == "no"
+    assert client.ledger().notes() == []
+
+
+def test_a_call_that_waits_for_its_turn_is_taken_back(manager: ArenaManager) -> None:
+    """It is not carried out later either."""
+    gate = manager.gate()
+    holder = Run(lambda: manager.ledger().hold(gate))
+    assert gate.until_inside(1)
+    with pytest.raises(CallTimeout) as caught, kinfolk.deadline(0.05):
+        manager.ledger().note(1)
+    assert caught.value.executed == "no"
+    gate.open()
+    holder.result()
+    assert manager.ledger().notes() == []
+
+
+def test_a_call_that_waits_for_a_lock_is_taken_back(
+    client: ArenaManager, other: ArenaManager
+) -> None:
+    """Whoever comes next gets it."""
+    other.lock().acquire()
+    with pytest.raises(CallTimeout) as caught, kinfolk.deadline(0.05):
+        client.lock().acquire()
+    assert caught.value.executed == "no"
+    other.lock().release()
+    assert other.lock().acquire(blocking=False)
+
+
+def test_a_method_that_runs_is_not_undone(client: ArenaManager) -> None:
+    """`executed` is "yes" for it, though it goes on."""
+    with pytest.raises(CallTimeout) as caught, kinfolk.deadline(0.05):
+        client.door().pass_()
+    assert caught.value.executed == "yes"
+    assert client.door().until_inside(1)
+    client.door().open()
+
+
+def test_a_stream_that_missed_a_deadline_has_ended(client: ArenaManager) -> None:
+    """Like a generator that raised; items that were not fetched are where they were."""
+    client.belt().put([1, 2, 3])
+    items = client.belt().drain()
+    assert next(items) == 1
+    with pytest.raises(CallTimeout), kinfolk.deadline(0):
+        next(items)
+    assert list(items) == []
+    assert client.belt().left() == [2, 3]
+
+
+def test_a_server_that_does_not_answer_is_waited_for_no_longer(
+    arena: Served, client: ArenaManager
+) -> None:
+    """What has run nobody knows then; afterwards all is well."""
+    arena.program.signal(signal.SIGSTOP)
+    with pytest.raises(CallTimeout) as caught, kinfolk.deadline(0.05):
+        client.ledger().note(1)
+    assert caught.value.executed == "unknown"
+    arena.program.signal(signal.SIGCONT)
+    assert client.ledger().note(2) == 2
+    assert client.ledger().notes() in ([2], [1, 2])
+
+
+# --- Clients that end
+
+
+def sleeps(pid: int) -> bool:
+    """Return whether a process waits for something."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
+def test_a_dead_client_does_not_get_its_turn(
+    arena: Served, client: ArenaManager, other: ArenaManager
+) -> None:
+    """A call of its that waits for the turn is not carried out any more."""
+    holder = Run(lambda: client.ledger().hold(client.door()))
+    assert other.door().until_inside(1)
+    with Program("-c", NOTER, arena.url, arena.key) as noter:
+        noter.expect("ready")
+        until(lambda: sleeps(noter.pid))
+        noter.kill()
+    with arena.open() as late:
+        run = Run(lambda: late.ledger().note(1))
+        other.door().open()
+        holder.result()
+        assert run.result() == 1
+    assert client.ledger().notes() == [1]
