@@ -15,8 +15,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing.managers import BaseManager
 from pathlib import Path
@@ -30,6 +32,10 @@ CALLS = 1000  # in a round
 PROXIES = 200  # in a round; over TCP the standard library gets fewer, being slow at it
 SLOW_PROXIES = 3
 IMPORTS = 15
+CROWD = 8  # threads of one client, or clients
+CROWD_CALLS = 250  # of each, in a round
+CROWD_ROUNDS = 9
+ANYWHERE = -1  # the scheduler's choice of a core
 
 SPEC = """\
 import attrs
@@ -196,7 +202,7 @@ def _each(count: int, action: Callable[[], object]) -> Callable[[], float]:
 
 def _stay_on(core: int) -> None:
     """Keep this process, and the threads that it starts from now on, on one core."""
-    if hasattr(os, "sched_setaffinity"):
+    if core != ANYWHERE and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
 
 
@@ -231,10 +237,7 @@ def _transport(name: str, folder: Path, core: int) -> Iterator[Row]:
         )
         stack.enter_context(ours)
         standard = stack.enter_context(_server("standard", folder, address("standard"), core))
-        StandardManager.register("counter")
-        StandardManager.register("make")
-        theirs: Any = StandardManager(address=standard, authkey=KEY)
-        theirs.connect()
+        theirs = _standard_client(standard)
         echo = stack.enter_context(
             socket.socket(socket.AF_UNIX if name == "Unix" else socket.AF_INET)
         )
@@ -285,6 +288,118 @@ def _proxies(name: str, ours: Any, theirs: Any) -> Row:
         f"≤ 1/{factor}",
         found["kinfolk"] * factor <= found["standard"],
     )
+
+
+# --- Many at once
+
+
+def _crowds(folder: Path) -> Iterator[Row]:
+    """Measure calls that many threads of a client make at once, and many clients."""
+    with ExitStack() as stack:
+        kinfolk, standard = (
+            stack.enter_context(_server(kind, folder, str(folder / f"{kind}-crowd"), ANYWHERE))
+            for kind in ("kinfolk", "standard")
+        )
+        ours = stack.enter_context(_bench_manager().open(kinfolk))
+        theirs = _standard_client(standard)
+        yield _crowd_row(
+            f"a call from each of {CROWD} threads of one client, Unix",
+            kinfolk=_by_threads(ours.counter().add),
+            standard=_by_threads(theirs.counter().add),
+        )
+        yield _crowd_row(
+            f"a call from each of {CROWD} clients, Unix",
+            kinfolk=stack.enter_context(_by_clients("kinfolk", kinfolk, folder)),
+            standard=stack.enter_context(_by_clients("standard", standard, folder)),
+        )
+
+
+def _crowd_row(what: str, **contenders: Callable[[], float]) -> Row:
+    found = _interleave(CROWD_ROUNDS, **contenders)
+    reached = found["kinfolk"] <= found["standard"]
+    return Row(what, found["kinfolk"], found["standard"], "≤ 1", reached)
+
+
+def _standard_client(address: Any) -> Any:
+    StandardManager.register("counter")
+    StandardManager.register("make")
+    manager = StandardManager(address=address, authkey=KEY)
+    manager.connect()
+    return manager
+
+
+def _by_threads(add: Callable[[int], object]) -> Callable[[], float]:
+    def work() -> None:
+        for _ in range(CROWD_CALLS):
+            add(1)
+
+    with ThreadPoolExecutor(CROWD) as pool:  # so that each thread has its connection
+        list(pool.map(lambda _: add(1), range(CROWD)))
+
+    def round_() -> float:
+        threads = [threading.Thread(target=work) for _ in range(CROWD)]
+        start = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return (time.perf_counter() - start) / (CROWD * CROWD_CALLS)
+
+    return round_
+
+
+@contextmanager
+def _by_clients(kind: str, address: str, folder: Path) -> Iterator[Callable[[], float]]:
+    command = [sys.executable, __file__, f"client-{kind}", str(ANYWHERE), address]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+                )
+            )
+            for _ in range(CROWD)
+        ]
+
+        def tell_all() -> None:
+            for client in clients:
+                assert client.stdin is not None
+                client.stdin.write("go\n")
+                client.stdin.flush()
+            for client in clients:
+                assert client.stdout is not None
+                client.stdout.readline()
+
+        def round_() -> float:
+            start = time.perf_counter()
+            tell_all()
+            return (time.perf_counter() - start) / (CROWD * CROWD_CALLS)
+
+        tell_all()
+        yield round_
+        for client in clients:
+            assert client.stdin is not None
+            client.stdin.close()
+
+
+def _call_when_told(counter: Any) -> None:
+    for _ in sys.stdin:
+        for _ in range(CROWD_CALLS):
+            counter.add(1)
+        print("done", flush=True)
+
+
+def _kinfolk_client(address: Any) -> None:
+    with _bench_manager().open(address) as manager:
+        _call_when_told(manager.counter())
+
+
+def _plain_client(address: Any) -> None:
+    _call_when_told(_standard_client(address).counter())
+
+
+CLIENTS = {"client-kinfolk": _kinfolk_client, "client-standard": _plain_client}
 
 
 def _imports(folder: Path) -> Row:
@@ -348,6 +463,8 @@ def main() -> None:
                 with _on_one_core():
                     for row in _transport(transport, folder, core):
                         _print(row)
+        for row in _crowds(folder):
+            _print(row)
         _print(_imports(folder))
         seconds = _generate(folder)
         note = "" if seconds < 5 else "  MISSED"
@@ -364,6 +481,6 @@ def _print(row: Row) -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         _stay_on(int(sys.argv[2]))
-        SERVERS[sys.argv[1]](_address(sys.argv[3:]))
+        {**SERVERS, **CLIENTS}[sys.argv[1]](_address(sys.argv[3:]))
     else:
         main()
