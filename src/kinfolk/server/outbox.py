@@ -25,7 +25,7 @@ class Outbox:
     Args:
         sock: Where to send.
         broken: Called with the reason when the socket takes no more, by whichever thread found out.
-        limit: How many bytes may wait for what is being sent.
+        limit: How many bytes may wait behind the frame that is being sent and the next one.
     """
 
     def __init__(
@@ -53,11 +53,16 @@ class Outbox:
             self._send_all()
         else:
             self._send_some()
-        if self._unsent > self._limit:
-            # Whoever sends has not come to these.
-            text = f"it leaves {self._unsent} bytes of answers unread (limit {self._limit})"
+        behind = self._behind()
+        if behind > self._limit:
+            text = f"it leaves {behind} bytes of answers unread (limit {self._limit})"
             self._fail(LimitExceeded(text))
         return self._usable
+
+    def _behind(self) -> int:
+        # The next frame does not count: it may be about to be sent, and have any length.
+        with self._counting:
+            return self._unsent - len(self._waiting[0]) if self._waiting else 0
 
     def _next(self) -> bytes | bytearray | None:
         """Take the first frame that waits, if any; only who has the lock for sending may."""
