@@ -356,7 +356,12 @@ def _by_clients(kind: str, address: str, folder: Path) -> Iterator[Callable[[], 
         clients = [
             stack.enter_context(
                 subprocess.Popen(
-                    command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+                    command,
+                    cwd=folder,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env=environment,
                 )
             )
             for _ in range(CROWD)

@@ -36,6 +36,13 @@ def keep_watch(sock: socket.socket, interval: int, misses: int) -> None:
     """
     if sock.family == socket.AF_UNIX:
         return
+    with contextlib.suppress(OSError):  # it has ended already, as who reads from it will see
+        _keep_alive(sock, interval, misses)
+    if sys.platform == "linux":
+        _watch.add(sock, interval, misses)
+
+
+def _keep_alive(sock: socket.socket, interval: int, misses: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "darwin":
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPALIVE, interval)
@@ -43,8 +50,6 @@ def keep_watch(sock: socket.socket, interval: int, misses: int) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, misses)
-    if sys.platform == "linux":
-        _watch.add(sock, interval, misses)
 
 
 def fell_silent(sock: socket.socket) -> bool:

@@ -55,8 +55,8 @@ class Limits:
         streams: Streams of one session that it has not read to their end or closed.
         ahead: Items of a stream that travel with one request.
         frame: Bytes of one request.
-        unread: Bytes of answers that wait for a connection to read the one before them. Beyond
-            that the connection is ended.
+        unread: Bytes of answers that a connection leaves unread, beside the one being sent and
+            the next. Beyond that it is ended.
         nesting: Levels of an argument of type `Any`, or of a recursive type; 100 at the most.
         lent: Seconds for which an object is kept that is on its way from one process to another.
         handshake_timeout: Seconds in which a client has to say who it is.

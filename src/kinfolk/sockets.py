@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 import sys
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 from weakref import WeakSet
 
 import attrs
@@ -57,8 +57,10 @@ def peer_name(sock: socket.socket, address: object) -> str:
         sock: A connected socket.
         address: That of the other end.
     """
-    if isinstance(address, tuple):
-        return f"{address[0]}:{address[1]}"
+    if sock.family != socket.AF_UNIX:
+        # In IPv6 two more numbers follow.
+        host, port = cast("tuple[str, int]", address)[:2]
+        return f"{host}:{port}"
     try:
         found = peer_credentials(sock)
     except OSError:

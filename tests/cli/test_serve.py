@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -10,9 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import attrs
 import pytest
 from support.folders import short_folder
 from support.programs import Program
+
+from kinfolk.limits import Limits
 
 SPEC = '''
 import attrs
@@ -291,3 +296,58 @@ def test_a_folder_that_is_open_to_others(folder: Path) -> None:
     with short_folder() as own:
         os.chmod(own, 0o755)  # noqa: PTH101 - as a user would
         assert f"run `chmod 700 {own}`" in refused(folder, "app.spec", KINFOLK_DIR=str(own))
+
+
+# --- Limits
+
+
+def test_the_limits_are_options(folder: Path) -> None:
+    """A client that meets one is told both numbers."""
+    code = CLIENT.format(module="app.manager")
+    own = str(folder / "own")
+    with kinfolk_serve(folder, "app.spec", "--connections", "1") as server:
+        server.line()
+        staying = code + "    import sys; sys.stdin.read()\n"
+        with Program("-c", staying, cwd=folder, KINFOLK_DIR=own) as first:
+            first.expect("2")
+            with Program("-c", code, cwd=folder, KINFOLK_DIR=own) as second:
+                assert second.wait() == 1
+                assert "the server has 1 connections (limit 1)" in second.errors
+
+
+def test_a_limit_that_cannot_be_is_one_line(folder: Path) -> None:
+    """It names the option, and says what can be."""
+    words = "kinfolk: connections must be at least 1, not 0\n"
+    assert refused(folder, "app.spec", "--connections", "0") == words
+
+
+def test_the_help_lists_every_limit_with_its_default(folder: Path) -> None:
+    """Nobody has to look for them in the source."""
+    with kinfolk_serve(folder, "--help", COLUMNS="200") as program:
+        lines = []
+        with contextlib.suppress(AssertionError):
+            while True:
+                lines.append(program.line())
+        assert program.wait() == 0
+    text = " ".join(" ".join(lines).replace("│", " ").split())
+    for field in attrs.fields(Limits):
+        option = f"--{field.name.replace('_', '-')} "
+        assert f"[default: {field.default}]" in text.partition(option)[2].partition(" --")[0]
+
+
+def test_it_may_open_the_files_that_its_limits_need(folder: Path) -> None:
+    """The soft limit of a shell is too low for 1,000 clients, and the hard one is what counts."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    script = (
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (256, "
+        f"{hard})); sys.argv = ['kinfolk', 'serve', 'app.spec', '--connections', '300', "
+        "'--handshakes', '100']; runpy.run_module('kinfolk', run_name='__main__')"
+    )
+    own = {"KINFOLK_DIR": str(folder / "own"), "KINFOLK_ADDRESS": ""}
+    with Program("-c", script, cwd=folder, **own) as server:
+        server.line()
+        limits = Path(f"/proc/{server.pid}/limits")
+        if not limits.exists():
+            pytest.skip("the system does not show the limits of a process")
+        [line] = [each for each in limits.read_text().splitlines() if "open files" in each]
+        assert int(line.split()[3]) == 300 * 2 + 100 + 200

@@ -13,6 +13,7 @@ from pathlib import Path
 import attrs
 import pytest
 from support.folders import short_folder
+from support.programs import PATIENCE
 from support.samples.manager import SampleManager
 from support.serving import Served, serve_here
 
@@ -24,11 +25,12 @@ from kinfolk.errors import (
     AuthenticationFailed,
     CallTimeout,
     HandshakeFailed,
+    LimitExceeded,
     NotRunning,
     SpecMismatch,
 )
 from kinfolk.sockets import Credentials
-from kinfolk.wire.handshake import Identity
+from kinfolk.wire.handshake import ClientHandshake, Identity, farewell
 
 IDENTITY = Identity.of(SampleManager._offer)
 KEY = b"a key for tests only"
@@ -69,7 +71,7 @@ def listening(address: Address, answer: Callable[[socket.socket], object]) -> It
             held[0].close()
 
 
-# --- Nobody there
+# --- Nobody there, or no room
 
 
 def test_without_a_server_the_error_says_how_to_start_one(folder: Path) -> None:
@@ -250,3 +252,30 @@ def test_a_connection_is_alive_until_the_server_closes_it(served: Served) -> Non
     assert not connection.alive
     connection.close()
     assert not connection.alive
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_a_server_that_refuses_at_once_is_heard(
+    folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have closed the connection before the client said a word, which then is in vain."""
+    address = UnixAddress(f"{folder}/x.sock") if kind == "unix" else TcpAddress("127.0.0.1", 0)
+    closed = threading.Event()
+
+    def refuse(sock: socket.socket) -> None:
+        sock.sendall(farewell(LimitExceeded("there is no room (limit 3)")))
+        sock.close()
+        closed.set()
+
+    start = ClientHandshake.start
+
+    def start_late(handshake: ClientHandshake) -> bytes:
+        assert closed.wait(PATIENCE)
+        return start(handshake)
+
+    monkeypatch.setattr(ClientHandshake, "start", start_late)
+    with (
+        listening(address, refuse) as place,
+        pytest.raises(LimitExceeded, match=r": there is no room \(limit 3\)"),
+    ):
+        reach(place)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from support.hosted.client import Client, new_host
+from support.hosted.manager import FeedProxy
 from support.samples import spec
 from support.samples.manager import SampleManager
 from support.threads import until
 
 from kinfolk.errors import ArgumentError, RemoteError
-from kinfolk.host.owners import Lifetime
+from kinfolk.host.owners import Lifetime, current_owner
 from kinfolk.host.places import raised
 from kinfolk.host.refusals import log_raised
+from kinfolk.host.streams import Stream
 from kinfolk.host.timer import timer
 from kinfolk.wire.codec import NO_REFERENCES, Codecs
+from kinfolk.wire.messages import Items
 
 SECRET = "a secret value"
 
@@ -103,4 +110,36 @@ def test_what_fails_at_a_deadline_is_logged(caplog: pytest.LogCaptureFixture) ->
     until(lambda: caplog.messages)
     [message] = caplog.messages
     assert re.search(r"at a deadline failed: ValueError at .*test_logging\.py:\d+$", message)
+    assert SECRET not in caplog.text
+
+
+def test_what_a_stream_raised_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Also in the middle of it, and the caller is told as ever."""
+    caplog.set_level(logging.INFO, "kinfolk")
+    client = Client(new_host())
+    stream = client.call("feed", FeedProxy, "breaks", after=1)
+    reply = client.fetch(stream, 5)
+    assert isinstance(reply, Items)
+    assert reply.failure is not None
+    [message] = [each for each in caplog.messages if "raised" in each]
+    assert re.search(
+        r"Feed\.breaks raised support\.hosted\.\w+\.Refused at .*spec\.py:\d+$", message
+    )
+
+
+def test_a_generator_that_cannot_be_closed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """There is nobody else to be told."""
+
+    def items() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            fail()
+
+    iterator = items()
+    next(iterator)
+    operation: Any = SimpleNamespace(label="Feed.items")
+    Stream(iterator, operation, None, current_owner()).close()
+    [message] = caplog.messages
+    assert re.search(r"Feed\.items could not be closed: ValueError at .*:\d+$", message)
     assert SECRET not in caplog.text

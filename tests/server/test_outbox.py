@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from support.programs import PATIENCE
 
+from kinfolk.errors import LimitExceeded
 from kinfolk.server.outbox import Outbox
 
 LARGE = bytes(4 * 2**20)
@@ -136,3 +137,30 @@ def test_many_threads_send_whole_frames(pair: Pair) -> None:
     for thread in threads:
         thread.join(PATIENCE)
     assert [sorted(found[thread], key=len) for thread in range(8)] == frames
+
+
+def test_what_waits_beyond_the_limit_breaks_the_connection(pair: Pair) -> None:
+    """The reason has both numbers, what waited is dropped, and two frames do not count."""
+    told: list[Exception] = []
+    outbox = Outbox(pair[0], broken=told.append, limit=100)
+    elsewhere(lambda: outbox.send(LARGE)).join(PATIENCE)
+    # That is under way, and the next one may be as long as it likes.
+    assert outbox.send(bytes(5_000))
+    assert outbox.send(bytes(60))
+    assert outbox.send(bytes(40))
+    assert not told
+    assert not outbox.send(b"x")
+    assert [str(error) for error in told] == ["it leaves 101 bytes of answers unread (limit 100)"]
+    assert isinstance(told[0], LimitExceeded)
+    assert not outbox._waiting
+    assert not outbox.send(b"y")
+    assert len(told) == 1
+
+
+def test_what_was_read_does_not_count_any_more(pair: Pair) -> None:
+    """A client that reads late may be sent any number of bytes, one limit after the other."""
+    outbox = Outbox(pair[0], broken=ignore, limit=100)
+    for _ in range(5):
+        elsewhere(lambda: outbox.send(LARGE)).join(PATIENCE)
+        assert outbox.send(bytes(100))
+        assert read(pair[1], len(LARGE) + 100) == bytes(len(LARGE) + 100)

@@ -97,7 +97,10 @@ class Session(Lifetime):
     @property
     def under_way(self) -> int:
         """How many of its calls run, or wait for an answer."""
-        return sum(link.under_way for link in tuple(self._links))
+        count = 0  # for each call, and `sum` takes twice as long
+        for link in tuple(self._links):
+            count += link.under_way
+        return count
 
     def attach(self) -> Link:
         """Add a connection of the process.

@@ -25,7 +25,7 @@ class Outbox:
     Args:
         sock: Where to send.
         broken: Called with the reason when the socket takes no more, by whichever thread found out.
-        limit: How many bytes may wait for what is being sent.
+        limit: How many bytes may wait behind the frame that is being sent and the next one.
     """
 
     def __init__(
@@ -44,20 +44,31 @@ class Outbox:
 
     def send(self, frame: bytes | bytearray) -> bool:
         """Send a frame, or leave it to who sends already; return False if nobody can."""
+        own = threading.get_ident() == self._owner
+        # Nearly every answer, so without being counted first.
+        if own and self._usable and not self._waiting and self._sending.acquire(blocking=False):
+            self._flush(frame)
+            self._send_all()
+            return self._usable
         with self._counting:
             if not self._usable:
                 return False
             self._waiting.append(frame)
             self._unsent += len(frame)
-        if threading.get_ident() == self._owner:
+        if own:
             self._send_all()
         else:
             self._send_some()
-        if self._unsent > self._limit:
-            # Whoever sends has not come to these.
-            text = f"it leaves {self._unsent} bytes of answers unread (limit {self._limit})"
+        behind = self._behind()
+        if behind > self._limit:
+            text = f"it leaves {behind} bytes of answers unread (limit {self._limit})"
             self._fail(LimitExceeded(text))
         return self._usable
+
+    def _behind(self) -> int:
+        # The next frame does not count: it may be about to be sent, and have any length.
+        with self._counting:
+            return self._unsent - len(self._waiting[0]) if self._waiting else 0
 
     def _next(self) -> bytes | bytearray | None:
         """Take the first frame that waits, if any; only who has the lock for sending may."""
@@ -73,12 +84,12 @@ class Outbox:
         while self._waiting and self._sending.acquire(blocking=False):
             self._flush()
 
-    def _flush(self, begun: memoryview | None = None) -> None:
+    def _flush(self, begun: bytes | bytearray | memoryview | None = None) -> None:
         """Send what was begun and what waits, with the lock held, and release it."""
         try:
             if begun is not None:
                 self._sock.sendall(begun)
-            while (frame := self._next()) is not None:
+            while self._waiting and (frame := self._next()) is not None:
                 self._sock.sendall(frame)
         except OSError as error:
             self._fail(error)
