@@ -96,7 +96,7 @@ def test_a_request_has_a_number_and_a_caller_of_its_own(channel: FakeChannel) ->
     calls = channel
 
     def request() -> Call:
-        return calls.request("frontier", FRONTIER["pop"], {})
+        return calls.request("frontier", FRONTIER["pop"], {}, ProxyReferences(calls))
 
     requests = [request(), request(), Run(request).result()]
     assert len({each.call for each in requests}) == 3

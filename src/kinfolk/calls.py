@@ -18,7 +18,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import msgspec
@@ -68,6 +67,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CallingChannel", "Numbered", "ProxyReferences", "Stream", "VersionChanged"]
 
+M = TypeVar("M")
 T = TypeVar("T")
 
 Numbered: TypeAlias = Call | Next | Withdraw | Claim | Lend
@@ -141,9 +141,10 @@ class CallingChannel(ABC):
     def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
         """Call a member of an object and wait for what it returns; see `Channel.call`."""
         while True:
-            request = self.request(target, member, arguments)
+            references = ProxyReferences(self)
+            request = self.request(target, member, arguments, references)
             try:
-                value, error = self._carry(request, partial(self.outcome, member))
+                value, error = self._carry(request, references, self.outcome, member)
             except VersionChanged:
                 continue  # It was not sent, and is made anew for the other version.
             if error is not None:
@@ -168,21 +169,32 @@ class CallingChannel(ABC):
         """Ask a stream for items; return them, whether there may be more, and what ended it."""
         count = max(member.ahead, 1)
         request = Next(next(self._numbers), stream, count, caller_token())
-        return self._carry(request, partial(self._fetched, member))
+        return self._carry(request, ProxyReferences(self), self._fetched, member)
 
-    def _carry(self, request: Numbered, take: Callable[[Reply, ProxyReferences], T]) -> T:
+    def _carry(
+        self,
+        request: Numbered,
+        references: ProxyReferences,
+        take: Callable[[Reply, ProxyReferences, M], T],
+        member: M,
+    ) -> T:
         """Send a request, and return what is taken from its reply; recall it if that is cut short.
+
+        Args:
+            request: The request.
+            references: Those of this call.
+            take: Returns the result.
+            member: What was called, for `take`.
 
         Raises:
             CallTimeout: The deadline of the block has passed; `executed` is known if it can be.
         """
         number, reply, recall = request.call, None, self._recalled.append
-        references = ProxyReferences(self)
         try:
             if self._recalled:
                 self._settle()
             reply = self.exchange(request)
-            value = take(reply, references)
+            value = take(reply, references, member)
         except KinfolkError as error:
             if isinstance(error, CallTimeout) and error.executed == "unknown":
                 recall(number)
@@ -231,7 +243,13 @@ class CallingChannel(ABC):
 
     # --- The two halves
 
-    def request(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Call:
+    def request(
+        self,
+        target: Target,
+        member: Member,
+        arguments: Mapping[str, object],
+        references: References,
+    ) -> Call:
         """Return the request for a call, with a number of its own.
 
         Raises:
@@ -242,7 +260,7 @@ class CallingChannel(ABC):
             given = arguments
             arguments = self._checked(lambda known: known.fitted(target, member, given), given)
         try:
-            data = member.arguments.encode(arguments, ProxyReferences(self))
+            data = member.arguments.encode(arguments, references)
         except Mismatch as mismatch:
             raise ArgumentError(f"{member.label}: {mismatch}") from None
         return Call(next(self._numbers), target, member.name, caller_token(), msgspec.Raw(data))
@@ -266,7 +284,7 @@ class CallingChannel(ABC):
         """
 
     def outcome(
-        self, member: Member, reply: Reply, references: References
+        self, reply: Reply, references: References, member: Member
     ) -> tuple[Any, BaseException | None]:
         """Return what a call's reply says: its result, or what the member raised.
 
@@ -286,7 +304,7 @@ class CallingChannel(ABC):
                 raise ProtocolError(f"{member.label}: cannot be answered by {type(reply).__name__}")
 
     def _fetched(
-        self, member: Member, reply: Reply, references: References
+        self, reply: Reply, references: References, member: Member
     ) -> tuple[list[Any], bool, BaseException | None]:
         if isinstance(reply, Failed):
             return [], False, lift_failure(reply.failure, self._codecs)
@@ -327,11 +345,11 @@ class CallingChannel(ABC):
 
     def ask(self, request: Numbered) -> None:
         """Send a request that returns nothing; raise what it is refused for."""
-        error = self._carry(request, self._refusal)
+        error = self._carry(request, ProxyReferences(self), self._refusal, None)
         if error is not None:
             raise error
 
-    def _refusal(self, reply: Reply, _: References) -> BaseException | None:
+    def _refusal(self, reply: Reply, _references: References, _: None) -> BaseException | None:
         return lift_failure(reply.failure, self._codecs) if isinstance(reply, Failed) else None
 
     # --- References that died
@@ -384,7 +402,7 @@ def _decode(member: Member, codec: Codec, data: msgspec.Raw, references: Referen
         raise ResultError(f"{member.label} returned what it does not declare: {mismatch}") from None
 
 
-class ProxyReferences:
+class ProxyReferences(msgspec.Struct, eq=False):  # made for each call, by C
     """The client's knowledge of shared objects, for one message: proxies of one channel.
 
     The proxies that a reply brings count as references all at once, when the call is about to
@@ -392,11 +410,8 @@ class ProxyReferences:
     they share, None as long as there is none.
     """
 
-    __slots__ = ("_channel", "mention")
-
-    def __init__(self, channel: CallingChannel) -> None:
-        self._channel = channel
-        self.mention: Mention | None = None
+    channel: CallingChannel
+    mention: Mention | None = None
 
     def lower(self, value: object, proxy_type: object) -> Reference:
         """Return the reference of a proxy; see `References.lower`."""
@@ -414,20 +429,20 @@ class ProxyReferences:
         """Return whether the object of a proxy lives where this channel leads."""
         theirs: Channel = proxy._channel
         # Numbers count for one session only, names for all.
-        named = isinstance(proxy._target, str) and theirs.address == self._channel.address
-        return theirs is self._channel or named
+        named = isinstance(proxy._target, str) and theirs.address == self.channel.address
+        return theirs is self.channel or named
 
     def lift(self, reference: Reference, proxy_type: object) -> object:
         """Return a new proxy; see `References.lift`."""
         found, target = self._proxy_type(reference, proxy_type), reference.target
         if isinstance(target, str):
-            return proxy_of(self._channel, found, target)
+            return proxy_of(self.channel, found, target)
         if self.mention is None:
-            self.mention, self._channel.counting = Mention(), True
-        return proxy_of(self._channel, found, target, self.mention)
+            self.mention, self.channel.counting = Mention(), True
+        return proxy_of(self.channel, found, target, self.mention)
 
     def _proxy_type(self, reference: Reference, declared: object) -> object:
-        offer = self._channel.offer
+        offer = self.channel.offer
         if isinstance(reference.target, str):
             # How a singleton's own values travel was settled by its entry, not by who mentions it.
             found = offer.singletons.get(reference.target)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -53,9 +53,8 @@ def own_deadline(seconds: float) -> Generator[None, None, None]:
         _end.reset(token)
 
 
-def end_of_block() -> float | None:
-    """Return when the deadline of this thread or task is, by `time.monotonic`; None without one."""
-    return _end.get()
+end_of_block: Final[Callable[[], float | None]] = _end.get
+"""Returns when the deadline of this thread or task is, by `time.monotonic`; None without one."""
 
 
 def time_left(end: float) -> float:

@@ -15,7 +15,7 @@ from kinfolk.declare import offer_of
 from kinfolk.errors import ProtocolError
 from kinfolk.host.hosting import Host
 from kinfolk.limits import Limits
-from kinfolk.wire.messages import Call, Next, Release, Reply, Request, Stop, Withdraw
+from kinfolk.wire.messages import Call, Claim, Lend, Next, Release, Reply, Request, Stop, Withdraw
 
 LIMITS = Limits(objects=3, streams=2, calls=4, ahead=5, nesting=6)
 
@@ -53,7 +53,9 @@ requests: st.SearchStrategy[Request] = st.one_of(
     ),
     st.builds(Next, small, small, st.integers(-1, 2**63), small),
     st.builds(Release, st.lists(small | st.integers(-1, 2**64 - 1), max_size=3)),
-    st.builds(Withdraw, small),
+    st.builds(Withdraw, small, small),
+    st.builds(Claim, small, small),
+    st.builds(Lend, small, st.none() | st.lists(small, max_size=3)),
     st.builds(Stop, small),
 )
 
@@ -76,12 +78,13 @@ def test_any_requests_are_answered_or_are_a_protocol_error(asked: list[Request])
             link.receive(request, replies.append)
         except ProtocolError:
             refused += 1
-        assert session.under_way <= LIMITS.calls
+        assert len(session.under_way) <= LIMITS.calls
         assert len(session.service._streams) <= LIMITS.streams
         assert len(session.service._holdings.counts) <= LIMITS.objects
-    expected = sum(isinstance(request, Call | Next | Stop) for request in asked)
+    answered_kinds = Call | Next | Stop | Withdraw | Claim | Lend
+    expected = sum(isinstance(request, answered_kinds) for request in asked)
     assert len(replies) + session.waiting + refused == expected
-    numbers = Counter(r.call for r in asked if isinstance(r, Call | Next))
+    numbers = Counter(r.call for r in asked if not isinstance(r, Release))
     answered = Counter(reply.call for reply in replies)
     assert answered <= numbers
     link.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -37,10 +38,13 @@ def start(request: pytest.FixtureRequest, folder: Path) -> Start:
     return lambda **limits: serve_here(request.param, folder, limits=limits)
 
 
+numbers = itertools.count(100)
+
+
 def call(raw: Raw, member: str, value: Any) -> Failed | Result:
     """Call a member of `trouble` with one argument."""
     arguments = msgspec.Raw(msgspec.msgpack.encode({"value": value}))
-    raw.send(Call(1, "trouble", member, 1, arguments))
+    raw.send(Call(next(numbers), "trouble", member, 1, arguments))
     reply = raw.receive()
     assert isinstance(reply, Failed | Result)
     return reply

@@ -63,7 +63,7 @@ def test_a_whole_session_byte_by_byte(served: Served) -> None:
     with served.raw(shake_hands=False) as raw:
         shake_hands_slowly(raw, served.key)
 
-        def ask(request: Call | Next) -> Reply:
+        def ask(request: Call | Next | Withdraw) -> Reply:
             trickle(raw, encode(request))
             reply = raw.receive()
             assert reply.call == request.call
@@ -77,7 +77,7 @@ def test_a_whole_session_byte_by_byte(served: Served) -> None:
         assert isinstance(items, Items)
         assert items.more
         trickle(raw, encode(Release([opened.stream])))
-        trickle(raw, encode(Withdraw(99)))
+        assert value(ask(Withdraw(7, 99))) == "no"
         assert value(ask(call(5, "frontier", "__len__"))) == 2
         large = bytes(3_000)
         assert value(ask(call(6, "trouble", "echo", value=large))) == large
@@ -86,12 +86,12 @@ def test_a_whole_session_byte_by_byte(served: Served) -> None:
 def test_several_frames_at_once(served: Served) -> None:
     """All are carried out in their order, and those that have an answer get it."""
     with served.raw() as raw:
-        opened = Release([1, 2, 3]), Withdraw(7)
+        opened = Release([1, 2, 3]), Withdraw(999, 998)
         pushes = [call(number, "frontier", "push", url=f"u{number}") for number in range(1, 51)]
         length = call(51, "frontier", "__len__")
         raw.sock.sendall(b"".join(bytes(encode(each)) for each in (*opened, *pushes, length)))
-        replies = [raw.receive() for _ in range(51)]
-        assert [reply.call for reply in replies] == list(range(1, 52))
+        replies = [raw.receive() for _ in range(52)]
+        assert [reply.call for reply in replies] == [999, *range(1, 52)]
         assert value(replies[-1]) == 50
 
 

@@ -21,7 +21,17 @@ from kinfolk.wire.codec import NO_REFERENCES, Mismatch
 from kinfolk.wire.frames import HEADER, FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, PREAMBLE
 from kinfolk.wire.handshake import ClientHandshake, Identity, ServerHandshake
-from kinfolk.wire.messages import Call, Next, Release, Request, Stop, Withdraw
+from kinfolk.wire.messages import (
+    Call,
+    Claim,
+    Describe,
+    Lend,
+    Next,
+    Release,
+    Request,
+    Stop,
+    Withdraw,
+)
 
 OFFER = SampleManager._offer
 IDENTITY = Identity.of(OFFER)
@@ -95,7 +105,10 @@ requests: st.SearchStrategy[Request] = st.one_of(
     st.builds(Call, numbers, targets, st.sampled_from(["push", "pop", "no"]), numbers, raws),
     st.builds(Next, numbers, numbers, numbers, numbers),
     st.builds(Release, st.lists(numbers, max_size=4)),
-    st.builds(Withdraw, numbers),
+    st.builds(Withdraw, numbers, numbers),
+    st.builds(Claim, numbers, numbers),
+    st.builds(Lend, numbers, st.none() | st.lists(numbers)),
+    st.builds(Describe, numbers),
     st.builds(Stop, numbers),
 )
 

@@ -100,7 +100,9 @@ class Connection:
         self.call = call
         self._send(frames, until)
         try:
-            messages = self._receive(until)
+            data = self._first_bytes() if until is None else self._read(until)
+            message = whole_message(data, self._limit)
+            messages = self._gather(data, until) if message is None else [message]
         except OSError as error:
             raise self._failed(error, executed="unknown") from None
         if not messages:
@@ -129,16 +131,11 @@ class Connection:
                 frames = encode(Release(self.released)) + frames
             self.intact = False
             self._sock.sendall(frames)
-            self.released.clear()
+            if self.released:
+                self.released.clear()
         except OSError as error:
             # The last bytes never left, and without them the server does nothing.
             raise self._failed(error, executed="no") from None
-
-    def _receive(self, until: float | None) -> list[memoryview]:
-        """Return the messages that come next; none if the connection ends before."""
-        data = self._first_bytes() if until is None else self._read(until)
-        message = whole_message(data, self._limit)
-        return self._gather(data, until) if message is None else [message]
 
     def _read(self, until: float | None) -> bytes:
         if until is not None:

@@ -118,7 +118,10 @@ class Pool:
             CallTimeout: The deadline of the block has passed.
             KinfolkError: What `open` raises.
         """
-        return self._next_idle() or self._reach()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._reach()
 
     def tell(self, move: Callable[[list[int]], object], patience: float) -> None:
         """Say which references died, which is in no hurry.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeGuard
 
 import attrs
 import msgspec
 
 from kinfolk.deadlines import end_of_block
-from kinfolk.errors import ArgumentError, LimitExceeded, ObjectGone, ResultError
+from kinfolk.errors import ArgumentError, CallTimeout, LimitExceeded, ObjectGone, ResultError
+from kinfolk.host.chains import Chain
 from kinfolk.host.hosted import Holdings, Hosted, close_if_unused
 from kinfolk.host.objects import Objects
 from kinfolk.host.operations import Operation
@@ -32,11 +34,12 @@ from kinfolk.wire.messages import (
     Lend,
     Next,
     Reply,
+    Request,
     Result,
     Streaming,
 )
 
-__all__ = ["Begin", "Outcome", "Service", "Waiting"]
+__all__ = ["Outcome", "Queue", "Service", "Waiting", "withdrawn"]
 
 
 @attrs.frozen(eq=False)
@@ -49,8 +52,11 @@ class Waiting:
 
 
 Outcome: TypeAlias = Reply | Waiting
-Begin: TypeAlias = Callable[[], object]
-"""Called when a request has its turn, before its method runs; raises if it was withdrawn."""
+Queue: TypeAlias = dict[int, tuple[Chain, Request]]
+"""The calls of a connection whose method does not run yet, with the chains that will run them.
+
+Whoever takes one out decides what becomes of it: it is begun, or was withdrawn.
+"""
 
 _REMEMBERED: Final = 100
 
@@ -72,13 +78,20 @@ class Service:
 
     # --- Calls
 
-    def call(self, request: Call, begin: Begin) -> Outcome:
+    def call(self, request: Call, queue: Queue) -> Outcome:
         """Call a member of an object."""
         references = HostReferences(self._objects, self._holdings)
         hosted: Hosted | None = None
         try:
             hosted = self._objects.find(request.target, self._holdings)
-            return self._call(request, hosted, references, begin)
+            operation = hosted.operations[request.member]
+            try:
+                return self._call(request, hosted, operation, references, queue)
+            except ArgumentError:
+                raise
+            except BaseException as error:
+                log_raised(operation.label, error)
+                raise
         except BaseException as error:
             references.take_back()
             return self.failed(request.call, error)
@@ -89,38 +102,28 @@ class Service:
                 close_if_unused(hosted)
 
     def _call(
-        self, request: Call, hosted: Hosted, references: HostReferences, begin: Begin
+        self,
+        request: Call,
+        hosted: Hosted,
+        operation: Operation,
+        references: HostReferences,
+        queue: Queue,
     ) -> Outcome:
-        operation = hosted.operations[request.member]
         try:
             args, kwargs = operation.member.arguments.decode(
                 request.arguments, references, self._limits.nesting
             )
         except Mismatch as mismatch:
             raise ArgumentError(f"{operation.label}: {mismatch}") from None
-        try:
-            return self._run(request, hosted, operation, (args, kwargs), references, begin)
-        except BaseException as error:
-            log_raised(operation.label, error)
-            raise
-
-    def _run(
-        self,
-        request: Call,
-        hosted: Hosted,
-        operation: Operation,
-        arguments: tuple[list[object], dict[str, object]],
-        references: HostReferences,
-        begin: Begin,
-    ) -> Outcome:
         owner = Owner(self._session, request.caller)
         turn = hosted.turn
         with acting_for(owner):
             if turn is not None:
                 turn.take(operation.label, end_of_block())
             try:
-                begin()
-                result = operation.run(hosted.obj, *arguments)
+                if queue.pop(request.call, None) is None:
+                    raise withdrawn()
+                result = operation.run(hosted.obj, args, kwargs)
                 if is_pending(result):
                     return Waiting(request.call, operation, result)
                 if operation.member.result is None:
@@ -177,7 +180,7 @@ class Service:
         self._remember(call, [number])
         return Streaming(call, number)
 
-    def next(self, request: Next, begin: Begin) -> Reply:
+    def next(self, request: Next, queue: Queue) -> Reply:
         """Fetch items of a stream; it is gone after the last, or after what it raised."""
         found = self._streams.get(request.stream)
         if found is None:
@@ -186,7 +189,7 @@ class Service:
         stream, hosted = found
         references = HostReferences(self._objects, self._holdings)
         count = min(max(request.count, 1), self._limits.ahead)
-        items, more, error = stream.fetch(count, references, begin)
+        items, more, error = stream.fetch(count, references, partial(_begin, queue, request.call))
         if references.mentioned:
             self._remember(request.call, references.mentioned)
         if not more:
@@ -265,6 +268,16 @@ class Service:
             self._mentioned[call] = mentioned
             if len(self._mentioned) > _REMEMBERED:
                 self._mentioned.popitem(last=False)
+
+
+def withdrawn() -> CallTimeout:
+    """Return what a call fails with that was taken back before its method ran."""
+    return CallTimeout("The call was withdrawn while it waited", executed="no")
+
+
+def _begin(queue: Queue, call: int) -> None:
+    if queue.pop(call, None) is None:
+        raise withdrawn()
 
 
 def _is_iterator(value: object) -> TypeGuard[Iterator[Any]]:

@@ -17,13 +17,13 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from kinfolk.errors import CallTimeout, ConnectionClosed, Executed, LimitExceeded, ProtocolError
+from kinfolk.errors import ConnectionClosed, Executed, LimitExceeded, ProtocolError
 from kinfolk.host import turns
-from kinfolk.host.chains import Chain, thread
+from kinfolk.host.chains import thread
 from kinfolk.host.objects import Objects
 from kinfolk.host.owners import Lifetime
 from kinfolk.host.places import raised
-from kinfolk.host.serving import Begin, Outcome, Service, Waiting
+from kinfolk.host.serving import Outcome, Queue, Service, Waiting, withdrawn
 from kinfolk.host.waiters import Pending
 from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs
@@ -87,20 +87,14 @@ class Session(Lifetime):
         # still on their way here.
         self.withdrawn: Final[OrderedDict[int, Executed | None]] = OrderedDict()
         self._freed_calls = 0
+        # The numbers of all that run, or wait for an answer.
+        self.under_way: Final[set[int]] = set()
         self._tell = ended
 
     @property
     def waiting(self) -> int:
         """How many of its calls wait for an answer."""
         return sum(link.waiting for link in tuple(self._links))
-
-    @property
-    def under_way(self) -> int:
-        """How many of its calls run, or wait for an answer."""
-        count = 0  # for each call, and `sum` takes twice as long
-        for link in tuple(self._links):
-            count += link.under_way
-        return count
 
     def attach(self) -> Link:
         """Add a connection of the process.
@@ -171,9 +165,7 @@ class Link:
         self._lock = threading.Lock()
         self._closed = False
         self._last = 0
-        # The calls whose method does not run yet, with the chains that will run them. Whoever takes
-        # one out of here decides what becomes of it.
-        self._queued: dict[int, tuple[Chain, Request]] = {}
+        self._queued: Queue = {}
         # The calls under way: whether each has been withdrawn meanwhile.
         self._running: dict[int, bool] = {}
         self._waiting: dict[int, tuple[Pending[Any], Answer]] = {}
@@ -183,11 +175,6 @@ class Link:
     def waiting(self) -> int:
         """How many of its calls wait for an answer."""
         return len(self._waiting)
-
-    @property
-    def under_way(self) -> int:
-        """How many of its calls run, or wait for an answer."""
-        return len(self._running) + len(self._waiting)
 
     def receive(self, request: Request, answer: Answer) -> None:
         """Carry out a request in this thread.
@@ -236,8 +223,9 @@ class Link:
                 self._running[call] = True
         if waiting is not None:
             pending, answer = waiting
+            self._session.under_way.discard(call)
             pending.withdraw()
-            self._refuse(call, answer, _withdrawn())
+            self._refuse(call, answer, withdrawn())
         elif granted is not None:
             granted.withdraw()
         else:
@@ -251,6 +239,7 @@ class Link:
                 return
             self._closed = True
             waiting = list(self._waiting.values())
+            self._session.under_way.difference_update(self._waiting)
             self._waiting.clear()
             self._granted.clear()
         for call in tuple(self._queued):
@@ -261,11 +250,11 @@ class Link:
 
     # --- Inside
 
-    def _serve(self, request: R, carry_out: Callable[[R, Begin], Outcome], answer: Answer) -> None:
+    def _serve(self, request: R, carry_out: Callable[[R, Queue], Outcome], answer: Answer) -> None:
         number, chain, session = request.call, thread.chain, self._session
-        if number in self._running or number in self._waiting:
+        if number in session.under_way:
             raise ProtocolError(f"The number {number} was given to two calls")
-        count, limit = session.under_way, session.limits.calls
+        count, limit = len(session.under_way), session.limits.calls
         if count >= limit:
             text = f"{count} calls of this client are under way (limit {limit})"
             self._refuse(number, answer, LimitExceeded(text))
@@ -273,15 +262,17 @@ class Link:
         # A call that a method makes in this process is made by the same thread.
         outer, chain.serves = chain.serves, request
         self._last = number
+        session.under_way.add(number)
         self._running[number] = False
         self._queued[number] = chain, request
         try:
             # Asked only now, so that one who closes or withdraws sees it if this does not.
             if self._closed or number in session.withdrawn:
                 self._unqueue(number)
-            outcome = carry_out(request, functools.partial(self._begin, number))
+            outcome = carry_out(request, self._queued)
         except BaseException:
             self._running.pop(number, None)
+            session.under_way.discard(number)
             raise
         finally:
             chain.serves = outer
@@ -290,15 +281,12 @@ class Link:
             self._wait(outcome, answer)
             return
         with self._lock:
-            withdrawn = self._running.pop(number, False)
-        if withdrawn:
+            recalled = self._running.pop(number, False)
+        session.under_way.discard(number)
+        if recalled:
             self._service.take_back(number)
         if not self._closed:
             answer(outcome)
-
-    def _begin(self, call: int) -> None:
-        if self._queued.pop(call, None) is None:
-            raise _withdrawn()
 
     def _unqueue(self, call: int) -> bool:
         """See that a call is not begun; return False if it has begun, or has never come."""
@@ -310,12 +298,13 @@ class Link:
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
         number, pending = waiting.call, waiting.pending
         with self._lock:
-            withdrawn = self._running.pop(number, False) or self._closed
-            if not withdrawn:
+            over = self._running.pop(number, False) or self._closed
+            if not over:
                 self._waiting[number] = pending, answer
-        if withdrawn:
+        if over:
+            self._session.under_way.discard(number)
             pending.withdraw()
-            self._refuse(number, answer, _withdrawn())
+            self._refuse(number, answer, withdrawn())
             return
         pending.deliver(functools.partial(self._arrived, waiting, answer))
 
@@ -324,6 +313,7 @@ class Link:
         with self._lock:
             if self._waiting.pop(waiting.call, None) is None:
                 return False
+            self._session.under_way.discard(waiting.call)
             self._granted[waiting.call] = pending
             if len(self._granted) > _REMEMBERED:
                 self._granted.popitem(last=False)
@@ -349,7 +339,3 @@ class Link:
 
     def _refuse(self, call: int, answer: Answer, error: Exception) -> None:
         self._pass_on(self._service.failed(call, error), answer)
-
-
-def _withdrawn() -> CallTimeout:
-    return CallTimeout("The call was withdrawn while it waited", executed="no")

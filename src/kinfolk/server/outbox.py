@@ -48,7 +48,8 @@ class Outbox:
         # Nearly every answer, so without being counted first.
         if own and self._usable and not self._waiting and self._sending.acquire(blocking=False):
             self._flush(frame)
-            self._send_all()
+            if self._waiting:
+                self._send_all()
             return self._usable
         with self._counting:
             if not self._usable:
