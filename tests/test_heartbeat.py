@@ -187,7 +187,7 @@ def network() -> Iterator[Network]:
 
 
 HOLDER = """
-import sys, threading
+import os, sys, threading
 from support.samples.manager import SampleManager
 from kinfolk.errors import ConnectionLost
 
@@ -195,7 +195,7 @@ def lost(name, call):
     try:
         call()
     except ConnectionLost as error:
-        print(name, "lost", flush=True)
+        os.write(1, f"{name} lost\\n".encode())  # whole, beside the other thread's
 
 manager = SampleManager.open(sys.argv[1], authkey=sys.argv[2])
 manager.lock().acquire()

@@ -74,7 +74,7 @@ class Limits:
     frame: int = attrs.field(default=_FRAME, validator=_within(_LONGEST_GREETING, _LONGEST_FRAME))
     unread: int = _count(_FRAME)
     nesting: int = attrs.field(default=_NESTING, validator=_within(1, _NESTING))
-    lent: float = attrs.field(default=60.0, validator=_within(0, 86_400))
+    lent: float = attrs.field(default=60.0, validator=_within(0.001, 86_400))
     handshake_timeout: float = attrs.field(default=10.0, validator=_within(0.001, 86_400))
     heartbeat: int = attrs.field(default=5, validator=_within(1, 32_767))
     misses: int = attrs.field(default=3, validator=_within(1, 127))
