@@ -13,9 +13,12 @@ import attrs
 from support.arena.manager import ArenaManager
 from support.programs import Program
 
-__all__ = ["KEY", "Served", "serve_arena"]
+from kinfolk.limits import Limits
+
+__all__ = ["KEY", "Served", "free_url", "open_arena", "serve_arena", "start_arena"]
 
 KEY = "a key for tests only"
+LENT = 2.0  # seconds, so that what a killed child was lent does not keep a test waiting
 
 
 @attrs.frozen
@@ -47,14 +50,26 @@ def open_arena(url: str, key: str, **rest: Any) -> ArenaManager:
 @contextmanager
 def serve_arena(kind: str, folder: Path, url: str = "") -> Iterator[Served]:
     """Serve an arena over "unix" or "tcp", at a URL of its own if none is given."""
-    found = "tcp://127.0.0.1:0" if kind == "tcp" else f"unix://{folder}/arena.sock"
-    with Program("-m", "support.arena.serving", url or found) as program:
-        yield Served(program.line(), program)
+    served = start_arena(url or free_url(kind, folder))
+    with served.program:
+        yield served
+
+
+def free_url(kind: str, folder: Path) -> str:
+    """Return where an arena can be served over "unix" or "tcp"."""
+    return "tcp://127.0.0.1:0" if kind == "tcp" else f"unix://{folder}/arena.sock"
+
+
+def start_arena(url: str, **env: str) -> Served:
+    """Start a server at a URL; whoever asks for it ends its program."""
+    program = Program("-m", "support.arena.serving", url, **env)
+    return Served(program.line(), program)
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     address = sys.argv[1]
-    server = ArenaManager(address, KEY if address.startswith("tcp:") else None).get_server()
+    manager = ArenaManager(address, KEY if address.startswith("tcp:") else None)
+    server = manager.get_server(limits=Limits(lent=LENT))
     print(server.url, flush=True)
     server.serve_forever()
