@@ -74,7 +74,7 @@ class Chaos:
         self._everybody: list[Client] = []
         self._lives = 0
         self._served = self._start_server(free_url(kind, folder))
-        self._spare = _resources(self._served)
+        self._needed = self._warm_up()
         self.steps = 0
 
     # --- The plan
@@ -236,7 +236,7 @@ class Chaos:
             assert sorted(manager.ledger().notes()) == sorted(journal.done["note"])
             left = journal.done["put"].keys() - journal.done["take"].keys()
             assert sorted(manager.belt().left()) == sorted(left)
-        self._check_resources()
+            self._check_resources()
 
     def _check_books(self, judge: Callable[[list[Books], list[Journal]], None]) -> None:
         books = [Books.read(client.books) for client in self._everybody]
@@ -249,15 +249,11 @@ class Chaos:
         return [self._folder / f"journal{life}" for life in range(1, self._lives + 1)]
 
     def _check_resources(self) -> None:
-        def no_more() -> bool:
-            pairs = zip(_resources(self._served), self._spare, strict=True)
-            return all(now <= before for now, before in pairs)
-
         try:
-            until(no_more)
+            until(lambda: all(map(int.__le__, _resources(self._served), self._needed)))
         except AssertionError:
             found = _resources(self._served)
-            raise AssertionError(f"{found} descriptors and threads, not {self._spare}") from None
+            raise AssertionError(f"{found} descriptors and threads, not {self._needed}") from None
 
     def _see_server(self) -> None:
         assert self._served.program.process.poll() is None, "the server has died by itself"
@@ -282,6 +278,17 @@ class Chaos:
         journal = self._journals()[-1]
         journal.touch()
         return start_arena(url, **{JOURNAL: str(journal)})
+
+    def _warm_up(self) -> tuple[int, int]:
+        """Return what the server has for one client, once its timer runs, for one that waited."""
+        with self._served.open() as manager:
+            with self._served.open() as other:
+                manager.lock().acquire()
+                assert not other.lock().acquire(timeout=0.001)
+                manager.lock().release()
+                most = _resources(self._served)
+            until(lambda: all(map(int.__lt__, _resources(self._served), most)))
+            return _resources(self._served)
 
     def _close_server(self) -> None:
         self._served.program.__exit__(None, None, None)
