@@ -21,7 +21,6 @@ import attrs
 import pytest
 from support.arena.books import Books, Journal, check, check_complete
 from support.arena.serving import Served, free_url, start_arena
-from support.arena.spec import JOURNAL
 from support.folders import short_folder
 from support.programs import Program
 from support.threads import until
@@ -277,7 +276,7 @@ class Chaos:
         self._lives += 1
         journal = self._journals()[-1]
         journal.touch()
-        return start_arena(url, **{JOURNAL: str(journal)})
+        return start_arena(url, journal)
 
     def _warm_up(self) -> tuple[int, int]:
         """Return what the server has for one client, once its timer runs, for one that waited."""

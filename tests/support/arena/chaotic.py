@@ -178,7 +178,7 @@ class Chaotic:
         try:
             self._booked("drain", number, lambda: self._take(self._manager.belt().drain(), count))
         except ObjectGone as error:
-            self._gone(life, error)
+            self._gone({life}, error)
 
     def _take(self, items: Iterator[int], count: int) -> None:
         for _, item in zip(range(count), items, strict=False):
@@ -199,13 +199,13 @@ class Chaotic:
         try:
             lock.release()
         except RuntimeError as error:
-            self._gone(life, error)
+            self._gone({life}, error)
 
     # --- Objects of its own
 
     def make(self) -> None:
         """Have a tool made, and keep it for a while."""
-        self._keep(lambda name: self._manager.tool(name))
+        self._keep(self._manager.tool)
 
     def spawn(self) -> None:
         """Have a tool make another."""
@@ -228,26 +228,27 @@ class Chaotic:
         self._using(kept, lambda: self._check(kept))
         # Only older ones, so that they are not friends in a circle, which waits for the collector.
         if self._dice.random() < 0.3 and int(other.name) < int(kept.name):
-            self._using(kept, lambda: self._using(other, lambda: kept.tool.befriend(other.tool)))
+            self._using(kept, lambda: kept.tool.befriend(other.tool), other)
 
     def _check(self, kept: Kept) -> None:
         name = self._signals.during(self._in_time(kept.tool.name))
         if name != kept.name:
             self._write("wrong", f"{kept.name} is called {name}")
 
-    def _using(self, kept: Kept, call: Callable[[], object]) -> None:
+    def _using(self, kept: Kept, call: Callable[[], object], *others: Kept) -> None:
         try:
             call()
         except ObjectGone as error:
-            if kept in self._tools:
-                self._tools.remove(kept)
-            self._gone(kept.life, error)
+            used = kept, *others
+            self._gone({each.life for each in used}, error)
+            # What has gone with the server is of no use any more.
+            life = self._manager.witness().life()
+            self._tools = [each for each in self._tools if each not in used or each.life == life]
 
-    def _gone(self, life: int, error: Exception) -> None:
+    def _gone(self, lives: set[int], error: Exception) -> None:
         """Make sure that what is gone is gone with the server."""
-        if self._manager.witness().life() == life:
-            generation = self._manager._channel.generation
-            self._write("wrong", f"the server is the same, but: {error!r} {generation=}")
+        if lives == {self._manager.witness().life()}:
+            self._write("wrong", f"the server is the same, but: {error!r}")
 
     # --- Children
 

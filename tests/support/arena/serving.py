@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 from support.arena.manager import ArenaManager
+from support.arena.spec import JOURNAL
 from support.programs import Program
 
 from kinfolk.limits import Limits
@@ -60,8 +61,9 @@ def free_url(kind: str, folder: Path) -> str:
     return "tcp://127.0.0.1:0" if kind == "tcp" else f"unix://{folder}/arena.sock"
 
 
-def start_arena(url: str, **env: str) -> Served:
-    """Start a server at a URL; whoever asks for it ends its program."""
+def start_arena(url: str, journal: Path | None = None) -> Served:
+    """Start a server at a URL, perhaps with a journal; whoever asks for it ends its program."""
+    env: dict[str, Any] = {} if journal is None else {JOURNAL: str(journal)}
     program = Program("-m", "support.arena.serving", url, **env)
     return Served(program.line(), program)
 

@@ -14,7 +14,7 @@ from kinfolk.host.waiters import current_owner
 from kinfolk.types import RLock
 
 JOURNAL = "ARENA_JOURNAL"
-"""The variable that names the file with the books of a server that may be killed, if there is one."""
+"""The variable that names the file with the books of a server that may be killed."""
 
 _journal = (
     None if JOURNAL not in os.environ else os.open(os.environ[JOURNAL], os.O_WRONLY | os.O_APPEND)
