@@ -85,7 +85,7 @@ class Chaos:
             step = self._dice.choices(
                 [self.start, self.kill, self.stop, self.go_on, self.interrupt, self.fork,
                  self.end, self.restart],
-                [8, 4, 3, 4, 8, 2, 1, 1],
+                [8, 4, 3, 4, 8, 2, 1, 2],
             )[0]  # fmt: skip
             step()
             self._pause(self._dice.choice([1, 5, 20, 100]))

@@ -119,7 +119,9 @@ class Chaotic:
         """Live it."""
         self._signals.listen()
         self._write("ready", 0)
-        acts = (self.note, self.put, self.drain, self.lock, self.make, self.use, self.spawn)
+        # More of what is surely seen if it runs twice, or is said not to have run.
+        calls = (self.note, self.note, self.note, self.put, self.put)
+        acts = (*calls, self.drain, self.lock, self.make, self.use, self.spawn)
         while not self._signals.ended:
             act = self._fork if self._signals.to_fork else self._dice.choice(acts)
             try:
