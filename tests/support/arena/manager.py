@@ -66,9 +66,17 @@ class WitnessProxy(_Proxy):
 
     _shared = _SharedType("support.arena.spec.Witness")
 
-    def enter(self) -> int:
-        """Note that the caller is inside; return how many have been before."""
-        return self._call("enter")
+    def life(self) -> int:
+        """Return a number that no other life of this server has."""
+        return self._call("life")
+
+    def enter(self, life: int | None = None) -> int:
+        """Note that the caller is inside; return how many have been before.
+
+        A caller that says in which life of the server it was let in, which was another, is not: its
+        lock died with that. It is told -1.
+        """
+        return self._call("enter", {"life": life})
 
     def leave(self) -> None:
         """Note that the caller is inside no more."""
@@ -151,7 +159,7 @@ class CensusProxy(_Proxy):
 
 _TABLE = _Table(
     spec="support.arena.spec",
-    fingerprint="ad96bf720562555c96aaa89487414623",
+    fingerprint="c201e0e243e7e033f9e6d17b3175717c",
     proxies=(LedgerProxy, GateProxy, WitnessProxy, BeltProxy, ToolProxy, CensusProxy),
     uses=lambda: (kinfolk.types.manager,),
 )

@@ -46,8 +46,15 @@ class GateProxy(_Proxy):
 class WitnessProxy(_Proxy):
     """Sees who is where only one may be, and whether two are there at once."""
 
-    def enter(self) -> int:
-        """Note that the caller is inside; return how many have been before."""
+    def life(self) -> int:
+        """Return a number that no other life of this server has."""
+
+    def enter(self, life: int | None = None) -> int:
+        """Note that the caller is inside; return how many have been before.
+
+        A caller that says in which life of the server it was let in, which was another, is not: its
+        lock died with that. It is told -1.
+        """
 
     def leave(self) -> None:
         """Note that the caller is inside no more."""

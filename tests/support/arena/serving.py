@@ -12,13 +12,15 @@ from typing import Any
 
 import attrs
 from support.arena.manager import ArenaManager
+from support.arena.spec import JOURNAL
 from support.programs import Program
 
 from kinfolk.limits import Limits
 
-__all__ = ["KEY", "Served", "serve_arena"]
+__all__ = ["KEY", "Served", "free_url", "open_arena", "serve_arena", "start_arena"]
 
 KEY = "a key for tests only"
+LENT = 2.0  # seconds, so that what a killed child was lent does not keep a test waiting
 
 
 @attrs.frozen
@@ -50,9 +52,22 @@ def open_arena(url: str, key: str, **rest: Any) -> ArenaManager:
 @contextmanager
 def serve_arena(kind: str, folder: Path, url: str = "", **limits: float) -> Iterator[Served]:
     """Serve an arena over "unix" or "tcp", at a URL of its own if none is given."""
-    found = "tcp://127.0.0.1:0" if kind == "tcp" else f"unix://{folder}/arena.sock"
-    with Program("-m", "support.arena.serving", url or found, json.dumps(limits)) as program:
-        yield Served(program.line(), program)
+    served = start_arena(url or free_url(kind, folder), **limits)
+    with served.program:
+        yield served
+
+
+def free_url(kind: str, folder: Path) -> str:
+    """Return where an arena can be served over "unix" or "tcp"."""
+    return "tcp://127.0.0.1:0" if kind == "tcp" else f"unix://{folder}/arena.sock"
+
+
+def start_arena(url: str, journal: Path | None = None, **limits: float) -> Served:
+    """Start a server at a URL, perhaps with a journal; whoever asks for it ends its program."""
+    env: dict[str, Any] = {} if journal is None else {JOURNAL: str(journal)}
+    limits = {"lent": LENT, **limits}
+    program = Program("-m", "support.arena.serving", url, json.dumps(limits), **env)
+    return Served(program.line(), program)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections import deque
@@ -11,6 +12,19 @@ from kinfolk import factory, manager, shared, singleton
 from kinfolk.host.owners import Owner
 from kinfolk.host.waiters import current_owner
 from kinfolk.types import RLock
+
+JOURNAL = "ARENA_JOURNAL"
+"""The variable that names the file with the books of a server that may be killed."""
+
+_journal = (
+    None if JOURNAL not in os.environ else os.open(os.environ[JOURNAL], os.O_WRONLY | os.O_APPEND)
+)
+
+
+def _write(what: str, number: int) -> None:
+    """Write a line that outlives the server, in one step."""
+    if _journal is not None:
+        os.write(_journal, f"{what} {number}\n".encode())
 
 
 @shared
@@ -22,6 +36,7 @@ class Ledger:
 
     def note(self, number: int) -> int:
         """Note a number; return it."""
+        _write("note", number)
         self._notes.append(number)
         return number
 
@@ -70,13 +85,24 @@ class Witness:
         self._entries = 0
         self._meetings = 0
 
-    def enter(self) -> int:
-        """Note that the caller is inside; return how many have been before."""
+    def life(self) -> int:
+        """Return a number that no other life of this server has."""
+        return os.getpid()
+
+    def enter(self, life: int | None = None) -> int:
+        """Note that the caller is inside; return how many have been before.
+
+        A caller that says in which life of the server it was let in, which was another, is not: its
+        lock died with that. It is told -1.
+        """
+        if life not in {None, os.getpid()}:
+            return -1
         owner = current_owner()
         with self._guard:
             there = self._inside
             if there is not None and not there.session.ended:
                 self._meetings += 1
+                _write("meeting", self._entries)
             self._inside = owner
             self._entries += 1
             return self._entries - 1
@@ -105,12 +131,16 @@ class Belt:
 
     def put(self, items: list[int]) -> None:
         """Add items."""
+        for item in items:
+            _write("put", item)
         self._items.extend(items)
 
     def drain(self) -> Iterator[int]:
         """Take items, one by one."""
         while self._items:
-            yield self._items.popleft()
+            item = self._items.popleft()
+            _write("take", item)
+            yield item
 
     def left(self) -> list[int]:
         """Return what nobody has taken."""
