@@ -89,6 +89,23 @@ def test_a_lock_of_a_lost_session_is_not_held(short: Path) -> None:
         assert other.lock().acquire(blocking=False)
 
 
+def test_a_loss_that_was_seen_between_calls_is_told(short: Path) -> None:
+    """The keeper finds it first, as it tells of a dead proxy; the next call says so, once."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+        tool = manager.tool("old")
+        manager.lock().acquire()
+        first.program.kill()
+    with serve_arena("unix", short, first.url) as second, manager, second.open() as other:
+        del tool
+        until(lambda: not manager._channel._pool._connections)  # type: ignore[union-attr]
+        with pytest.raises(ConnectionLost) as caught:
+            manager.ledger().note(1)
+        assert caught.value.executed == "no"
+        assert other.ledger().notes() == []
+        assert manager.ledger().note(2) == 2
+
+
 def test_two_threads_meet_the_new_server_as_one_session(short: Path) -> None:
     """What one of them makes, the other can use."""
     with serve_arena("unix", short) as first:

@@ -162,10 +162,18 @@ class SocketChannel(CallingChannel):
 
     def tell(self) -> None:
         """Send what has no reply."""
-        self._pool.tell(self.move_dropped, _PATIENCE)
+        try:
+            self._pool.tell(self.move_dropped, _PATIENCE)
+        except ConnectionLost:
+            self._pool.overlooked()
+            raise
 
     def _withdraw(self, number: int) -> Executed:
-        executed = super()._withdraw(number)
+        try:
+            executed = super()._withdraw(number)
+        except ConnectionLost:
+            self._pool.overlooked()
+            raise
         # Only now: when its connection ends, a call that was granted something keeps it.
         self._pool.mend(number)
         return executed
@@ -192,7 +200,10 @@ class SocketChannel(CallingChannel):
         """Have the objects to which this process refers kept for the child."""
         if self.counting and not self.closed:
             with suppress(KinfolkError, OSError), own_deadline(_FORK_TIMEOUT):
-                self.lend(None)
+                try:
+                    self.lend(None)
+                except ConnectionLost:
+                    self._pool.overlooked()
 
     def start_afresh(self) -> None:
         """Begin without a session and without connections, in a forked child.

@@ -99,6 +99,7 @@ class Pool:
         self._idle: deque[Lease] = deque()
         # In the middle of an exchange that nobody will go on with, by the number of the call.
         self._broken: dict[int, Connection] = {}
+        self._unnoticed = False
 
     @property
     def closed(self) -> bool:
@@ -135,6 +136,8 @@ class Pool:
         while lease is None and self._connections and time.monotonic() < end:
             time.sleep(_GLANCE)
             lease = self._next_idle()
+        if lease is None and not self._connections:
+            return  # The session has ended, and its references with it.
         hired = lease is None
         lease = lease or self.take()
         try:
@@ -204,6 +207,14 @@ class Pool:
         self._close_idle()
         self._close_broken()
 
+    def overlooked(self) -> None:
+        """Note that a connection was lost where nobody could be told.
+
+        If it was the last, the next call says so: with the session, what this process held is gone.
+        """
+        if not self._connections and not self._closed:
+            self._unnoticed = True
+
     def check(self) -> None:
         """See that there is a connection, or that the server cannot be reached."""
         self._drop_dead()
@@ -245,6 +256,10 @@ class Pool:
         self.give_back(self.open(time.monotonic() + self._destination.timeout))
 
     def _reach(self) -> Lease:
+        if self._unnoticed:
+            self._unnoticed = False
+            where = self._destination.address
+            raise ConnectionLost(f"the connection to {where} was lost before the call", "no")
         end, pause = end_of_block(), _FIRST_PAUSE
         until = time.monotonic() + self._destination.timeout
         while True:

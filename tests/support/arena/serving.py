@@ -52,7 +52,7 @@ def open_arena(url: str, key: str, **rest: Any) -> ArenaManager:
 @contextmanager
 def serve_arena(kind: str, folder: Path, url: str = "", **limits: float) -> Iterator[Served]:
     """Serve an arena over "unix" or "tcp", at a URL of its own if none is given."""
-    served = start_arena(url or free_url(kind, folder), **limits)
+    served = start_arena(url or free_url(kind, folder), None, **limits)
     with served.program:
         yield served
 
