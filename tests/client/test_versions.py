@@ -20,7 +20,7 @@ from support.samples.manager import SampleManager
 from kinfolk.client.versions import Versions
 from kinfolk.errors import KinfolkError, LimitExceeded, ProtocolError
 from kinfolk.wire.codec import Codecs
-from kinfolk.wire.descriptions import Argument, Description, Function
+from kinfolk.wire.descriptions import Argument, Description, Function, describe_offer
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import encode
 from kinfolk.wire.handshake import Identity
@@ -423,7 +423,7 @@ NONSENSE = Description(
 )
 def test_a_server_that_does_not_describe_itself(answer: Reply, error: type[KinfolkError]) -> None:
     """The connection is closed, and nothing is concluded from it."""
-    connection: Any = FakeConnection(answer, described(SampleManager._offer.description))
+    connection: Any = FakeConnection(answer, described(describe_offer(SampleManager._offer)))
     met = versions()
     with pytest.raises(error):
         met.differences(connection, UNTIL)
@@ -443,7 +443,7 @@ def test_each_version_is_asked_for_once() -> None:
 
 def test_a_different_fingerprint_without_a_difference() -> None:
     """Where all calls fit, they are not looked at any more."""
-    connection: Any = FakeConnection(described(SampleManager._offer.description))
+    connection: Any = FakeConnection(described(describe_offer(SampleManager._offer)))
     assert versions().differences(connection, UNTIL) is None
     assert not connection.closed
 

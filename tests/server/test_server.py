@@ -20,7 +20,7 @@ from support.threads import Run, until
 from kinfolk.declare import Singleton
 from kinfolk.errors import ConnectionLost, KinfolkError, NotRunning, SpecMismatch
 from kinfolk.server import Server
-from kinfolk.wire.descriptions import decode_description
+from kinfolk.wire.descriptions import decode_description, describe_offer
 from kinfolk.wire.frames import encode
 from kinfolk.wire.messages import Call, Describe, Reply, Result, Stop
 
@@ -58,7 +58,7 @@ def test_a_server_describes_what_it_offers(served: Served) -> None:
         reply = raw.receive()
         assert isinstance(reply, Result)
         assert reply.call == 7
-        assert decode_description(reply.value) == SampleManager._offer.description
+        assert decode_description(reply.value) == describe_offer(SampleManager._offer)
         assert call(raw, "frontier", "push", url="u") is True
 
 

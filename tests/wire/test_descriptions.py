@@ -68,7 +68,7 @@ GARDEN = ManagerType(
 
 def crawler() -> Description:
     """Return what the crawler of the goldens says of itself."""
-    return type_of(CrawlManager).description
+    return describe_offer(type_of(CrawlManager))
 
 
 def test_members_say_their_parameters_and_results() -> None:
@@ -111,7 +111,7 @@ def test_entries_name_shared_classes_as_the_spec_does() -> None:
 
 def test_type_variables_of_a_class_go_by_name() -> None:
     """In a class derived from a parametrised one they are what they stand for there."""
-    classes = type_of(GenericsManager).description.classes
+    classes = describe_offer(type_of(GenericsManager)).classes
     box = classes["golden.generics.spec.Box"]
     assert box["put"].arguments[0].type == "_T"
     assert box["merged"].result == "golden.generics.spec.Box[_T]"
@@ -120,14 +120,14 @@ def test_type_variables_of_a_class_go_by_name() -> None:
 
 def test_a_type_variable_of_a_method_is_anything() -> None:
     """The codec takes any value for it."""
-    box = type_of(GenericsManager).description.classes["golden.generics.spec.Box"]
+    box = describe_offer(type_of(GenericsManager)).classes["golden.generics.spec.Box"]
     assert box["beside"].arguments[0].type == "typing.Any"
 
 
 def test_values_say_what_they_are_made_of() -> None:
     """All that a type leads to is described once, recursive classes and new types included."""
     here = __name__
-    parts = GARDEN.description.parts
+    parts = describe_offer(GARDEN).parts
     assert parts == {
         f"{here}.Name": Parts("alias", (Field("", "builtins.str", True),)),
         f"{here}.Leaf": Parts("object", (Field("size", "builtins.int", False),)),
@@ -146,7 +146,7 @@ def test_values_say_what_they_are_made_of() -> None:
 def test_a_description_travels(manager: Any) -> None:
     """What arrives is what was sent, and the same is made each time."""
     offer = type_of(manager)
-    data = msgspec.msgpack.encode(offer.description)
+    data = msgspec.msgpack.encode(describe_offer(offer))
     assert decode_description(msgspec.Raw(data)) == describe_offer(offer)
 
 

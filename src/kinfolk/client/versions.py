@@ -63,13 +63,13 @@ class Versions:
         return self._known[fingerprint]
 
     def _compare(self, connection: Connection, until: float) -> Differences | None:
-        from kinfolk.wire.descriptions import decode_description  # noqa: PLC0415 - see above
+        from kinfolk.wire.descriptions import decode_description, describe_offer  # noqa: PLC0415 - see above
         from kinfolk.wire.versions import compare  # noqa: PLC0415
 
         offer, answer = self._offer, self._ask(connection, until)
         try:
             server = decode_description(answer)
-            found = compare(offer.description, server, spec=offer.spec, manager=offer.name)
+            found = compare(describe_offer(offer), server, spec=offer.spec, manager=offer.name)
         except (msgspec.MsgspecError, ValueError) as error:
             raise ProtocolError(f"the server's description makes no sense: {error}") from None
         return found or None

@@ -87,8 +87,8 @@ class Service:
             operation = hosted.operations[request.member]
             try:
                 return self._call(request, hosted, operation, references, queue)
-            except ArgumentError:
-                raise
+            except (ArgumentError, CallTimeout):
+                raise  # Refused, or taken back, before the method ran.
             except BaseException as error:
                 log_raised(operation.label, error)
                 raise

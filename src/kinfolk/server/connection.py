@@ -34,6 +34,7 @@ from kinfolk.server.outbox import Outbox
 from kinfolk.server.refusing import RefusalLog
 from kinfolk.sockets import Credentials, close_in_children, peer_credentials, peer_name, tune
 from kinfolk.wire.codec import Codecs
+from kinfolk.wire.descriptions import describe_offer
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, Refusal
@@ -257,7 +258,7 @@ class Connection:
             self._answer(Result(request.call, NOTHING))
             self._service.stop()
         elif isinstance(request, Describe):
-            description = msgspec.msgpack.encode(self._service.host.offer.description)
+            description = msgspec.msgpack.encode(describe_offer(self._service.host.offer))
             self._answer(Result(request.call, msgspec.Raw(description)))
         else:
             link.receive(request, self._answer)

@@ -9,6 +9,7 @@ Everything is a MessagePack array of its fields, in the order below; see the cla
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -99,8 +100,9 @@ def decode_description(data: msgspec.Raw) -> Description:
     return _decoder.decode(data)
 
 
+@functools.cache
 def describe_offer(offer: ManagerType) -> Description:
-    """Return the description of what a manager offers."""
+    """Return the description of what a manager offers; made once, by who asks first."""
     parts = _Reached()
     classes = {name: signatures_of_proxy(proxy) for name, proxy in offer.proxies.items()}
     return Description(

@@ -16,7 +16,6 @@ import attrs
 
 if TYPE_CHECKING:
     from kinfolk.wire.codec import Codecs
-    from kinfolk.wire.descriptions import Description
     from kinfolk.wire.members import Members
 
 __all__ = ["ManagerType", "Table"]
@@ -116,13 +115,6 @@ class ManagerType:
         from kinfolk.wire.members import members_of_factories  # noqa: PLC0415 - as above
 
         return members_of_factories(self.name, self.factories, self.codecs)
-
-    @cached_property
-    def description(self) -> Description:
-        """What it offers, to be compared with what a peer of another version does."""
-        from kinfolk.wire.descriptions import describe_offer  # noqa: PLC0415 - as above
-
-        return describe_offer(self)
 
     def members(self, proxy_type: object) -> Members:
         """Return the members of a proxy class, or of a parametrised one such as `BoxProxy[int]`.
