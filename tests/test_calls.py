@@ -20,9 +20,10 @@ from support.hosted.spec import Page
 from support.threads import Run, run_all
 
 from kinfolk.callers import caller_token
-from kinfolk.calls import CallingChannel, Numbered, ProxyReferences
+from kinfolk.calls import CallingChannel, Numbered
 from kinfolk.errors import ArgumentError, NotSupported, ProtocolError, ResultError
 from kinfolk.proxy import Proxy
+from kinfolk.references import ProxyReferences
 from kinfolk.types.manager import DictProxy
 from kinfolk.wire.codec import NO_REFERENCES, Codecs
 from kinfolk.wire.failures import lower_failure

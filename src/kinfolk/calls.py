@@ -1,9 +1,9 @@
 """The client's half of a call: proxies' calls become requests, and replies become results.
 
-Everything that a channel does apart from carrying messages stands here once: arguments are encoded
-and results decoded, proxies become references and references proxies of the right class, failures
-become exceptions, and streams become iterators. No sockets here: a channel derives from
-`CallingChannel`, sends requests in its `exchange`, and starts the keeper.
+Everything that a channel does apart from carrying messages stands here once, or beside: arguments
+are encoded and results decoded, proxies become references and references proxies of the right
+class, failures become exceptions, and streams become iterators. No sockets here: a channel derives
+from `CallingChannel`, sends requests in its `exchange`, and starts the keeper.
 
 An exception may strike anywhere in a call: Ctrl-C, or one that a signal handler raises. Nobody will
 see what the call returns then, so it is recalled: noted first, in a way that nothing can come
@@ -16,9 +16,9 @@ import itertools
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -30,15 +30,15 @@ from kinfolk.errors import (
     ConnectionLost,
     Executed,
     KinfolkError,
-    ObjectGone,
     ProtocolError,
     ResultError,
     SpecMismatch,
 )
 from kinfolk.keeper import keeper
-from kinfolk.proxy import Channel, Mention, Proxy
+from kinfolk.proxy import Mention, Proxy
+from kinfolk.references import ProxyReferences, proxy_of
+from kinfolk.streaming import Stream
 from kinfolk.wire.codec import Codec, Mismatch
-from kinfolk.wire.codec.text import describe
 from kinfolk.wire.failures import lift_failure
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import (
@@ -57,15 +57,13 @@ from kinfolk.wire.messages import (
     Target,
     Withdraw,
 )
-from kinfolk.wire.narrowing import narrow, origin_of
-from kinfolk.wire.references import Reference, References
-from kinfolk.wire.shared import SharedType, shared_type
+from kinfolk.wire.references import References
 from kinfolk.wire.table import ManagerType
 
 if TYPE_CHECKING:
     from kinfolk.wire.versions import Differences
 
-__all__ = ["CallingChannel", "Numbered", "ProxyReferences", "Stream", "VersionChanged"]
+__all__ = ["CallingChannel", "Numbered", "VersionChanged"]
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -400,117 +398,3 @@ def _decode(member: Member, codec: Codec, data: msgspec.Raw, references: Referen
         return codec.decode(data, references)
     except Mismatch as mismatch:
         raise ResultError(f"{member.label} returned what it does not declare: {mismatch}") from None
-
-
-class ProxyReferences(msgspec.Struct, eq=False):  # made for each call, by C
-    """The client's knowledge of shared objects, for one message: proxies of one channel.
-
-    The proxies that a reply brings count as references all at once, when the call is about to
-    return: until then it can be recalled, and the server counts none of them. `mention` is what
-    they share, None as long as there is none.
-    """
-
-    channel: CallingChannel
-    mention: Mention | None = None
-
-    def lower(self, value: object, proxy_type: object) -> Reference:
-        """Return the reference of a proxy; see `References.lower`."""
-        cls: type[Any] = type(value)
-        if not issubclass(cls, origin_of(proxy_type)):
-            raise TypeError(f"{describe(proxy_type)}, not {cls.__name__}")
-        proxy: Any = value
-        if not self._is_ours(proxy):
-            name = describe(proxy_type)
-            raise TypeError(f"{name} of this manager, not of another one ({proxy!r})")
-        mark = cast("SharedType", shared_type(cls))
-        return Reference(mark.name, proxy._counted())
-
-    def _is_ours(self, proxy: Any) -> bool:
-        """Return whether the object of a proxy lives where this channel leads."""
-        theirs: Channel = proxy._channel
-        # Numbers count for one session only, names for all.
-        named = isinstance(proxy._target, str) and theirs.address == self.channel.address
-        return theirs is self.channel or named
-
-    def lift(self, reference: Reference, proxy_type: object) -> object:
-        """Return a new proxy; see `References.lift`."""
-        found, target = self._proxy_type(reference, proxy_type), reference.target
-        if isinstance(target, str):
-            return proxy_of(self.channel, found, target)
-        if self.mention is None:
-            self.mention, self.channel.counting = Mention(), True
-        return proxy_of(self.channel, found, target, self.mention)
-
-    def _proxy_type(self, reference: Reference, declared: object) -> object:
-        offer = self.channel.offer
-        if isinstance(reference.target, str):
-            # How a singleton's own values travel was settled by its entry, not by who mentions it.
-            found = offer.singletons.get(reference.target)
-            if found is None or not issubclass(origin_of(found), origin_of(declared)):
-                raise TypeError(f"{describe(declared)}, not the entry {reference.target!r}")
-            return found
-        actual = offer.proxies.get(reference.shared)
-        if actual is None:
-            raise TypeError(f"{describe(declared)}, not {reference.shared}")
-        return narrow(declared, actual)
-
-
-def proxy_of(
-    channel: Channel, proxy_type: object, target: Target, mention: Mention | None = None
-) -> Proxy:
-    """Return a new proxy of an object whose type is known; see `Proxy`."""
-    members = channel.offer.members(proxy_type)
-    return cast("type[Proxy]", origin_of(proxy_type))(channel, target, members, mention)
-
-
-class Stream(Iterator[Any]):
-    """The items of a member that returns an iterator, fetched as they are used.
-
-    It ends at the server too when it is closed, or when nobody uses it any more.
-    """
-
-    def __init__(
-        self, channel: CallingChannel, member: Member, number: int, generation: int
-    ) -> None:
-        self._channel = channel
-        self._member = member
-        self._number = number
-        self._generation = generation
-        self._items: deque[Any] = deque()
-        self._error: BaseException | None = None
-        self._more = True
-        # Two threads may share an iterator; each item goes to one of them, in order.
-        self._turn = threading.Lock()
-
-    def __next__(self) -> Any:
-        with self._turn:
-            while not self._items and self._more:
-                self._fetch()
-            if self._items:
-                return self._items.popleft()
-            error, self._error = self._error, None
-            raise StopIteration if error is None else error
-
-    def _fetch(self) -> None:
-        if self._generation != self._channel.generation:
-            self._more = False
-            raise ObjectGone(f"{self._member.label}: the connection that it streamed over is gone")
-        try:
-            items, more, self._error = self._channel.fetch(self._member, self._number)
-        except BaseException:
-            # It may have stepped; like a generator that raises, it is at its end.
-            self.close()
-            raise
-        self._items.extend(items)
-        self._more = more
-
-    def close(self) -> None:
-        """End the stream here and at the server; closing twice has no effect."""
-        more, self._more = self._more, False
-        self._items.clear()
-        if more:
-            self._channel.drop(self._number, self._generation)
-
-    def __del__(self) -> None:
-        if getattr(self, "_more", False):
-            self._channel.drop(self._number, self._generation)

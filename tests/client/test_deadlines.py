@@ -132,11 +132,18 @@ def test_a_stream_that_missed_a_deadline_has_ended(client: ArenaManager) -> None
     assert client.belt().left() == [2, 3]
 
 
+def state(pid: int) -> str:
+    """Return "S" for a process that waits for something, and "T" for a stopped one."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
 def test_a_server_that_does_not_answer_is_waited_for_no_longer(
     arena: Served, client: ArenaManager
 ) -> None:
     """What has run nobody knows then; afterwards all is well."""
     arena.program.signal(signal.SIGSTOP)
+    until(lambda: state(arena.program.pid) == "T")
     with pytest.raises(CallTimeout) as caught, kinfolk.deadline(0.05):
         client.ledger().note(1)
     assert caught.value.executed == "unknown"
@@ -148,11 +155,6 @@ def test_a_server_that_does_not_answer_is_waited_for_no_longer(
 # --- Clients that end
 
 
-def sleeps(pid: int) -> bool:
-    """Return whether a process waits for something."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
 def test_a_dead_client_does_not_get_its_turn(
     arena: Served, client: ArenaManager, other: ArenaManager
@@ -162,7 +164,7 @@ def test_a_dead_client_does_not_get_its_turn(
     assert other.door().until_inside(1)
     with Program("-c", NOTER, arena.url, arena.key) as noter:
         noter.expect("ready")
-        until(lambda: sleeps(noter.pid))
+        until(lambda: state(noter.pid) == "S")
         noter.kill()
     with arena.open() as late:
         run = Run(lambda: late.ledger().note(1))

@@ -1,0 +1,81 @@
+"""Streams at the client: iterators whose items are fetched as they are used."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from kinfolk.errors import ObjectGone
+from kinfolk.wire.members import Member
+
+__all__ = ["Fetching", "Stream"]
+
+
+class Fetching(Protocol):
+    """What a stream asks for its items."""
+
+    @property
+    def generation(self) -> int:
+        """How many times the channel has begun to count references; streams end with each."""
+        ...
+
+    def fetch(self, member: Member, stream: int) -> tuple[list[Any], bool, BaseException | None]:
+        """Ask a stream for items; return them, whether there may be more, and what ended it."""
+        ...
+
+    def drop(self, target: int, generation: int) -> None:
+        """Note that a stream died; see `Channel.drop`."""
+        ...
+
+
+class Stream(Iterator[Any]):
+    """The items of a member that returns an iterator, fetched as they are used.
+
+    It ends at the server too when it is closed, or when nobody uses it any more.
+    """
+
+    def __init__(self, channel: Fetching, member: Member, number: int, generation: int) -> None:
+        self._channel = channel
+        self._member = member
+        self._number = number
+        self._generation = generation
+        self._items: deque[Any] = deque()
+        self._error: BaseException | None = None
+        self._more = True
+        # Two threads may share an iterator; each item goes to one of them, in order.
+        self._turn = threading.Lock()
+
+    def __next__(self) -> Any:
+        with self._turn:
+            while not self._items and self._more:
+                self._fetch()
+            if self._items:
+                return self._items.popleft()
+            error, self._error = self._error, None
+            raise StopIteration if error is None else error
+
+    def _fetch(self) -> None:
+        if self._generation != self._channel.generation:
+            self._more = False
+            raise ObjectGone(f"{self._member.label}: the connection that it streamed over is gone")
+        try:
+            items, more, self._error = self._channel.fetch(self._member, self._number)
+            self._items.extend(items)
+            self._more = more
+        except BaseException:
+            # It may have stepped; like a generator that raises, it is at its end.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the stream here and at the server; closing twice has no effect."""
+        more, self._more = self._more, False
+        self._items.clear()
+        if more:
+            self._channel.drop(self._number, self._generation)
+
+    def __del__(self) -> None:
+        if getattr(self, "_more", False):
+            self._channel.drop(self._number, self._generation)
