@@ -22,9 +22,10 @@ NOTER = """
 import sys
 from support.arena.serving import open_arena
 
-ledger = open_arena(sys.argv[1], sys.argv[2]).ledger()
+manager = open_arena(sys.argv[1], sys.argv[2])
+manager.lock().acquire()
 print("ready", flush=True)
-ledger.note(13)
+manager.ledger().note(13)
 """
 
 
@@ -166,6 +167,8 @@ def test_a_dead_client_does_not_get_its_turn(
         noter.expect("ready")
         until(lambda: state(noter.pid) == "S")
         noter.kill()
+    # What waits is taken back before what is held is handed on.
+    assert other.lock().acquire(timeout=10)
     with arena.open() as late:
         run = Run(lambda: late.ledger().note(1))
         other.door().open()

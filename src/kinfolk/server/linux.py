@@ -76,11 +76,12 @@ class LinuxDeaths(Deaths):
         with self._lock:
             if self._closed:
                 return
+            # First, since the thread closes it once it sees that all is over.
+            os.eventfd_write(self._wake, 1)
             self._closed = True
             for process in list(self._processes.values()):
                 self._remove(process)
             self._watched.clear()
-            os.eventfd_write(self._wake, 1)
 
     # --- Inside
 
