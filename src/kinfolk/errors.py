@@ -112,7 +112,10 @@ class AuthenticationFailed(HandshakeFailed, multiprocessing.AuthenticationError,
 
 
 class ConnectionLost(KinfolkError, ConnectionResetError):
-    """The connection broke from outside; `executed` says whether the call had run."""
+    """The connection broke from outside; the next call opens another.
+
+    `executed` is "no" if the call never reached the server whole, and "unknown" if it may have run.
+    """
 
     def __init__(self, message: str, executed: Executed = "unknown") -> None:
         super().__init__(message)
@@ -151,7 +154,11 @@ class ObjectGone(KinfolkError, ReferenceError):
 
 
 class CallTimeout(KinfolkError, TimeoutError):
-    """The deadline passed; `executed` says whether the method had run."""
+    """The deadline passed.
+
+    `executed` is "no" if the method did not run, and never will; "yes" if it has begun, which is
+    not undone; "unknown" if the server could not be asked in time.
+    """
 
     def __init__(self, message: str, executed: Executed = "unknown") -> None:
         super().__init__(message)
