@@ -83,9 +83,10 @@ from support.serving import Raw, with_many_files
 
 with_many_files()
 url, key, count = sys.argv[1], sys.argv[2] or None, int(sys.argv[3])
-crowd = [Raw(url) for _ in range(count)]
-for raw in crowd:
-    raw.shake_hands(key)
+crowd = []
+for _ in range(count):
+    crowd.append(Raw(url))
+    crowd[-1].shake_hands(key)
 print("connected", flush=True)
 sys.stdin.readline()
 """
