@@ -186,8 +186,8 @@ def network() -> Iterator[Network]:
         yield Network(*names)
 
 
-HOLDER = """
-import os, sys, threading
+HOLDER = r"""
+import sys, threading
 from support.samples.manager import SampleManager
 from kinfolk.errors import ConnectionLost
 
@@ -195,7 +195,7 @@ def lost(name, call):
     try:
         call()
     except ConnectionLost as error:
-        os.write(1, f"{name} lost\\n".encode())  # whole, beside the other thread's
+        print(f"{name} lost\n", end="", flush=True)
 
 manager = SampleManager.open(sys.argv[1], authkey=sys.argv[2])
 manager.lock().acquire()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import logging
 import os
@@ -31,6 +32,7 @@ from kinfolk.wire.messages import Reply, Request
 __all__ = ["KEY", "Raw", "SampleManager", "Served", "serve", "serve_here", "with_many_files"]
 
 KEY = "a key for tests only"
+_M_ARENA_MAX = -8
 
 
 # --- Servers
@@ -206,6 +208,10 @@ def with_many_files() -> None:
 def _limit_stacks(count: int) -> None:
     """Let no more than so many threads start, by limiting the memory for them (Linux only)."""
     threading.stack_size(64 * 2**20)
+    # One heap for all threads: of its own, each would take as much again, and leave too little for
+    # anything else.
+    with contextlib.suppress(AttributeError):  # not every C library knows it
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     used = pages * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + count * 65 * 2**20,) * 2)
