@@ -6,6 +6,8 @@ nobody has seen the message.
 
 from __future__ import annotations
 
+import msgspec
+
 from kinfolk.host.hosted import Holdings
 from kinfolk.host.objects import Objects
 from kinfolk.wire.codec.text import describe
@@ -16,26 +18,23 @@ from kinfolk.wire.references import Reference
 __all__ = ["HostReferences"]
 
 
-class HostReferences:
+class HostReferences(msgspec.Struct, eq=False):  # made for each call, by C
     """The host's knowledge of shared objects during one call of one session."""
 
-    __slots__ = ("_holdings", "_objects", "mentioned")
-
-    def __init__(self, objects: Objects, holdings: Holdings) -> None:
-        self._objects = objects
-        self._holdings = holdings
-        self.mentioned: list[int] = []
+    objects: Objects
+    holdings: Holdings
+    mentioned: list[int] = []  # msgspec makes a new one for each
 
     def lower(self, value: object, proxy_type: object) -> Reference:
         """Return what stands for an object; see `References.lower`."""
-        reference = self._objects.refer(value, proxy_type, self._holdings)
+        reference = self.objects.refer(value, proxy_type, self.holdings)
         if isinstance(reference.target, int):
             self.mentioned.append(reference.target)
         return reference
 
     def lift(self, reference: Reference, proxy_type: object) -> object:
         """Return the very object that a proxy stands for; see `References.lift`."""
-        hosted = self._objects.find(reference.target, self._holdings)
+        hosted = self.objects.find(reference.target, self.holdings)
         if hosted.target == ROOT or not fits(hosted.proxy_type, proxy_type):
             raise TypeError(f"{describe(proxy_type)}, not {describe(hosted.proxy_type)}")
         return hosted.obj
@@ -43,5 +42,5 @@ class HostReferences:
     def take_back(self) -> None:
         """Undo what was counted, since the message that mentions it is not sent."""
         for number in self.mentioned:
-            self._objects.release(number, self._holdings)
+            self.objects.release(number, self.holdings)
         self.mentioned.clear()
