@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import attrs
+from typing import Any
+
 import pytest
 
 from kinfolk import LimitExceeded, Limits
@@ -26,6 +27,14 @@ def test_no_limit_shuts_everybody_out(name: str) -> None:
     """Zero is refused, with the name of the limit, as an error of ours."""
     with pytest.raises(LimitExceeded, match=rf"^{name} must be at least [\d.]+, not 0$"):
         Limits(**{name: 0})
+
+
+@pytest.mark.parametrize("name", ["lent", "handshake_timeout"])
+def test_what_is_not_a_number_is_no_limit(name: str) -> None:
+    """It is neither too small nor too large, and would limit nothing."""
+    wrong: dict[str, Any] = {name: float("nan")}
+    with pytest.raises(LimitExceeded, match=rf"^{name} must be at least [\d.]+, not nan$"):
+        Limits(**wrong)
 
 
 @pytest.mark.parametrize(

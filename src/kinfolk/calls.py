@@ -27,6 +27,7 @@ from kinfolk.deadlines import own_deadline
 from kinfolk.errors import (
     ArgumentError,
     CallTimeout,
+    ConnectionClosed,
     ConnectionLost,
     Executed,
     KinfolkError,
@@ -104,7 +105,6 @@ class CallingChannel(ABC):
         self._claiming = threading.RLock()
         # The calls to be withdrawn.
         self._recalled: deque[int] = deque()
-        self._noted = False
         self._calm = True
 
     @property
@@ -220,11 +220,16 @@ class CallingChannel(ABC):
         """
         found: dict[int, Executed] = {}
         if self._recalled:
-            self._note()
+            keeper.note(self)
         with suppress(IndexError, KinfolkError, OSError), own_deadline(_MOMENT):
             while self._recalled:
                 recalled, number = self._recalled, self._recalled[0]
-                executed = self._withdraw(number)
+                try:
+                    executed = self._withdraw(number)
+                except ConnectionClosed:
+                    # The session has ended, and with it all that could be taken back.
+                    recalled.clear()
+                    break
                 if recalled is not self._recalled:
                     # This was another session, which knows nothing of that call.
                     break
@@ -357,7 +362,7 @@ class CallingChannel(ABC):
         # This may run inside any other line of the thread, and a deque takes no lock of ours.
         if generation == self.generation:
             self._dropped.append(target)
-            self._note()
+            keeper.note(self)
 
     def released(self) -> Release | None:
         """Return what to tell the other end about references that died since it was last asked."""
@@ -377,20 +382,14 @@ class CallingChannel(ABC):
 
         References that died travel with calls, as long as there are some.
         """
-        self._noted = False
         with own_deadline(_MOMENT):
             self._settle()
             calm, self._calm = self._calm, True
             if self._dropped and not calm:
-                self._note()
+                keeper.note(self)
             elif self._dropped:
                 with suppress(KinfolkError, OSError):
                     self.tell()
-
-    def _note(self) -> None:
-        if not self._noted:
-            self._noted = True
-            keeper.note(self)
 
 
 def _decode(member: Member, codec: Codec, data: msgspec.Raw, references: References) -> Any:

@@ -14,6 +14,8 @@ from typing import Final
 
 __all__ = ["deadline", "end_of_block", "own_deadline", "time_left"]
 
+_LONGEST: Final = 365 * 86_400.0
+
 _end: Final[ContextVar[float | None]] = ContextVar("kinfolk.deadline", default=None)
 
 
@@ -35,7 +37,8 @@ def deadline(seconds: float) -> Generator[None, None, None]:
     """
     if math.isnan(seconds) or seconds < 0:
         raise ValueError(f"a deadline is a number of seconds from now, not {seconds!r}")
-    end, outer = time.monotonic() + seconds, _end.get()
+    # Longer than a thread can wait is for ever, as far as the system's calls go.
+    end, outer = time.monotonic() + min(seconds, _LONGEST), _end.get()
     token = _end.set(end if outer is None else min(end, outer))
     try:
         yield

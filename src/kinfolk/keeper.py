@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Final, Protocol
 
@@ -30,7 +31,11 @@ class Tidy(Protocol):
 
 
 class Keeper:
-    """One thread for the process, started with the first channel."""
+    """One thread for the process, started with the first channel.
+
+    `note(untidy)` has something tidied up within a second. It may be called inside of `__del__`,
+    and as often as one likes: what is noted several times is tidied up once.
+    """
 
     def __init__(self) -> None:
         self.start_afresh()
@@ -38,6 +43,8 @@ class Keeper:
     def start_afresh(self) -> None:
         """Forget everything, the thread too, which a forked child does not have."""
         self._untidy: SimpleQueue[Tidy] = SimpleQueue()
+        # Not a method, in which a signal handler could raise before anything is noted.
+        self.note: Callable[[Tidy], object] = self._untidy.put
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -50,10 +57,6 @@ class Keeper:
                 thread = threading.Thread(target=self._run, name="kinfolk-keeper", daemon=True)
                 thread.start()
                 self._thread = thread
-
-    def note(self, untidy: Tidy) -> None:
-        """Have something tidied up within a second. May be called inside of `__del__`."""
-        self._untidy.put(untidy)
 
     def _run(self) -> None:
         while True:

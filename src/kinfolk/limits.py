@@ -22,9 +22,9 @@ _Check = Callable[[object, "attrs.Attribute[Any]", float], None]
 
 def _within(lowest: float, highest: float = float("inf")) -> _Check:
     def check(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-        if value < lowest:
+        if not value >= lowest:  # nor is it for what is not a number
             raise LimitExceeded(f"{attribute.name} must be at least {lowest:g}, not {value:g}")
-        if value > highest:
+        if not value <= highest:
             raise LimitExceeded(
                 f"{attribute.name} must be at most {highest:.16g}, not {value:.16g}"
             )

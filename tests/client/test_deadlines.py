@@ -63,6 +63,13 @@ def test_a_deadline_is_a_time_to_come(seconds: float) -> None:
         raise AssertionError
 
 
+@pytest.mark.parametrize("seconds", [math.inf, 1e10])
+def test_a_deadline_may_be_as_far_as_one_likes(client: ArenaManager, seconds: float) -> None:
+    """Farther than the system can wait is no deadline at all."""
+    with kinfolk.deadline(seconds):
+        assert client.ledger().note(1) == 1
+
+
 def test_threads_have_deadlines_of_their_own(client: ArenaManager) -> None:
     """One thread's block is no other's."""
     with kinfolk.deadline(0):

@@ -124,6 +124,26 @@ Tree = TypeAliasType("Tree", "Item | list[Tree[Item]]", type_params=(Item,))
 # --- What arrives
 
 
+class Startled(set[object]):
+    """A set in whose `add` a signal handler raises, once it is done."""
+
+    def add(self, element: object, /) -> None:
+        """Add it, and raise."""
+        super().add(element)
+        raise InterruptedError
+
+
+def test_an_interrupted_compilation_can_be_made_again() -> None:
+    """A type whose first use was cut short works at its second."""
+    codecs = Codecs()
+    codecs._compiler._under_way = Startled()
+    with pytest.raises(InterruptedError):
+        codecs.codec(list[str])
+    codecs._compiler._under_way = set(codecs._compiler._under_way)
+    codec = codecs.codec(list[str])
+    assert codec.decode(codec.encode(["a"], NO_REFERENCES), NO_REFERENCES) == ["a"]
+
+
 @pytest.mark.parametrize("value", [0, -1, 2**63, 2**64 - 1, 2**64, -(2**63) - 1, BIG, -BIG, True])
 def test_integers_have_any_size(value: int) -> None:
     """Integers beyond 64 bits travel as other integers do, in every place; so do truth values."""

@@ -23,6 +23,7 @@ from kinfolk.client.reaching import Destination
 from kinfolk.client.versions import Versions
 from kinfolk.deadlines import end_of_block, own_deadline
 from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkError
+from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
@@ -154,7 +155,7 @@ class SocketChannel(CallingChannel):
         if connection.intact and connection.released:
             self._dropped.extend(connection.released)
             connection.released.clear()
-            self._note()
+            keeper.note(self)
 
     def _refuse_older(self, request: Numbered | Stop) -> None:
         if isinstance(request, Call):

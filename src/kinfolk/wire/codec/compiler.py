@@ -84,8 +84,10 @@ class Compiler:
                 return found
             if declared in self._under_way:
                 return self._late(declared)
-            self._under_way.add(declared)
             try:
+                # Within, since a signal handler may raise as soon as it is there, and a type that
+                # stayed in would never be compiled.
+                self._under_way.add(declared)
                 node = self._compile(declared, describe(declared))
             finally:
                 self._under_way.discard(declared)
