@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Manager", "check_key", "make_server", "rebuilt", "type_of"]
 
 _SHORTEST_KEY: Final = 8
+_TIMEOUT: Final = 10.0
 
 _M = TypeVar("_M", bound="Manager")
 """Not `Self`, which jedi does not follow into subclasses; it completes in IPython and vim."""
@@ -157,8 +158,7 @@ class Manager(BaseManager):
     def connect(self) -> None:
         """Reach the running server at the manager's address."""
         place = self._found_place()
-        key = _key_for(place, self._key) or _key_of_environment()
-        self._attach(place, key)
+        self._attach(place, _key_at(place, self._key))
 
     def close(self) -> None:
         """End the connection, and free what this process holds; closing twice has no effect.
@@ -296,11 +296,8 @@ class Manager(BaseManager):
             )
         return self._channel
 
-    def _attach(self, place: Address, key: bytes | None, timeout: float = 10.0) -> None:
-        from kinfolk.client import SocketChannel  # noqa: PLC0415 - see the module's docstring
-
-        rebuild = functools.partial(rebuilt, type(self))
-        channel = SocketChannel(self._offer, place, key=key, timeout=timeout, rebuild=rebuild)
+    def _attach(self, place: Address, key: bytes | None, timeout: float = _TIMEOUT) -> None:
+        channel = _reach(type(self), place, key, timeout)
         self.close()
         self._channel = channel
 
@@ -332,16 +329,24 @@ def rebuilt(
         ObjectGone: It lives no more.
         KinfolkError: What `open` raises.
     """
-    from kinfolk.client import SocketChannel, shared_channel  # noqa: PLC0415 - as above
-
-    offer, place = type_of(manager), parse_address(address)
+    from kinfolk.client import shared_channel  # noqa: PLC0415 - as above
 
     def make() -> SocketChannel:
-        found = _key_for(place, key) or _key_of_environment()
-        rebuild = functools.partial(rebuilt, manager)
-        return SocketChannel(offer, place, key=found, rebuild=rebuild)
+        place = parse_address(address)
+        return _reach(manager, place, _key_at(place, key))
 
-    return shared_channel(offer, address, token, make).referred(target, proxy_type)
+    channel = shared_channel(type_of(manager), address, token, make)
+    return channel.referred(target, proxy_type)
+
+
+def _reach(
+    manager: type[Manager], place: Address, key: bytes | None, timeout: float = _TIMEOUT
+) -> SocketChannel:
+    """Return a channel to the server at an address, whose proxies can be pickled."""
+    from kinfolk.client import SocketChannel  # noqa: PLC0415 - see the module's docstring
+
+    rebuild = functools.partial(rebuilt, manager)
+    return SocketChannel(type_of(manager), place, key=key, timeout=timeout, rebuild=rebuild)
 
 
 def type_of(manager: type[Manager]) -> ManagerType:
@@ -385,6 +390,11 @@ def make_server(
 def _key_of_environment() -> bytes | None:
     key = os.environ.get("KINFOLK_AUTHKEY")
     return check_key(key) if key else None
+
+
+def _key_at(place: Address, key: bytes | None) -> bytes | None:
+    """Return the key with which to reach an address, where a Unix socket may ask for one too."""
+    return _key_for(place, key) or _key_of_environment()
 
 
 def _key_for(place: Address, key: bytes | None) -> bytes | None:

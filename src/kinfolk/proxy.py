@@ -101,10 +101,7 @@ class Proxy(BaseProxy):
         self._mention = mention
 
     def _call(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
-        channel, mention = self._channel, self._mention
-        if mention is not None and mention.generation != channel.generation:
-            channel.claim(self)
-        return channel.call(self._target, self._members[name], arguments or {})
+        return self._channel.call(self._counted(), self._members[name], arguments or {})
 
     def _counted(self) -> Target:
         """Return the target, for which this proxy counts as a reference now."""

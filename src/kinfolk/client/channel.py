@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from multiprocessing.context import get_spawning_popen
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
@@ -27,7 +27,7 @@ from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
-from kinfolk.wire.messages import Call, Reply, Stop, Target
+from kinfolk.wire.messages import NO_CALL, Call, Reply, Stop, Target
 from kinfolk.wire.table import ManagerType
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SocketChannel", "shared_channel"]
 
-_STOP: Final = 0  # the numbers of calls begin with 1
 _FORK_TIMEOUT: Final = 1.0
 _PATIENCE: Final = 0.4
 
@@ -102,7 +101,7 @@ class SocketChannel(CallingChannel):
 
     def stop(self) -> None:
         """Stop the server, and close the channel."""
-        self.exchange(Stop(_STOP))
+        self.exchange(Stop(NO_CALL))
         self.close()
 
     def close(self) -> None:
@@ -163,18 +162,21 @@ class SocketChannel(CallingChannel):
 
     def tell(self) -> None:
         """Send what has no reply."""
-        try:
+        with self._unheard():
             self._pool.tell(self.move_dropped, _PATIENCE)
+
+    @contextmanager
+    def _unheard(self) -> Generator[None, None, None]:
+        """Say that nobody hears of a connection that is lost within the block."""
+        try:
+            yield
         except ConnectionLost:
             self._pool.overlooked()
             raise
 
     def _withdraw(self, number: int) -> Executed:
-        try:
+        with self._unheard():
             executed = super()._withdraw(number)
-        except ConnectionLost:
-            self._pool.overlooked()
-            raise
         # Only now: when its connection ends, a call that was granted something keeps it.
         self._pool.mend(number)
         return executed
@@ -200,11 +202,8 @@ class SocketChannel(CallingChannel):
     def before_fork(self) -> None:
         """Have the objects to which this process refers kept for the child."""
         if self.counting and not self.closed:
-            with suppress(KinfolkError, OSError), own_deadline(_FORK_TIMEOUT):
-                try:
-                    self.lend(None)
-                except ConnectionLost:
-                    self._pool.overlooked()
+            with suppress(KinfolkError, OSError), own_deadline(_FORK_TIMEOUT), self._unheard():
+                self.lend(None)
 
     def start_afresh(self) -> None:
         """Begin without a session and without connections, in a forked child.

@@ -13,7 +13,7 @@ from kinfolk.deadlines import time_left
 from kinfolk.errors import CallTimeout, ConnectionLost, Executed, ProtocolError
 from kinfolk.heartbeat import fell_silent, keep_watch
 from kinfolk.wire.frames import FrameBuffer, decode_reply, encode, whole_message
-from kinfolk.wire.messages import Release, Reply
+from kinfolk.wire.messages import NO_CALL, Release, Reply
 
 __all__ = ["Connection"]
 
@@ -76,7 +76,7 @@ class Connection:
         # connection that was left in between answers another call.
         self.intact = True
         # The number of the call that it was last used for.
-        self.call = 0
+        self.call = NO_CALL
         # References that died, to be told of with the next request.
         self.released: list[int] = []
         self._eager = _HOPES

@@ -33,6 +33,7 @@ from kinfolk.errors import (
     ProtocolError,
 )
 from kinfolk.keeper import keeper
+from kinfolk.wire.messages import NO_CALL
 
 if TYPE_CHECKING:
     from kinfolk.wire.versions import Differences
@@ -43,7 +44,6 @@ __all__ = ["Lease", "Pool", "User"]
 _MOST_IDLE: Final = 16
 _REPLACEMENT_TIMEOUT: Final = 1.0
 _GLANCE: Final = 0.005
-_NO_CALL: Final = 0  # the numbers of calls begin with 1
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
 
@@ -119,10 +119,7 @@ class Pool:
             CallTimeout: The deadline of the block has passed.
             KinfolkError: What `open` raises.
         """
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._reach()
+        return self._next_idle() or self._reach()
 
     def tell(self, move: Callable[[list[int]], object], patience: float) -> None:
         """Say which references died, which is in no hurry.
@@ -144,7 +141,7 @@ class Pool:
             move(lease.connection.released)
             lease.connection.tell(end_of_block())
         except BaseException as error:
-            self.give_up(lease, error, _NO_CALL)
+            self.give_up(lease, error, NO_CALL)
             raise
         if hired and len(self._connections) > 1:
             self._forget(lease.connection)

@@ -5,7 +5,7 @@ Most clients only meet their own, so what comparing takes is imported once it is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,15 +14,13 @@ from kinfolk.errors import ProtocolError
 from kinfolk.wire.failures import lift_failure
 from kinfolk.wire.frames import encode
 from kinfolk.wire.handshake import Identity
-from kinfolk.wire.messages import Describe, Failed, Result
+from kinfolk.wire.messages import NO_CALL, Describe, Failed, Result
 from kinfolk.wire.table import ManagerType
 
 if TYPE_CHECKING:
     from kinfolk.wire.versions import Differences
 
 __all__ = ["Versions"]
-
-_DESCRIBE: Final = 0  # the numbers of calls begin with 1
 
 
 class Versions:
@@ -75,7 +73,7 @@ class Versions:
         return found or None
 
     def _ask(self, connection: Connection, until: float) -> msgspec.Raw:
-        reply = connection.exchange(encode(Describe(_DESCRIBE)), _DESCRIBE, until)
+        reply = connection.exchange(encode(Describe(NO_CALL)), NO_CALL, until)
         match reply:
             case Result():
                 return reply.value

@@ -7,10 +7,11 @@ that what works here works there.
 from __future__ import annotations
 
 import threading
+import time
 from typing import NoReturn
 
 from kinfolk.calls import CallingChannel, Numbered
-from kinfolk.deadlines import end_of_block, time_left
+from kinfolk.deadlines import end_of_block
 from kinfolk.errors import CallTimeout, ConnectionClosed, NotSupported
 from kinfolk.host.hosting import Host
 from kinfolk.keeper import keeper
@@ -80,12 +81,8 @@ class LocalChannel(CallingChannel):
 
     def _wait_for(self, awaited: _Awaited) -> None:
         end = end_of_block()
-        try:
-            left = None if end is None else time_left(end)
-            arrived = awaited.done.wait(left)
-        except TimeoutError:
-            arrived = awaited.done.is_set()
-        if not arrived:
+        left = None if end is None else max(end - time.monotonic(), 0)
+        if not awaited.done.wait(left):
             raise CallTimeout(f"{self.address} did not answer before the deadline")
 
     def tell(self) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 import msgspec
 
+from kinfolk.deadlines import time_left
 from kinfolk.errors import (
     AuthenticationFailed,
     ConnectionClosed,
@@ -39,7 +40,7 @@ from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, Refusal
 from kinfolk.wire.handshake import Identity, Peer, ServerHandshake
-from kinfolk.wire.messages import NOTHING, Call, Describe, Failed, Release, Reply, Result, Stop
+from kinfolk.wire.messages import NOTHING, Describe, Failed, Release, Reply, Result, Stop
 
 __all__ = ["Connection", "Service"]
 
@@ -165,10 +166,7 @@ class Connection:
             raise AuthenticationFailed("the server belongs to another user")
 
     def _receive_until(self, deadline: float) -> bytes:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._sock.settimeout(left)
+        self._sock.settimeout(time_left(deadline))
         return self._sock.recv(2 * HANDSHAKE_LIMIT)
 
     def _admit(self, token: bytes, pid: int) -> bytes:
@@ -253,9 +251,7 @@ class Connection:
 
     def _handle(self, link: Link, message: memoryview) -> None:
         request = decode_request(message)
-        if isinstance(request, Call):
-            link.receive(request, self._answer)
-        elif isinstance(request, Stop):
+        if isinstance(request, Stop):
             _logger.info("%s stops the server", self._who)
             self._answer(Result(request.call, NOTHING))
             self._service.stop()

@@ -33,6 +33,7 @@ import msgspec
 
 __all__ = [
     "NOTHING",
+    "NO_CALL",
     "ROOT",
     "Call",
     "Claim",
@@ -58,6 +59,9 @@ Target: TypeAlias = str | int
 
 ROOT: Final = ""
 """The target of calls on the manager itself, whose members are its factories."""
+
+NO_CALL: Final = 0
+"""The number of a request that is no call of a channel's; those begin with 1."""
 
 NOTHING: Final = msgspec.Raw(b"\xc0")
 """None, where a value of any type stands."""
