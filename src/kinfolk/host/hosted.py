@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from kinfolk.host.operations import Operations
+from kinfolk.host.places import raised
 from kinfolk.host.timer import Alarm
 from kinfolk.host.turns import Turn
 from kinfolk.wire.messages import Target
@@ -75,6 +76,4 @@ def close_if_unused(hosted: Hosted) -> None:
     try:
         close()
     except BaseException as error:
-        # Without the message or the traceback, which may hold values of calls.
-        name, raised = type(hosted.obj).__qualname__, type(error).__qualname__
-        _logger.warning("%s.close raised %s", name, raised)
+        _logger.warning("%s.close raised %s", type(hosted.obj).__qualname__, raised(error))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import attrs
 import msgspec
@@ -15,6 +14,7 @@ from kinfolk.deadlines import end_of_block
 from kinfolk.errors import ArgumentError, CallTimeout, LimitExceeded, ObjectGone, ResultError
 from kinfolk.host.chains import Chain
 from kinfolk.host.hosted import Holdings, Hosted, close_if_unused
+from kinfolk.host.latest import Latest
 from kinfolk.host.objects import Objects
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Lifetime, Owner, acting_for
@@ -58,8 +58,6 @@ Queue: TypeAlias = dict[int, tuple[Chain, Request]]
 Whoever takes one out decides what becomes of it: it is begun, or was withdrawn.
 """
 
-_REMEMBERED: Final = 100
-
 
 class Service:
     """Carries out the requests of one session; any number of threads may use it at once."""
@@ -72,7 +70,7 @@ class Service:
         self._holdings = Holdings(limits.objects)
         self._streams: dict[int, tuple[Stream, Hosted]] = {}
         # What the replies of the latest calls mention, should a client never see its reply.
-        self._mentioned: OrderedDict[int, list[int]] = OrderedDict()
+        self._mentioned: Latest[list[int]] = Latest()
         self._closed = False
         self._lock = threading.Lock()
 
@@ -266,8 +264,6 @@ class Service:
     def _remember(self, call: int, mentioned: list[int]) -> None:
         with self._lock:
             self._mentioned[call] = mentioned
-            if len(self._mentioned) > _REMEMBERED:
-                self._mentioned.popitem(last=False)
 
 
 def withdrawn() -> CallTimeout:

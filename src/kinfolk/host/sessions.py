@@ -11,7 +11,6 @@ import functools
 import logging
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -20,6 +19,7 @@ import msgspec
 from kinfolk.errors import ConnectionClosed, Executed, LimitExceeded, ProtocolError
 from kinfolk.host import turns
 from kinfolk.host.chains import thread
+from kinfolk.host.latest import Latest
 from kinfolk.host.objects import Objects
 from kinfolk.host.owners import Lifetime
 from kinfolk.host.places import raised
@@ -47,9 +47,6 @@ Answer: TypeAlias = Callable[[Reply], object]
 R = TypeVar("R", Call, Next)
 
 _logger = logging.getLogger(__name__)
-
-# So many grants of a link can still be undone by a `Withdraw` that crossed their replies.
-_REMEMBERED: Final = 100
 
 _EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
     "yes": msgspec.Raw(msgspec.msgpack.encode("yes")),
@@ -85,7 +82,7 @@ class Session(Lifetime):
         self._attaching = threading.Lock()
         # The latest calls that were taken back, and what was found out about them. Some may be
         # still on their way here.
-        self.withdrawn: Final[OrderedDict[int, Executed | None]] = OrderedDict()
+        self.withdrawn: Final[Latest[Executed | None]] = Latest()
         self._freed_calls = 0
         # The numbers of all that run, or wait for an answer.
         self.under_way: Final[set[int]] = set()
@@ -129,8 +126,6 @@ class Session(Lifetime):
         """
         with self._attaching:
             executed = self.withdrawn.setdefault(call, None)
-            if len(self.withdrawn) > _REMEMBERED:
-                self.withdrawn.popitem(last=False)
             links = tuple(self._links)
         for link in links:
             executed = executed or link.withdraw(call)
@@ -169,7 +164,8 @@ class Link:
         # The calls under way: whether each has been withdrawn meanwhile.
         self._running: dict[int, bool] = {}
         self._waiting: dict[int, tuple[Pending[Any], Answer]] = {}
-        self._granted: OrderedDict[int, Pending[Any]] = OrderedDict()
+        # What can still be undone by a `Withdraw` that crossed the reply.
+        self._granted: Latest[Pending[Any]] = Latest()
 
     @property
     def waiting(self) -> int:
@@ -315,8 +311,6 @@ class Link:
                 return False
             self._session.under_way.discard(waiting.call)
             self._granted[waiting.call] = pending
-            if len(self._granted) > _REMEMBERED:
-                self._granted.popitem(last=False)
         reply = self._service.finish(waiting)
         if waiting.call in self._session.withdrawn:
             self._service.take_back(waiting.call)

@@ -1,0 +1,24 @@
+"""What is remembered of the latest calls of a client, in case it takes one of them back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final, TypeVar
+
+__all__ = ["Latest"]
+
+T = TypeVar("T")
+
+_MOST: Final = 100
+
+
+class Latest(OrderedDict[int, T]):
+    """Something about each of the latest calls, by number; beyond so many the oldest is forgotten.
+
+    Whoever changes it sees to it that nobody else does so at the same time.
+    """
+
+    def __setitem__(self, call: int, value: T) -> None:
+        super().__setitem__(call, value)
+        if len(self) > _MOST:
+            self.popitem(last=False)
