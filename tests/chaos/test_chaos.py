@@ -22,7 +22,7 @@ import pytest
 from support.arena.books import Books, Journal, check, check_complete
 from support.arena.serving import Served, free_url, start_arena
 from support.folders import short_folder
-from support.programs import Program
+from support.programs import Program, stat_of
 from support.threads import until
 
 STEPS: Final = 40  # until everybody has to go, and everything is checked
@@ -49,10 +49,9 @@ class Client:
         if self.program is not None:
             return self.program.process.poll() is not None
         try:
-            stat = Path(f"/proc/{self.pid}/stat").read_text()
+            return stat_of(self.pid)[0] == "Z"
         except (FileNotFoundError, ProcessLookupError):
             return True
-        return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 class Chaos:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.arena.manager import ArenaManager
 from support.arena.serving import Served, serve_arena
-from support.programs import Program
+from support.programs import Program, stat_of
 from support.threads import Run, until
 
 import kinfolk
@@ -140,18 +140,13 @@ def test_a_stream_that_missed_a_deadline_has_ended(client: ArenaManager) -> None
     assert client.belt().left() == [2, 3]
 
 
-def state(pid: int) -> str:
-    """Return "S" for a process that waits for something, and "T" for a stopped one."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
 def test_a_server_that_does_not_answer_is_waited_for_no_longer(
     arena: Served, client: ArenaManager
 ) -> None:
     """What has run nobody knows then; afterwards all is well."""
     arena.program.signal(signal.SIGSTOP)
-    until(lambda: state(arena.program.pid) == "T")
+    until(lambda: stat_of(arena.program.pid)[0] == "T")
     with pytest.raises(CallTimeout) as caught, kinfolk.deadline(0.05):
         client.ledger().note(1)
     assert caught.value.executed == "unknown"
@@ -172,7 +167,7 @@ def test_a_dead_client_does_not_get_its_turn(
     assert other.door().until_inside(1)
     with Program("-c", NOTER, arena.url, arena.key) as noter:
         noter.expect("ready")
-        until(lambda: state(noter.pid) == "S")
+        until(lambda: stat_of(noter.pid)[0] == "S")
         noter.kill()
     # What waits is taken back before what is held is handed on.
     assert other.lock().acquire(timeout=10)

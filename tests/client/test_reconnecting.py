@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.arena.serving import serve_arena
+from support.arena.manager import ArenaManager
+from support.arena.serving import Served, serve_arena
 from support.threads import Run, until
 
 import kinfolk
 from kinfolk.errors import CallTimeout, ConnectionClosed, ConnectionLost, NotRunning, ObjectGone
+
+
+def bereft(folder: Path, **rest: Any) -> tuple[Served, ArenaManager]:
+    """Return a server that was killed, and a client that has been told so."""
+    with serve_arena("unix", folder) as served:
+        manager = served.open(**rest)
+        served.program.kill()
+    with pytest.raises(ConnectionLost):
+        manager.ledger().note(1)
+    return served, manager
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
@@ -37,11 +49,7 @@ def test_a_restarted_server_is_found_again(kind: str, short: Path) -> None:
 
 def test_a_call_waits_for_the_server_to_come_back(short: Path) -> None:
     """As long as connecting may take, it tries again and again."""
-    with serve_arena("unix", short) as first:
-        manager = first.open()
-        first.program.kill()
-    with pytest.raises(ConnectionLost):
-        manager.ledger().note(1)
+    first, manager = bereft(short)
     run = Run(lambda: manager.ledger().note(2))
     with serve_arena("unix", short, first.url), manager:
         assert run.result() == 2
@@ -49,11 +57,7 @@ def test_a_call_waits_for_the_server_to_come_back(short: Path) -> None:
 
 def test_a_call_stops_trying_in_time(short: Path) -> None:
     """After the time-out of `open`, or at the deadline, whichever comes first."""
-    with serve_arena("unix", short) as first:
-        manager = first.open(timeout=0.3)
-        first.program.kill()
-    with pytest.raises(ConnectionLost):
-        manager.ledger().note(1)
+    _, manager = bereft(short, timeout=0.3)
     with pytest.raises(NotRunning, match="kinfolk serve"):
         manager.ledger().note(1)
     with pytest.raises(CallTimeout) as caught, kinfolk.deadline(0.1):
@@ -64,11 +68,7 @@ def test_a_call_stops_trying_in_time(short: Path) -> None:
 
 def test_closing_ends_the_trying(short: Path) -> None:
     """The call that another thread has under way is told so."""
-    with serve_arena("unix", short) as first:
-        manager = first.open()
-        first.program.kill()
-    with pytest.raises(ConnectionLost):
-        manager.ledger().note(1)
+    _, manager = bereft(short)
     run = Run(lambda: manager.ledger().note(2))
     manager.close()
     with pytest.raises(ConnectionClosed):
@@ -108,11 +108,7 @@ def test_a_loss_that_was_seen_between_calls_is_told(short: Path) -> None:
 
 def test_two_threads_meet_the_new_server_as_one_session(short: Path) -> None:
     """What one of them makes, the other can use."""
-    with serve_arena("unix", short) as first:
-        manager = first.open()
-        first.program.kill()
-    with pytest.raises(ConnectionLost):
-        manager.ledger().note(1)
+    first, manager = bereft(short)
     runs = [Run(lambda: manager.tool("new")) for _ in range(8)]
     with serve_arena("unix", short, first.url) as second, manager, second.open() as other:
         tools = [run.result() for run in runs]

@@ -16,7 +16,7 @@ from typing import Self
 
 import pytest
 from support.folders import short_folder
-from support.programs import PATIENCE
+from support.programs import PATIENCE, stat_of
 from support.serving import Raw, Served, serve, serve_here
 from support.threads import until
 
@@ -105,7 +105,7 @@ def test_a_server_out_of_descriptors_does_not_spin(folder: Path) -> None:
             served.open()
 
         def used() -> float:
-            fields = Path(f"/proc/{served.program.pid}/stat").read_text().rpartition(")")[2].split()
+            fields = stat_of(served.program.pid)
             return int(fields[11]) + int(fields[12])
 
         # So long that a loop would be seen, in a clock that counts hundredths of a second.

@@ -13,12 +13,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["PATIENCE", "Program"]
+__all__ = ["PATIENCE", "Program", "stat_of"]
 
 PATIENCE = 20.0
 """Seconds until a test gives up on a program; nothing is measured by it."""
 
 _TESTS = Path(__file__).parents[1]
+
+
+def stat_of(pid: int) -> list[str]:
+    """Return what Linux says of a process in /proc, from its state on.
+
+    The state is "S" for one that waits for something, "T" for a stopped and "Z" for a dead one.
+    """
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 class Program:

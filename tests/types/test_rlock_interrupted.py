@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from support.folders import short_folder
-from support.programs import PATIENCE, Program
+from support.programs import PATIENCE, Program, stat_of
 from support.threads import until
 
 from kinfolk.examples.login.manager import LoginManager
@@ -45,10 +44,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         thread.join()
 
 
-def _is_stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
-
 def test_a_grant_that_crossed_the_interruption_is_undone(server: Server) -> None:
     """Whoever was interrupted does not hold the lock, though the grant was on its way."""
     with LoginManager.open(server.url, authkey=KEY) as manager:
@@ -58,7 +53,7 @@ def test_a_grant_that_crossed_the_interruption_is_undone(server: Server) -> None
         with Program("-c", WAITER, server.url, KEY) as waiter:
             until(lambda: any(session.waiting for session in server._host.sessions))
             waiter.signal(signal.SIGSTOP)
-            until(lambda: _is_stopped(waiter.pid))
+            until(lambda: stat_of(waiter.pid)[0] == "T")
             lock.release()  # and so granted to the waiter, who cannot know it yet
             assert not lock.acquire(blocking=False)
             waiter.signal(signal.SIGINT)
