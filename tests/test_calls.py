@@ -17,6 +17,7 @@ from support.hosted.manager import (
     UrgentJobProxy,
 )
 from support.hosted.spec import Page
+from support.keeping import kept_up
 from support.threads import Run, run_all
 
 from kinfolk.callers import caller_token
@@ -33,6 +34,7 @@ from kinfolk.wire.messages import (
     Failed,
     Items,
     Next,
+    Release,
     Reply,
     Result,
     Streaming,
@@ -54,6 +56,7 @@ class FakeChannel(CallingChannel):
         self.requests: list[Call | Next] = []
         self.answers: list[Answer] = []
         self.withdrawn: list[int] = []
+        self._told: list[int] = []
 
     def exchange(self, request: Numbered) -> Reply:
         """Take the next answer."""
@@ -64,8 +67,15 @@ class FakeChannel(CallingChannel):
         self.requests.append(request)
         return self.answers.pop(0)(request)
 
-    def tell(self) -> None:
-        """Let nobody know."""
+    def tell(self, message: Release) -> None:
+        """Note what it is told."""
+        self._told += message.targets
+
+    def told(self) -> list[int]:
+        """Return which references it was told to be gone since it was last asked."""
+        kept_up()
+        told, self._told = self._told, []
+        return sorted(told)
 
     def pickled(self, proxy: Proxy) -> NoReturn:
         """Stay in this process."""
@@ -173,7 +183,7 @@ def test_a_stream_asks_when_it_has_no_items_left(channel: FakeChannel) -> None:
     assert all(isinstance(each, Next) and (each.stream, each.count) == (7, 3) for each in fetches)
     assert list(batches) == []
     del batches
-    assert channel.released() is None
+    assert channel.told() == []
 
 
 def test_threads_share_a_stream(channel: FakeChannel) -> None:
@@ -216,7 +226,7 @@ def test_what_a_call_brought_that_did_not_return_is_not_released(channel: FakeCh
     references = ProxyReferences(channel)
     job = references.lift(Reference("support.hosted.spec.Job", 5), JobProxy)
     del job
-    assert channel.released() is None
+    assert channel.told() == []
 
 
 def test_the_dead_are_told_once(channel: FakeChannel) -> None:
@@ -225,12 +235,10 @@ def test_the_dead_are_told_once(channel: FakeChannel) -> None:
     frontier = channel.singleton("frontier")
     channel.answers = [lambda request: Streaming(request.call, 7)]
     numbers = channel.call("feed", FEED["numbers"], {"count": 4})
-    assert channel.released() is None
+    assert channel.told() == []
     del job, frontier, numbers
-    released = channel.released()
-    assert released is not None
-    assert sorted(released.targets) == [5, 7]
-    assert channel.released() is None
+    assert channel.told() == [5, 7]
+    assert channel.told() == []
 
 
 def test_a_reference_becomes_a_proxy_of_its_class(channel: FakeChannel) -> None:
@@ -266,7 +274,7 @@ def test_a_reference_to_something_else_is_refused(
     """And not released by itself, since the whole call is recalled that brought it."""
     with pytest.raises(TypeError, match=f"^{complaint}$"):
         ProxyReferences(channel).lift(reference, JobProxy)
-    assert channel.released() is None
+    assert channel.told() == []
 
 
 def test_only_proxies_of_this_channel_are_sent(channel: FakeChannel) -> None:

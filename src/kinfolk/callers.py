@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 
-__all__ = ["caller_token"]
+__all__ = ["caller_token", "calling_as"]
 
 _tokens = itertools.count(1)
 
@@ -26,3 +28,13 @@ _caller = _Caller()
 def caller_token() -> int:
     """Return the token of the calling thread, which no other thread of this process ever has."""
     return _caller.token
+
+
+@contextmanager
+def calling_as(token: int) -> Generator[None, None, None]:
+    """Make the calls within the block as another thread's, which has to be made up for."""
+    own, _caller.token = _caller.token, token
+    try:
+        yield
+    finally:
+        _caller.token = own

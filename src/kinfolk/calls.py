@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 import msgspec
 
 from kinfolk.callers import caller_token
+from kinfolk.counted import Mention, count
 from kinfolk.deadlines import own_deadline
+from kinfolk.debts import Debts
 from kinfolk.errors import (
     ArgumentError,
     CallTimeout,
@@ -36,7 +38,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.keeper import keeper
-from kinfolk.proxy import Mention, Proxy
+from kinfolk.proxy import Proxy
 from kinfolk.references import ProxyReferences, proxy_of
 from kinfolk.streaming import Stream
 from kinfolk.wire.codec import Codec, Mismatch
@@ -72,7 +74,9 @@ T = TypeVar("T")
 Numbered: TypeAlias = Call | Next | Withdraw | Claim | Lend
 """The requests that have a number, and a reply."""
 
-_MOMENT: Final = 1.0  # seconds
+# Seconds for what is done beside a call: before it, and after.
+_MOMENT: Final = 1.0
+_SHORT_MOMENT: Final = 0.25
 
 _executed: Final[msgspec.msgpack.Decoder[Executed]] = msgspec.msgpack.Decoder(Executed)
 
@@ -100,12 +104,11 @@ class CallingChannel(ABC):
     def _start_generation(self) -> None:
         """Begin to count references anew, in a session that has none."""
         self.generation += 1
-        self.counting = False
         self._dropped: deque[int] = deque()
         self._claiming = threading.RLock()
         # The calls to be withdrawn.
         self._recalled: deque[int] = deque()
-        self._calm = True
+        self.debts = Debts()
 
     @property
     def offer(self) -> ManagerType:
@@ -127,8 +130,8 @@ class CallingChannel(ABC):
         """
 
     @abstractmethod
-    def tell(self) -> None:
-        """Tell the other end which references have died."""
+    def tell(self, message: Release) -> None:
+        """Send what has no reply."""
 
     @abstractmethod
     def pickled(self, proxy: Proxy) -> tuple[Any, ...]:
@@ -190,21 +193,21 @@ class CallingChannel(ABC):
         number, reply, recall = request.call, None, self._recalled.append
         try:
             if self._recalled:
-                self._settle()
+                self._settle(_MOMENT)
             reply = self.exchange(request)
             value = take(reply, references, member)
         except KinfolkError as error:
             if isinstance(error, CallTimeout) and error.executed == "unknown":
                 recall(number)
-                error.executed = self._settle().get(number, "unknown")
+                error.executed = self._settle(_SHORT_MOMENT).get(number, "unknown")
             elif reply is not None:
                 recall(number)
-                self._settle()
+                self._settle(_SHORT_MOMENT)
             raise
         except BaseException:
             # First of all, and by what is not written in Python: the next signal may be there.
             recall(number)
-            self._settle()
+            self._settle(_SHORT_MOMENT)
             raise
         # From here to the caller nothing is called, so no signal handler runs.
         if references.mention is not None:
@@ -213,19 +216,19 @@ class CallingChannel(ABC):
 
     # --- Calls that nobody waits for any more
 
-    def _settle(self) -> dict[int, Executed]:
+    def _settle(self, seconds: float) -> dict[int, Executed]:
         """Withdraw at the other end what was recalled; return which of it has run.
 
-        What cannot be withdrawn within a moment is left to the keeper, or to the next call.
+        What cannot be withdrawn within so many seconds is left to the keeper, or to the next call.
         """
         found: dict[int, Executed] = {}
         if self._recalled:
             keeper.note(self)
-        with suppress(IndexError, KinfolkError, OSError), own_deadline(_MOMENT):
+        with suppress(IndexError, KinfolkError, OSError), own_deadline(seconds):
             while self._recalled:
                 recalled, number = self._recalled, self._recalled[0]
                 try:
-                    executed = self._withdraw(number)
+                    executed = self.withdraw(number)
                 except ConnectionClosed:
                     # The session has ended, and with it all that could be taken back.
                     recalled.clear()
@@ -238,11 +241,28 @@ class CallingChannel(ABC):
                     recalled.remove(number)
         return found
 
-    def _withdraw(self, number: int) -> Executed:
+    def withdraw(self, number: int) -> Executed:
+        """Take back a call; return whether it has run. One that was undone has not."""
         reply = self.exchange(Withdraw(next(self._numbers), number))
         if not isinstance(reply, Result):
             raise ProtocolError(f"a withdrawal cannot be answered by {type(reply).__name__}")
         return _executed.decode(reply.value)
+
+    def attempt(
+        self, target: Target, member: Member, arguments: Mapping[str, object], attempts: list[int]
+    ) -> tuple[Any, BaseException | None]:
+        """Make a call that is not recalled when it is cut short; see `Debtor.attempt`."""
+        if self._recalled:
+            self._settle(_MOMENT)
+        while True:
+            references = ProxyReferences(self)
+            request = self.request(target, member, arguments, references)
+            attempts.append(request.call)
+            try:
+                reply = self.exchange(request)
+            except VersionChanged:
+                continue
+            return self.outcome(reply, references, member)
 
     # --- The two halves
 
@@ -336,60 +356,53 @@ class CallingChannel(ABC):
         claimed: Any = proxy  # what it has, it has for its channel
         with self._claiming:
             while claimed._mention.generation != self.generation:
-                # Connecting, if there is need to, may begin a new one.
-                mention = Mention(self.generation)
-                self.ask(Claim(next(self._numbers), claimed._target))
+                mention = Mention()
+                count(proxy, self, claimed._target, mention)
+                self.ask(Claim(next(self._numbers), claimed._target), mention)
                 claimed._mention = mention
-                self.counting = True
 
     def lend(self, targets: list[int] | None) -> None:
         """Have objects kept until other processes claim them; None for all of this session's."""
         self.ask(Lend(next(self._numbers), targets))
 
-    def ask(self, request: Numbered) -> None:
-        """Send a request that returns nothing; raise what it is refused for."""
-        error = self._carry(request, ProxyReferences(self), self._refusal, None)
+    def ask(self, request: Numbered, mention: Mention | None = None) -> None:
+        """Send a request that returns nothing; raise what it is refused for.
+
+        If it counts references, `mention` says so as soon as it has.
+        """
+        error = self._carry(request, ProxyReferences(self, mention), self._refusal, None)
         if error is not None:
             raise error
 
     def _refusal(self, reply: Reply, _references: References, _: None) -> BaseException | None:
         return lift_failure(reply.failure, self._codecs) if isinstance(reply, Failed) else None
 
-    # --- References that died
+    # --- What is done later
 
     def drop(self, target: int, generation: int) -> None:
-        """Note that a proxy or a stream died; see `Channel.drop`."""
-        # This may run inside any other line of the thread, and a deque takes no lock of ours.
+        """Note that a reference is gone; see `Channel.drop`."""
         if generation == self.generation:
             self._dropped.append(target)
             keeper.note(self)
 
-    def released(self) -> Release | None:
-        """Return what to tell the other end about references that died since it was last asked."""
-        targets: list[int] = []
-        self.move_dropped(targets)
-        return Release(targets) if targets else None
-
-    def move_dropped(self, targets: list[int]) -> None:
-        """Move the numbers of references that died to a list; none is lost, whatever happens."""
-        self._calm = False
-        # In one step, as far as signals can see. It ends when nothing is left.
-        with suppress(IndexError):
-            targets.extend(iter(self._dropped.popleft, None))
-
     def tidy(self) -> None:
-        """Tell the other end what it has not been told since the keeper was asked for it.
+        """Do what could not be done at once, and tell the other end which references are gone.
 
-        References that died travel with calls, as long as there are some.
+        What fails once more is left to the next time.
         """
         with own_deadline(_MOMENT):
-            self._settle()
-            calm, self._calm = self._calm, True
-            if self._dropped and not calm:
+            self._settle(_MOMENT)
+            self.debts.pay(self)
+            dropped = self._dropped
+            targets = [dropped.popleft() for _ in range(len(dropped))]
+            try:
+                if targets:
+                    self.tell(Release(targets))
+            except ConnectionClosed:
+                pass  # The session has ended, and its references with it.
+            except (KinfolkError, OSError):
+                dropped.extend(targets)
                 keeper.note(self)
-            elif self._dropped:
-                with suppress(KinfolkError, OSError):
-                    self.tell()
 
 
 def _decode(member: Member, codec: Codec, data: msgspec.Raw, references: References) -> Any:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Final
 
-__all__ = ["deadline", "end_of_block", "own_deadline", "time_left"]
+__all__ = ["deadline", "end_of_block", "moments_more", "own_deadline", "time_left"]
 
 _LONGEST: Final = 365 * 86_400.0
+_MOMENT: Final = 1.0
+_NOTHING: Final = nullcontext()
 
 _end: Final[ContextVar[float | None]] = ContextVar("kinfolk.deadline", default=None)
 
@@ -44,6 +46,14 @@ def deadline(seconds: float) -> Generator[None, None, None]:
         yield
     finally:
         _end.reset(token)
+
+
+def moments_more() -> AbstractContextManager[None]:
+    """Give the calls within the block a second, if there is a deadline that comes sooner."""
+    end = _end.get()
+    if end is None or end - time.monotonic() > _MOMENT:
+        return _NOTHING
+    return own_deadline(_MOMENT)
 
 
 @contextmanager

@@ -23,6 +23,8 @@ import threading
 from typing import Final
 from weakref import WeakKeyDictionary, WeakSet
 
+from kinfolk.signals import leave_signals_to_others
+
 __all__ = ["fell_silent", "keep_watch"]
 
 
@@ -105,6 +107,7 @@ if sys.platform == "linux":
                     self._beat = interval
 
         def _run(self) -> None:
+            leave_signals_to_others()
             while self._wait():
                 self.look()
 

@@ -14,12 +14,16 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Final, Protocol
 
+from kinfolk.signals import leave_signals_to_others
+
 __all__ = ["Tidy", "keeper"]
 
 _logger = logging.getLogger(__name__)
 
-# So long what is to be told can travel with the next call, which costs nothing.
+# What is asked for meanwhile is done at once, unless there is much of it.
 _DELAY: Final = 0.25
+_GLANCE: Final = 0.01
+_MUCH: Final = 200
 
 
 class Tidy(Protocol):
@@ -59,16 +63,28 @@ class Keeper:
                 self._thread = thread
 
     def _run(self) -> None:
+        leave_signals_to_others()
         while True:
-            # A function of its own, which keeps nothing alive while this waits.
+            # Functions of their own, which keep nothing alive while this waits.
             self._tidy(self._untidy.get())
 
     def _tidy(self, first: Tidy) -> None:
-        batch = {first}
-        time.sleep(_DELAY)
-        while not self._untidy.empty():
-            batch.add(self._untidy.get())
-        for untidy in batch:
+        self._let_it_gather()
+        self._tidy_all([first, *self._noted()])
+        # What was tidied up may have found that something else is untidy too.
+        self._tidy_all(self._noted())
+
+    def _let_it_gather(self) -> None:
+        end = time.monotonic() + _DELAY
+        while time.monotonic() < end and self._untidy.qsize() < _MUCH:
+            time.sleep(_GLANCE)
+
+    def _noted(self) -> list[Tidy]:
+        return [self._untidy.get() for _ in range(self._untidy.qsize())]
+
+    def _tidy_all(self, noted: list[Tidy]) -> None:
+        # Each once, in the order in which they were noted: what died first goes first.
+        for untidy in dict.fromkeys(noted):
             try:
                 untidy.tidy()
             except Exception:

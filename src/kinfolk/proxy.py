@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
-from kinfolk.errors import ArgumentError, NotSupported
+from kinfolk.counted import Mention, count
+from kinfolk.deadlines import moments_more
+from kinfolk.debts import Debtor
+from kinfolk.errors import ArgumentError, ConnectionClosed, NotSupported, SpecMismatch
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
 
@@ -19,10 +22,10 @@ if TYPE_CHECKING:
     from kinfolk.wire.messages import Target
     from kinfolk.wire.table import ManagerType
 
-__all__ = ["UNSET", "Channel", "Mention", "Proxy"]
+__all__ = ["UNSET", "Channel", "Proxy"]
 
 
-class Channel(Protocol):
+class Channel(Debtor, Protocol):
     """What carries calls to the objects and their results back."""
 
     @property
@@ -56,7 +59,7 @@ class Channel(Protocol):
         ...
 
     def drop(self, target: int, generation: int) -> None:
-        """Note that a reference died. Called from `__del__`: does no I/O and takes no lock."""
+        """Note that a reference is gone, which was counted in this generation."""
         ...
 
     def pickled(self, proxy: Proxy) -> tuple[Any, ...]:
@@ -66,19 +69,6 @@ class Channel(Protocol):
             NotSupported: No other process reaches its object.
         """
         ...
-
-
-class Mention:
-    """When the references of proxies were counted: the generation of their channel.
-
-    Proxies that came with one message have one in common.
-    """
-
-    __slots__ = ("generation",)
-
-    def __init__(self, generation: int = 0) -> None:
-        # Generations begin with 1, so by default they have not been counted.
-        self.generation = generation
 
 
 class Proxy(BaseProxy):
@@ -99,9 +89,32 @@ class Proxy(BaseProxy):
         self._members = members
         # None for a singleton, whose references are not counted.
         self._mention = mention
+        if mention is not None and isinstance(target, int):
+            count(self, channel, target, mention)
 
     def _call(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
         return self._channel.call(self._counted(), self._members[name], arguments or {})
+
+    def _give_back(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
+        """Call a member that gives something back, such as a lock.
+
+        Whatever strikes in the middle of it, a signal or a deadline, it is carried out once.
+        """
+        channel, debts, given = self._channel, self._channel.debts, arguments or {}
+        # Displays, since a signal handler could run where anything is called.
+        attempts: list[int] = []
+        try:
+            with moments_more():
+                target, member = self._counted(), self._members[name]
+                value, error = channel.attempt(target, member, given, attempts)
+        except (ArgumentError, ConnectionClosed, SpecMismatch):
+            raise  # It will never be carried out.
+        except BaseException:
+            debts.owe(channel, self._target, self._members[name], given, attempts)
+            raise
+        if error is not None:
+            raise error
+        return value
 
     def _counted(self) -> Target:
         """Return the target, for which this proxy counts as a reference now."""
@@ -150,8 +163,3 @@ class Proxy(BaseProxy):
 
     def __hash__(self) -> int:
         return hash((self._target, id(self._channel)))
-
-    def __del__(self) -> None:
-        mention = getattr(self, "_mention", None)
-        if mention is not None and isinstance(self._target, int):
-            self._channel.drop(self._target, mention.generation)

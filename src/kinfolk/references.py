@@ -5,24 +5,19 @@ A reference that arrives becomes a proxy of the right class, and a proxy that is
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import msgspec
 
-from kinfolk.proxy import Channel, Mention, Proxy
+from kinfolk.counted import Mention
+from kinfolk.proxy import Channel, Proxy
 from kinfolk.wire.codec.text import describe
 from kinfolk.wire.messages import Target
 from kinfolk.wire.narrowing import narrow, origin_of
 from kinfolk.wire.references import Reference
 from kinfolk.wire.shared import SharedType, shared_type
 
-__all__ = ["CountingChannel", "ProxyReferences", "proxy_of"]
-
-
-class CountingChannel(Channel, Protocol):
-    """A channel that knows whether any reference was counted in its generation."""
-
-    counting: bool
+__all__ = ["ProxyReferences", "proxy_of"]
 
 
 class ProxyReferences(msgspec.Struct, eq=False):  # made for each call, by C
@@ -33,7 +28,7 @@ class ProxyReferences(msgspec.Struct, eq=False):  # made for each call, by C
     they share, None as long as there is none.
     """
 
-    channel: CountingChannel
+    channel: Channel
     mention: Mention | None = None
 
     def lower(self, value: object, proxy_type: object) -> Reference:
@@ -61,7 +56,7 @@ class ProxyReferences(msgspec.Struct, eq=False):  # made for each call, by C
         if isinstance(target, str):
             return proxy_of(self.channel, found, target)
         if self.mention is None:
-            self.mention, self.channel.counting = Mention(), True
+            self.mention = Mention()
         return proxy_of(self.channel, found, target, self.mention)
 
     def _proxy_type(self, reference: Reference, declared: object) -> object:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from kinfolk.counted import Mention, count
 from kinfolk.errors import ObjectGone
 from kinfolk.wire.members import Member
 
@@ -40,10 +41,11 @@ class Stream(Iterator[Any]):
         self._channel = channel
         self._member = member
         self._number = number
-        self._generation = generation
         self._items: deque[Any] = deque()
         self._error: BaseException | None = None
         self._more = True
+        self._mention = Mention(generation)
+        count(self, channel, number, self._mention)
         # Two threads may share an iterator; each item goes to one of them, in order.
         self._turn = threading.Lock()
 
@@ -57,13 +59,14 @@ class Stream(Iterator[Any]):
             raise StopIteration if error is None else error
 
     def _fetch(self) -> None:
-        if self._generation != self._channel.generation:
-            self._more = False
+        if self._mention.generation != self._channel.generation:
+            self._end()
             raise ObjectGone(f"{self._member.label}: the connection that it streamed over is gone")
         try:
             items, more, self._error = self._channel.fetch(self._member, self._number)
             self._items.extend(items)
-            self._more = more
+            if not more:
+                self._end()
         except BaseException:
             # It may have stepped; like a generator that raises, it is at its end.
             self.close()
@@ -71,11 +74,12 @@ class Stream(Iterator[Any]):
 
     def close(self) -> None:
         """End the stream here and at the server; closing twice has no effect."""
-        more, self._more = self._more, False
         self._items.clear()
-        if more:
-            self._channel.drop(self._number, self._generation)
+        if self._more:
+            self._channel.drop(self._number, self._mention.generation)
+            self._end()
 
-    def __del__(self) -> None:
-        if getattr(self, "_more", False):
-            self._channel.drop(self._number, self._generation)
+    def _end(self) -> None:
+        """Note that there is nothing left at the server that could be closed."""
+        self._more = False
+        self._mention.generation = 0

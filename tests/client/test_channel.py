@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from support.folders import short_folder
 from support.forks import in_child
+from support.keeping import kept_up
 from support.programs import Program
 from support.samples.manager import SampleManager
 from support.serving import Served, serve, serve_here
@@ -386,17 +387,17 @@ def test_a_forked_child_has_a_session_of_its_own(served: Served, manager: Sample
 
 def test_what_a_child_drops_is_not_dropped_for_its_parent(manager: SampleManager) -> None:
     """The child's copies of proxies count for the child, once it uses them."""
-    job, unused = manager.job("parents"), manager.job("unused")
+    jobs = [manager.job("parents"), manager.job("unused")]
 
     def act() -> None:
-        unused.__del__()  # the child's copy dies, and was never counted
-        assert job.describe() == "parents x3"
-        job.__del__()
+        jobs.pop()  # the child's copy dies, and was never counted
+        assert jobs[0].describe() == "parents x3"
+        jobs.pop()
+        kept_up()
         assert manager.frontier().limit == 500
 
     assert in_child(act) == 0
-    assert job.describe() == "parents x3"
-    assert unused.describe() == "unused x3"
+    assert [job.describe() for job in jobs] == ["parents x3", "unused x3"]
 
 
 def test_a_fork_while_other_threads_call(manager: SampleManager) -> None:

@@ -11,6 +11,7 @@ import pytest
 from support.arena.manager import ArenaManager
 from support.arena.serving import KEY, Served, serve_arena
 from support.forks import in_child
+from support.keeping import kept_up
 from support.programs import Program
 from support.threads import until
 
@@ -73,7 +74,7 @@ def test_a_child_uses_what_its_parent_let_go(client: ArenaManager, other: ArenaM
         finally:
             os._exit(2)
     del tool
-    until(lambda: not client._channel._dropped)  # type: ignore[union-attr]
+    kept_up()
     assert other.census().closed() == []
     os.write(ready, b"!")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -138,6 +138,40 @@ def test_withdrawing_between_claim_and_grant_refuses_the_grant() -> None:
     assert not pending.settle("mine")
 
 
+def test_withdrawing_what_was_granted_and_not_told_undoes_it_at_once() -> None:
+    """Nothing belongs any more to who has been told that it was withdrawn."""
+    undo = Undo()
+    waiters, pending = waiting()
+    assert waiters.next() is pending
+    assert pending.grant(undo)
+    pending.withdraw()
+    assert undo.count == 1
+    assert pending.settle("mine")  # nothing is left that somebody would have to take back
+    assert undo.count == 1
+
+
+def test_nothing_is_granted_to_who_withdrew() -> None:
+    """Whoever would grant it goes on to the next."""
+    undo = Undo()
+    waiters, pending = waiting()
+    assert waiters.next() is pending
+    pending.withdraw()
+    assert not pending.grant(undo)
+    assert undo.count == 0
+
+
+def test_a_grant_that_could_not_be_passed_on_is_left_to_who_granted() -> None:
+    """It is undone by one of them only."""
+    undo = Undo()
+    waiters, pending = waiting()
+    pending.deliver(Receiver(reached=False))
+    assert waiters.next() is pending
+    assert pending.grant(undo)
+    assert not pending.settle("mine")
+    pending.withdraw()
+    assert undo.count == 0
+
+
 def test_withdrawing_after_the_grant_undoes_it_once() -> None:
     """The reply and the withdrawal crossed."""
     undo = Undo()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from support.programs import PATIENCE
@@ -164,3 +166,18 @@ def test_what_was_read_does_not_count_any_more(pair: Pair) -> None:
         elsewhere(lambda: outbox.send(LARGE)).join(PATIENCE)
         assert outbox.send(bytes(100))
         assert read(pair[1], len(LARGE) + 100) == bytes(len(LARGE) + 100)
+
+
+def test_what_was_sent_before_it_broke_has_arrived(pair: Pair) -> None:
+    """Though another thread's frame failed before the one that sent it looked."""
+
+    class Socket(socket.socket):
+        def sendall(self, data: Any, flags: int = 0, /) -> None:
+            super().sendall(data, flags)
+            outbox._fail(BrokenPipeError())
+
+    with Socket(fileno=os.dup(pair[0].fileno())) as sock:
+        outbox = Outbox(sock, broken=ignore, limit=LIMIT)
+        assert outbox.send(b"first")
+        assert read(pair[1], 5) == b"first"
+        assert not outbox.send(b"second")

@@ -21,13 +21,13 @@ from kinfolk.client.connection import Connection
 from kinfolk.client.pool import Pool
 from kinfolk.client.reaching import Destination
 from kinfolk.client.versions import Versions
+from kinfolk.counted import counts
 from kinfolk.deadlines import end_of_block, own_deadline
 from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkError
-from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
-from kinfolk.wire.messages import NO_CALL, Call, Reply, Stop, Target
+from kinfolk.wire.messages import NO_CALL, Call, Release, Reply, Stop, Target
 from kinfolk.wire.table import ManagerType
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["SocketChannel", "shared_channel"]
 
 _FORK_TIMEOUT: Final = 1.0
-_PATIENCE: Final = 0.4
 
 
 class SocketChannel(CallingChannel):
@@ -135,13 +134,10 @@ class SocketChannel(CallingChannel):
             if self._differences is not known:
                 self._refuse_older(request)
             connection = lease.connection
-            if self._dropped:
-                self.move_dropped(connection.released)
             frames = encode(request, connection.limit)
             reply = connection.exchange(frames, request.call, end_of_block())
         except BaseException as error:
             if lease is not None:
-                self._keep_released(lease.connection)
                 pool.give_up(lease, error, request.call)
             if pool.closed and isinstance(error, ConnectionLost):
                 raise ConnectionClosed(f"{self.address} was closed during the call") from None
@@ -149,21 +145,14 @@ class SocketChannel(CallingChannel):
         pool.give_back(lease)
         return reply
 
-    def _keep_released(self, connection: Connection) -> None:
-        """Take back what a connection was to tell, if it has not."""
-        if connection.intact and connection.released:
-            self._dropped.extend(connection.released)
-            connection.released.clear()
-            keeper.note(self)
-
     def _refuse_older(self, request: Numbered | Stop) -> None:
         if isinstance(request, Call):
             raise VersionChanged(f"{self.address} is of another version now", executed="no")
 
-    def tell(self) -> None:
+    def tell(self, message: Release) -> None:
         """Send what has no reply."""
         with self._unheard():
-            self._pool.tell(self.move_dropped, _PATIENCE)
+            self._pool.tell(bytes(encode(message)))
 
     @contextmanager
     def _unheard(self) -> Generator[None, None, None]:
@@ -174,9 +163,10 @@ class SocketChannel(CallingChannel):
             self._pool.overlooked()
             raise
 
-    def _withdraw(self, number: int) -> Executed:
+    def withdraw(self, number: int) -> Executed:
+        """Take back a call; see `CallingChannel.withdraw`."""
         with self._unheard():
-            executed = super()._withdraw(number)
+            executed = super().withdraw(number)
         # Only now: when its connection ends, a call that was granted something keeps it.
         self._pool.mend(number)
         return executed
@@ -201,7 +191,7 @@ class SocketChannel(CallingChannel):
 
     def before_fork(self) -> None:
         """Have the objects to which this process refers kept for the child."""
-        if self.counting and not self.closed:
+        if not self.closed and counts(self):
             with suppress(KinfolkError, OSError), own_deadline(_FORK_TIMEOUT), self._unheard():
                 self.lend(None)
 

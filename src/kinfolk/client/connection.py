@@ -12,8 +12,8 @@ from kinfolk.client.reaching import Destination, connect, shake_hands
 from kinfolk.deadlines import time_left
 from kinfolk.errors import CallTimeout, ConnectionLost, Executed, ProtocolError
 from kinfolk.heartbeat import fell_silent, keep_watch
-from kinfolk.wire.frames import FrameBuffer, decode_reply, encode, whole_message
-from kinfolk.wire.messages import NO_CALL, Release, Reply
+from kinfolk.wire.frames import FrameBuffer, decode_reply, whole_message
+from kinfolk.wire.messages import NO_CALL, Reply
 
 __all__ = ["Connection"]
 
@@ -52,7 +52,6 @@ class Connection:
         "fingerprint",
         "intact",
         "limit",
-        "released",
         "session",
     )
 
@@ -77,8 +76,6 @@ class Connection:
         self.intact = True
         # The number of the call that it was last used for.
         self.call = NO_CALL
-        # References that died, to be told of with the next request.
-        self.released: list[int] = []
         self._eager = _HOPES
         self._limit = destination.identity.limit
         self._buffer = FrameBuffer(self._limit)
@@ -117,22 +114,20 @@ class Connection:
         self.intact = True
         return reply
 
-    def tell(self, until: float | None) -> None:
-        """Send what there is to be told; see `exchange`."""
-        self._send(b"", until)
+    def tell(self, frames: bytes, until: float | None) -> None:
+        """Send what has no reply; see `exchange`."""
+        self._send(frames, until)
         self._sock.settimeout(None)
         self.intact = True
 
     def _send(self, frames: bytes | bytearray, until: float | None) -> None:
         try:
-            if until is not None:
-                self._sock.settimeout(time_left(until))
-            if self.released:
-                frames = encode(Release(self.released)) + frames
+            left = None if until is None else time_left(until)
+            # Before the timeout is set, so that one that was cut short here leaves none behind.
             self.intact = False
+            if left is not None:
+                self._sock.settimeout(left)
             self._sock.sendall(frames)
-            if self.released:
-                self.released.clear()
         except OSError as error:
             # The last bytes never left, and without them the server does nothing.
             raise self._failed(error, executed="no") from None

@@ -43,7 +43,6 @@ __all__ = ["Lease", "Pool", "User"]
 # More stay open only while more calls are under way.
 _MOST_IDLE: Final = 16
 _REPLACEMENT_TIMEOUT: Final = 1.0
-_GLANCE: Final = 0.005
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
 
@@ -121,32 +120,17 @@ class Pool:
         """
         return self._next_idle() or self._reach()
 
-    def tell(self, move: Callable[[list[int]], object], patience: float) -> None:
-        """Say which references died, which is in no hurry.
-
-        Args:
-            move: Adds them to the list that it is given.
-            patience: How many seconds to wait for an idle connection. Then one is opened, and
-                closed again.
-        """
-        end, lease = time.monotonic() + patience, self._next_idle()
-        while lease is None and self._connections and time.monotonic() < end:
-            time.sleep(_GLANCE)
-            lease = self._next_idle()
-        if lease is None and not self._connections:
-            return  # The session has ended, and its references with it.
-        hired = lease is None
-        lease = lease or self.take()
+    def tell(self, frames: bytes) -> None:
+        """Send what has no reply, unless the session has ended."""
+        if not self._connections:
+            return
+        lease = self.take()
         try:
-            move(lease.connection.released)
-            lease.connection.tell(end_of_block())
+            lease.connection.tell(frames, end_of_block())
         except BaseException as error:
             self.give_up(lease, error, NO_CALL)
             raise
-        if hired and len(self._connections) > 1:
-            self._forget(lease.connection)
-        else:
-            self.give_back(lease)
+        self.give_back(lease)
 
     def give_back(self, lease: Lease) -> None:
         """Let others use a connection again."""
@@ -167,8 +151,9 @@ class Pool:
             self._drop_dead()
         else:
             self._broken[call] = connection
-            if isinstance(error, ProtocolError | LimitExceeded):
-                # There was an answer, so nothing is left to be taken back.
+            answered = isinstance(error, ProtocolError | LimitExceeded)
+            if answered or (isinstance(error, CallTimeout) and error.executed == "no"):
+                # Nothing is left to be taken back.
                 self.mend(call)
 
     def mend(self, call: int) -> None:

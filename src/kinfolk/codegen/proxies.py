@@ -28,6 +28,7 @@ from kinfolk.spec.model import (
     SharedName,
     Signature,
 )
+from kinfolk.wire.members import GIVING_BACK
 
 __all__ = ["Dialect", "proxy_class", "signature_function"]
 
@@ -160,6 +161,8 @@ def _method(method: Method, signature: Signature, scope: Scope, dialect: Dialect
     if method.name in {"__eq__", "__ne__"}:
         signature = _comparing_anything(signature)
         call = "_compare"
+    if method.name in GIVING_BACK and method.ahead is None:
+        call = "_give_back"
     return signature_function(method.name, signature, call, method.doc, scope, dialect)
 
 

@@ -16,7 +16,7 @@ from kinfolk.errors import CallTimeout, ConnectionClosed, NotSupported
 from kinfolk.host.hosting import Host
 from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
-from kinfolk.wire.messages import Reply
+from kinfolk.wire.messages import Release, Reply
 
 __all__ = ["LocalChannel"]
 
@@ -70,7 +70,6 @@ class LocalChannel(CallingChannel):
                 raise ConnectionClosed(f"{self.address} was closed; open the manager again")
             self._awaited.add(awaited)
         try:
-            self.tell()
             self._link.receive(request, awaited.answer)
             self._wait_for(awaited)
         finally:
@@ -85,11 +84,9 @@ class LocalChannel(CallingChannel):
         if not awaited.done.wait(left):
             raise CallTimeout(f"{self.address} did not answer before the deadline")
 
-    def tell(self) -> None:
+    def tell(self, message: Release) -> None:
         """Have the host note what died; see `CallingChannel.tell`."""
-        released = self.released()
-        if released is not None:
-            self._link.receive(released, _ignore)
+        self._link.receive(message, _ignore)
 
 
 def _ignore(_: Reply) -> None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final, TypeVar
+from typing import TypeVar
 
 __all__ = ["Latest"]
 
 T = TypeVar("T")
-
-_MOST: Final = 100
 
 
 class Latest(OrderedDict[int, T]):
     """Something about each of the latest calls, by number; beyond so many the oldest is forgotten.
 
     Whoever changes it sees to it that nobody else does so at the same time.
+
+    Args:
+        most: How many.
     """
+
+    def __init__(self, most: int = 100) -> None:
+        super().__init__()
+        self._most = most
 
     def __setitem__(self, call: int, value: T) -> None:
         super().__setitem__(call, value)
-        if len(self) > _MOST:
+        if len(self) > self._most:
             self.popitem(last=False)

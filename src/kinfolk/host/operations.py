@@ -16,7 +16,7 @@ import attrs
 from kinfolk.errors import NoSuchMember, ResultError
 from kinfolk.host.instrument import without_turns
 from kinfolk.host.waiters import deferred_of
-from kinfolk.wire.members import Member, Members
+from kinfolk.wire.members import GIVING_BACK, Member, Members
 from kinfolk.wire.narrowing import origin_of
 from kinfolk.wire.shared import shared_type
 
@@ -37,13 +37,15 @@ _IN_PLACE: Final = frozenset(
 class Operation:
     """A member, and how to carry it out: `run(obj, positional, keyword)`.
 
-    `operator` says that it may return `NotImplemented`.
+    `operator` says that it may return `NotImplemented`, and `gives_back` that it is one of
+    `GIVING_BACK`.
     """
 
     member: Member
     label: str
     run: Run
     operator: bool = False
+    gives_back: bool = False
 
 
 class Operations(dict[str, Operation]):
@@ -88,7 +90,8 @@ class Operations(dict[str, Operation]):
             )
         member = self._members[name]
         run = self._maker(name, member.label)
-        return self.setdefault(name, Operation(member, member.label, run, _is_dunder(name)))
+        operation = Operation(member, member.label, run, _is_dunder(name), name in GIVING_BACK)
+        return self.setdefault(name, operation)
 
 
 def _is_dunder(name: str) -> bool:

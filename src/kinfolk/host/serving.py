@@ -71,6 +71,8 @@ class Service:
         self._streams: dict[int, tuple[Stream, Hosted]] = {}
         # What the replies of the latest calls mention, should a client never see its reply.
         self._mentioned: Latest[list[int]] = Latest()
+        # The latest calls that gave something back. Their caller may ask for it much later.
+        self._given_back: Latest[None] = Latest(1_000)
         self._closed = False
         self._lock = threading.Lock()
 
@@ -121,6 +123,9 @@ class Service:
             try:
                 if queue.pop(request.call, None) is None:
                     raise withdrawn()
+                if operation.gives_back:
+                    with self._lock:
+                        self._given_back[request.call] = None
                 result = operation.run(hosted.obj, args, kwargs)
                 if is_pending(result):
                     return Waiting(request.call, operation, result)
@@ -229,6 +234,10 @@ class Service:
         for target in targets:
             if not self._close_stream(target):
                 self._objects.release(target, self._holdings)
+
+    def gave_back(self, call: int) -> bool:
+        """Return whether a call has begun to give something back."""
+        return call in self._given_back
 
     def take_back(self, call: int) -> None:
         """Undo what the reply of a call mentions, since nobody will see it."""

@@ -11,7 +11,8 @@ import functools
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -47,6 +48,10 @@ Answer: TypeAlias = Callable[[Reply], object]
 R = TypeVar("R", Call, Next)
 
 _logger = logging.getLogger(__name__)
+
+# How long a withdrawal waits for a method to end, in seconds, and how often it looks.
+_MOMENT: Final = 0.05
+_GLANCE: Final = 0.0005
 
 _EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
     "yes": msgspec.Raw(msgspec.msgpack.encode("yes")),
@@ -125,13 +130,28 @@ class Session(Lifetime):
         even if the call's connection was closed meanwhile.
         """
         with self._attaching:
-            executed = self.withdrawn.setdefault(call, None)
+            known = self.withdrawn.get(call)
+            self.withdrawn[call] = known
             links = tuple(self._links)
-        for link in links:
-            executed = executed or link.withdraw(call)
+        executed = known or self._withdraw(call, links)
         self.service.take_back(call)
-        self.withdrawn[call] = executed = executed or "no"
+        with self._attaching:
+            self.withdrawn[call] = executed
         return executed
+
+    def undone(self, call: int) -> None:
+        """Note that a call which has run was undone."""
+        with self._attaching:
+            self.withdrawn[call] = "no"
+
+    def _withdraw(self, call: int, links: Iterable[Link]) -> Executed:
+        if self.service.gave_back(call):
+            return "yes"
+        for link in links:
+            executed = link.withdraw(call)
+            if executed is not None:
+                return executed
+        return "no"
 
     def end(self) -> bool:
         """End the session and all that it has; return whether it had not ended before."""
@@ -224,9 +244,21 @@ class Link:
             self._refuse(call, answer, withdrawn())
         elif granted is not None:
             granted.withdraw()
+        elif running:
+            return self._outcome(call)
         else:
-            return "yes" if running or call == self._last else None
+            return "yes" if call == self._last else None
         return "no"
+
+    def _outcome(self, call: int) -> Executed:
+        """Return what becomes of a call whose method runs, and which has been withdrawn.
+
+        Most methods end soon, and until then nobody knows whether this one will have to wait.
+        """
+        end = time.monotonic() + _MOMENT
+        while call in self._running and time.monotonic() < end:
+            time.sleep(_GLANCE)
+        return self._session.withdrawn.get(call) or "yes"
 
     def close(self) -> None:
         """Withdraw the calls that wait, and answer no more; closing twice has no effect."""
@@ -294,12 +326,16 @@ class Link:
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
         number, pending = waiting.call, waiting.pending
         with self._lock:
-            over = self._running.pop(number, False) or self._closed
+            over = self._running[number] or self._closed
             if not over:
+                del self._running[number]
                 self._waiting[number] = pending, answer
         if over:
-            self._session.under_way.discard(number)
             pending.withdraw()
+            # Only now: who withdrew it waits for this, and then nothing belongs to it.
+            self._session.undone(number)
+            self._running.pop(number, None)
+            self._session.under_way.discard(number)
             self._refuse(number, answer, withdrawn())
             return
         pending.deliver(functools.partial(self._arrived, waiting, answer))

@@ -114,6 +114,7 @@ class Pending(Generic[T]):
         self._state = _State.WAITING
         self._outcome: tuple[T | None, BaseException | None] = None, None
         self._undo: Callable[[], object] | None = None
+        self._undone = False
         self._receiver: Callable[[Pending[T]], bool] | None = None
         self._alarm: Alarm | None = None
 
@@ -127,8 +128,8 @@ class Pending(Generic[T]):
             undo: What takes the grant back, should it turn out later that it never arrived.
 
         Returns:
-            False if the caller is no longer there: nothing has been granted, and `undo` will not
-            be called.
+            False if the caller is no longer there, and what it was to be given is left: `undo` will
+            not be called, nor what `grant` was given.
         """
         return self._arrive((value, None), undo)
 
@@ -143,6 +144,24 @@ class Pending(Generic[T]):
             if first:
                 self._state = _State.CLAIMED
         return first
+
+    def grant(self, undo: Callable[[], object]) -> bool:
+        """Say that what the owner waits for belongs to it from now on, before it is told.
+
+        To be called with whatever guards that held, which `undo` takes too: who is withdrawn before
+        it was told does not have it any more when it hears that it was withdrawn.
+
+        Args:
+            undo: What takes it back.
+
+        Returns:
+            False if it has been withdrawn, and nothing belongs to it.
+        """
+        with self._lock:
+            there = self._state is not _State.WITHDRAWN
+            if there:
+                self._undo = undo
+        return there
 
     def expire_after(self, seconds: float, outcome: T | BaseException) -> None:
         """Settle it with a value, or fail it with an exception, if nobody does so in time."""
@@ -188,6 +207,7 @@ class Pending(Generic[T]):
         with self._lock:
             self._state = _State.WITHDRAWN
             undo, self._undo = self._undo, None
+            self._undone = self._undone or undo is not None
         self._leave()
         if undo is not None:
             undo()
@@ -242,22 +262,24 @@ class Pending(Generic[T]):
             if self._state is _State.ARRIVED:
                 raise RuntimeError("A pending result is settled once")
             if self._state is _State.WITHDRAWN:
-                return False
+                return self._undone
             self._state = _State.ARRIVED
             self._outcome = outcome
             receiver = self._receiver
             if receiver is None:
                 # Whoever takes it will come; until then it counts as granted.
-                self._undo = undo
+                self._undo = undo or self._undo
                 return True
-        accepted = receiver(self)
+        return self._passed_on(undo, accepted=receiver(self))
+
+    def _passed_on(self, undo: Callable[[], object] | None, *, accepted: bool) -> bool:
         with self._lock:
-            # It may have been withdrawn while it was passed on.
-            accepted = accepted and self._state is _State.ARRIVED
+            if self._state is _State.WITHDRAWN:  # meanwhile
+                return self._undone
             if accepted:
-                self._undo = undo
+                self._undo = undo or self._undo
             else:
-                self._state = _State.WITHDRAWN
+                self._state, self._undo = _State.WITHDRAWN, None
         return accepted
 
     def _leave(self) -> None:

@@ -41,16 +41,21 @@ class Outbox:
         # Held by whoever sends, until nothing waits; all others leave their frames to that one.
         self._sending = threading.Lock()
         self._usable = True
+        # The frames that were not sent, by `id`, once it is not usable any more.
+        self._lost: set[int] = set()
 
     def send(self, frame: bytes | bytearray) -> bool:
-        """Send a frame, or leave it to who sends already; return False if nobody can."""
+        """Send a frame, or leave it to who sends already; return False if nobody can.
+
+        It may have been sent though later ones cannot be, and then it has arrived.
+        """
         own = threading.get_ident() == self._owner
         # Nearly every answer, so without being counted first.
         if own and self._usable and not self._waiting and self._sending.acquire(blocking=False):
             self._flush(frame)
             if self._waiting:
                 self._send_all()
-            return self._usable
+            return self._usable or id(frame) not in self._lost
         with self._counting:
             if not self._usable:
                 return False
@@ -64,7 +69,7 @@ class Outbox:
         if behind > self._limit:
             text = f"it leaves {behind} bytes of answers unread (limit {self._limit})"
             self._fail(LimitExceeded(text))
-        return self._usable
+        return self._usable or id(frame) not in self._lost
 
     def _behind(self) -> int:
         # The next frame does not count: it may be about to be sent, and have any length.
@@ -87,13 +92,13 @@ class Outbox:
 
     def _flush(self, begun: bytes | bytearray | memoryview | None = None) -> None:
         """Send what was begun and what waits, with the lock held, and release it."""
+        frame = begun if begun is not None else self._next()
         try:
-            if begun is not None:
-                self._sock.sendall(begun)
-            while self._waiting and (frame := self._next()) is not None:
+            while frame is not None:
                 self._sock.sendall(frame)
+                frame = self._next() if self._waiting else None
         except OSError as error:
-            self._fail(error)
+            self._fail(error, frame)
         finally:
             self._sending.release()
 
@@ -104,14 +109,16 @@ class Outbox:
 
     def _flush_without_waiting(self) -> bool:
         """Send what the socket takes at once; if that is not all, leave the rest to a thread."""
+        frame = self._next()
         try:
-            while (frame := self._next()) is not None:
+            while frame is not None:
                 sent = self._take(frame)
                 if sent < len(frame):
-                    self._leave(memoryview(frame)[sent:])
+                    self._leave(frame, sent)
                     return False
+                frame = self._next()
         except OSError as error:
-            self._fail(error)
+            self._fail(error, frame)
         self._sending.release()
         return True
 
@@ -121,24 +128,26 @@ class Outbox:
         except BlockingIOError:
             return 0
 
-    def _leave(self, begun: memoryview) -> None:
+    def _leave(self, frame: bytes | bytearray, sent: int) -> None:
         """Start a thread that sends the rest of a frame and what waits, and has the lock."""
+        rest = memoryview(frame)[sent:]
         thread = threading.Thread(
-            target=self._finish, args=(begun,), name="kinfolk-outbox", daemon=True
+            target=self._finish, args=(rest,), name="kinfolk-outbox", daemon=True
         )
         try:
             thread.start()
         except RuntimeError as error:  # the system has no more threads
-            self._fail(error)
+            self._fail(error, frame)
             self._sending.release()
 
     def _finish(self, begun: memoryview) -> None:
         self._flush(begun)
         self._send_all()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, *unsent: bytes | bytearray | memoryview | None) -> None:
         with self._counting:
             first, self._usable = self._usable, False
+            self._lost.update(map(id, (*unsent, *self._waiting)))
             self._waiting.clear()
             self._unsent = 0
         if first:

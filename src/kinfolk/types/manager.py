@@ -51,7 +51,7 @@ class RLockProxy(_Proxy):
         Raises:
             RuntimeError: The caller does not have it.
         """
-        self._call("release")
+        self._give_back("release", {})
 
     def __enter__(self) -> bool:
         return self._call("__enter__")
@@ -62,7 +62,7 @@ class RLockProxy(_Proxy):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._call(
+        self._give_back(
             "__exit__", {"exc_type": exc_type, "exc_value": exc_value, "traceback": traceback}
         )
 

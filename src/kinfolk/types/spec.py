@@ -124,7 +124,7 @@ class RLock:
         """Answer the one who has the lock now, or whoever is the first that is still there."""
         # Not with the guard held, since answers go to other processes.
         while waiter is not None:
-            if waiter.settle(value=True, undo=functools.partial(self._undo, waiter.owner)):
+            if waiter.settle(value=True):
                 return
             with self._guard:
                 waiter = self._give_back(waiter.owner)
@@ -145,7 +145,8 @@ class RLock:
             return None
         owner.session.forget(self._key)
         while waiter := self._waiters.next():
-            if self._take(waiter.owner):
+            undo = functools.partial(self._undo, waiter.owner)
+            if waiter.grant(undo) and self._take(waiter.owner):
                 return waiter
         self._held.owner, self._count = None, 0
         return None

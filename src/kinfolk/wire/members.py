@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -19,6 +19,7 @@ from kinfolk.wire.codec import Codec, Codecs
 from kinfolk.wire.shared import SharedType, shared_type
 
 __all__ = [
+    "GIVING_BACK",
     "Member",
     "Members",
     "Signature",
@@ -27,6 +28,11 @@ __all__ = [
     "signatures_of_factories",
     "signatures_of_proxy",
 ]
+
+
+GIVING_BACK: Final = frozenset({"__exit__", "release"})
+"""The members that give back what another one took: they are carried out though their caller is
+interrupted, and the host remembers that they were."""
 
 
 @attrs.frozen(eq=False)

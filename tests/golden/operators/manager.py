@@ -157,7 +157,7 @@ class DoorProxy(_Proxy):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        return self._call("__exit__", {"kind": kind, "error": error, "traceback": traceback})
+        return self._give_back("__exit__", {"kind": kind, "error": error, "traceback": traceback})
 
     def seen(self) -> list[str]:
         return self._call("seen")

@@ -11,6 +11,8 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from traceback import walk_tb
 from types import FrameType
 from typing import TypeVar
 
@@ -21,6 +23,8 @@ import kinfolk
 from kinfolk.errors import CallTimeout
 
 T = TypeVar("T")
+
+_BEGINNINGS = {"RLockProxy.release", "RLockProxy.__exit__", "Proxy._give_back"}
 
 
 class Interrupted(BaseException):
@@ -72,11 +76,17 @@ class Storm:
         self.did_not_run: list[int] = []
         self.wrong: list[str] = []
         self.interruptions = 0
+        # Those that struck while a lock was being given back.
+        self.giving_back = 0
+        self._acts = (
+            *(self.note, self.note_in_time, self.make),
+            *(self.lock, self.lock_in_time, self.release, self.hold, self.hold_too_long),
+        )
 
     def run(self) -> None:
         """Live it."""
         for _ in range(self._rounds):
-            for act in (self.note, self.note_in_time, self.lock, self.lock_in_time, self.make):
+            for act in self._acts:
                 try:
                     act()
                 except Interrupted:
@@ -118,7 +128,11 @@ class Storm:
         try:
             with kinfolk.deadline(self._dice.uniform(1e-5, 2e-3)):
                 self._manager.lock().acquire()
-        except CallTimeout:
+        except CallTimeout as error:
+            if error.executed == "no":
+                self._check_given_back()
+            if error.executed == "yes":
+                self._manager.lock().release()
             return
         self._inside()
 
@@ -127,6 +141,47 @@ class Storm:
         witness.enter()
         witness.leave()
         self._manager.lock().release()
+
+    def release(self) -> None:
+        """Give the lock back; whoever is interrupted does not have it any more."""
+        self._manager.lock().acquire()
+        self._given_back(self._manager.lock().release)
+
+    def hold(self) -> None:
+        """Hold the lock for a block; whoever is interrupted, wherever, does not have it."""
+        self._given_back(self._hold)
+
+    def hold_too_long(self) -> None:
+        """Hold the lock for longer than there is time; it is given back all the same."""
+        with suppress(CallTimeout), kinfolk.deadline(self._dice.uniform(1e-5, 1e-3)):
+            self._hold()
+        self._check_given_back()
+
+    def _hold(self) -> None:
+        with self._manager.lock():
+            self._manager.belt().left()
+
+    def _given_back(self, call: Callable[[], object]) -> None:
+        try:
+            self._alarm.during(call)
+        except Interrupted as error:
+            *_, (struck, _), _handler = walk_tb(error.__traceback__)
+            code = struck.f_code
+            if "kinfolk" not in code.co_filename or code.co_qualname in _BEGINNINGS:
+                # Python may run a handler before the first line of what is called.
+                with suppress(RuntimeError):
+                    self._manager.lock().release()
+            else:
+                self.giving_back += 1
+            self._check_given_back()
+            raise
+
+    def _check_given_back(self) -> None:
+        try:
+            self._manager.lock().release()
+        except RuntimeError:
+            return
+        self.wrong.append("a lock is held that was given back, or never taken")
 
     def make(self) -> None:
         """Make an object, and let it go."""
@@ -143,7 +198,9 @@ def main(url: str, key: str, seed: int, rounds: int) -> None:
         storm.run()
         books = {
             name: getattr(storm, name)
-            for name in ("returned", "ran", "did_not_run", "wrong", "interruptions")
+            for name in (
+                *("returned", "ran", "did_not_run", "wrong", "interruptions", "giving_back"),
+            )
         }
         print(json.dumps(books), flush=True)
         sys.stdin.readline()
