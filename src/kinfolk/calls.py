@@ -17,14 +17,14 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from kinfolk.callers import caller_token
 from kinfolk.counted import Mention, count
-from kinfolk.deadlines import own_deadline
+from kinfolk.deadlines import deadline, own_deadline
 from kinfolk.debts import Debts
 from kinfolk.errors import (
     ArgumentError,
@@ -193,21 +193,21 @@ class CallingChannel(ABC):
         number, reply, recall = request.call, None, self._recalled.append
         try:
             if self._recalled:
-                self._settle(_MOMENT)
+                self._settle(deadline(_MOMENT))
             reply = self.exchange(request)
             value = take(reply, references, member)
         except KinfolkError as error:
             if isinstance(error, CallTimeout) and error.executed == "unknown":
                 recall(number)
-                error.executed = self._settle(_SHORT_MOMENT).get(number, "unknown")
+                error.executed = self._settle(own_deadline(_SHORT_MOMENT)).get(number, "unknown")
             elif reply is not None:
                 recall(number)
-                self._settle(_SHORT_MOMENT)
+                self._settle(own_deadline(_SHORT_MOMENT))
             raise
         except BaseException:
             # First of all, and by what is not written in Python: the next signal may be there.
             recall(number)
-            self._settle(_SHORT_MOMENT)
+            self._settle(own_deadline(_SHORT_MOMENT))
             raise
         # From here to the caller nothing is called, so no signal handler runs.
         if references.mention is not None:
@@ -216,15 +216,16 @@ class CallingChannel(ABC):
 
     # --- Calls that nobody waits for any more
 
-    def _settle(self, seconds: float) -> dict[int, Executed]:
+    def _settle(self, block: AbstractContextManager[None]) -> dict[int, Executed]:
         """Withdraw at the other end what was recalled; return which of it has run.
 
-        What cannot be withdrawn within so many seconds is left to the keeper, or to the next call.
+        What cannot be withdrawn before the deadline of the block is left to the keeper, or to the
+        next call.
         """
         found: dict[int, Executed] = {}
         if self._recalled:
             keeper.note(self)
-        with suppress(IndexError, KinfolkError, OSError), own_deadline(seconds):
+        with block, suppress(IndexError, KinfolkError, OSError):
             while self._recalled:
                 recalled, number = self._recalled, self._recalled[0]
                 try:
@@ -253,7 +254,7 @@ class CallingChannel(ABC):
     ) -> tuple[Any, BaseException | None]:
         """Make a call that is not recalled when it is cut short; see `Debtor.attempt`."""
         if self._recalled:
-            self._settle(_MOMENT)
+            self._settle(deadline(_MOMENT))
         while True:
             references = ProxyReferences(self)
             request = self.request(target, member, arguments, references)
@@ -391,7 +392,7 @@ class CallingChannel(ABC):
         What fails once more is left to the next time.
         """
         with own_deadline(_MOMENT):
-            self._settle(_MOMENT)
+            self._settle(deadline(_MOMENT))
             self.debts.pay(self)
             dropped = self._dropped
             targets = [dropped.popleft() for _ in range(len(dropped))]

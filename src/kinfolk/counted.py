@@ -75,4 +75,4 @@ def count(holder: object, channel: Counting, target: int, mention: Mention) -> N
 
 def counts(channel: Counting) -> bool:
     """Return whether anything living holds a reference that a channel counts."""
-    return any(each.channel is channel for each in list(_living))
+    return any(each() is not None and each.channel is channel for each in list(_living))

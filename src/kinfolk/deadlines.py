@@ -12,7 +12,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Final
 
-__all__ = ["deadline", "end_of_block", "moments_more", "own_deadline", "time_left"]
+__all__ = [
+    "deadline",
+    "end_of_block",
+    "in_time",
+    "moments_more",
+    "own_deadline",
+    "patience",
+    "time_left",
+]
 
 _LONGEST: Final = 365 * 86_400.0
 _MOMENT: Final = 1.0
@@ -37,15 +45,23 @@ def deadline(seconds: float) -> Generator[None, None, None]:
     Raises:
         ValueError: It is negative, or not a number.
     """
-    if math.isnan(seconds) or seconds < 0:
-        raise ValueError(f"a deadline is a number of seconds from now, not {seconds!r}")
-    # Longer than a thread can wait is for ever, as far as the system's calls go.
-    end, outer = time.monotonic() + min(seconds, _LONGEST), _end.get()
+    end, outer = time.monotonic() + patience("a deadline", seconds), _end.get()
     token = _end.set(end if outer is None else min(end, outer))
     try:
         yield
     finally:
         _end.reset(token)
+
+
+def patience(name: str, seconds: float) -> float:
+    """Return a number of seconds that the system can wait; infinity is a year.
+
+    Raises:
+        ValueError: It is negative, or not a number.
+    """
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"{name} is a number of seconds from now, not {seconds!r}")
+    return min(seconds, _LONGEST)
 
 
 def moments_more() -> AbstractContextManager[None]:
@@ -80,3 +96,10 @@ def time_left(end: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
+
+
+def in_time(end: float) -> str:
+    """Return until when something had to be done, for a message: "within 10 s"."""
+    if end == _end.get():
+        return "before the deadline"
+    return f"within {round(max(end - time.monotonic(), 0), 2):g} s"

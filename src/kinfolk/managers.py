@@ -128,7 +128,8 @@ class Manager(BaseManager):
                 socket of this user.
             authkey: The key, where the server asks for one. By default what `KINFOLK_AUTHKEY` says.
             serializer: How values travel.
-            timeout: How many seconds it may take to connect.
+            timeout: How many seconds it may take to connect, now and whenever the connection was
+                lost; `math.inf` waits for ever.
             start: Start a server if none runs.
             idle: How many seconds such a server stays when nobody is connected.
 
@@ -139,6 +140,7 @@ class Manager(BaseManager):
             HandshakeFailed: What listens there is no server of Kinfolk's.
             LimitExceeded: The server has no room for another client.
             CallTimeout: It took too long.
+            ValueError: A timeout that is negative, or not a number.
         """
         if start or idle is not None:
             raise NotSupported(

@@ -127,7 +127,7 @@ def test_a_server_that_says_nothing_is_given_up(folder: Path, kind: str) -> None
     """Connecting has a timeout that covers the handshake."""
     address = UnixAddress(str(folder / "x")) if kind == "unix" else TcpAddress("127.0.0.1", 0)
     with listening(address, lambda _: None) as found:
-        with pytest.raises(CallTimeout, match=r"said nothing for 0\.1 s") as caught:
+        with pytest.raises(CallTimeout, match=r"said nothing within 0\.1 s") as caught:
             reach(found, timeout=0.1)
         assert caught.value.executed == "no"
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.arena.manager import ArenaManager
 from support.arena.serving import Served, serve_arena
+from support.keeping import kept_up
 from support.programs import Program, stat_of
 from support.threads import Run, until
 
@@ -61,6 +63,15 @@ def test_a_deadline_is_a_time_to_come(seconds: float) -> None:
     """Anything else is a mistake."""
     with pytest.raises(ValueError, match="a number of seconds from now"), kinfolk.deadline(seconds):
         raise AssertionError
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan])
+def test_a_timeout_is_a_time_to_come(arena: Served, seconds: float) -> None:
+    """As a deadline is; and it may be infinite."""
+    with pytest.raises(ValueError, match="timeout is a number of seconds from now"):
+        arena.open(timeout=seconds)
+    with arena.open(timeout=math.inf) as manager:
+        assert manager.ledger().note(1) == 1
 
 
 @pytest.mark.parametrize("seconds", [math.inf, 1e10])
@@ -153,6 +164,53 @@ def test_a_server_that_does_not_answer_is_waited_for_no_longer(
     arena.program.signal(signal.SIGCONT)
     assert client.ledger().note(2) == 2
     assert client.ledger().notes() in ([2], [1, 2])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
+def test_the_message_names_the_time_there_was(arena: Served, client: ArenaManager) -> None:
+    """Not the time that connecting may take, where the deadline comes sooner."""
+    arena.program.signal(signal.SIGSTOP)
+    until(lambda: stat_of(arena.program.pid)[0] == "T")
+    slow = Run(lambda: client.ledger().note(1))
+    with pytest.raises(CallTimeout), kinfolk.deadline(0.05):
+        client.ledger().note(2)
+    with pytest.raises(CallTimeout, match=r"before the deadline$"), kinfolk.deadline(0.05):
+        client.ledger().note(3)
+    arena.program.signal(signal.SIGCONT)
+    assert slow.result() == 1
+
+
+# --- What is given back
+
+
+def test_what_a_block_holds_is_given_back_after_its_deadline(
+    manager: ArenaManager,
+) -> None:
+    """Leaving the inner block is not a call that the outer one could cut off."""
+    with kinfolk.deadline(0.05), manager.lock():
+        time.sleep(0.1)
+    with pytest.raises(RuntimeError, match="does not have"):
+        manager.lock().release()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
+def test_what_could_not_be_given_back_is_given_back_later(
+    arena: Served, client: ArenaManager, other: ArenaManager
+) -> None:
+    """Once, as soon as the server answers again."""
+    for _ in range(2):
+        client.lock().acquire()
+    arena.program.signal(signal.SIGSTOP)
+    until(lambda: stat_of(arena.program.pid)[0] == "T")
+    with pytest.raises(CallTimeout), kinfolk.deadline(0):
+        client.lock().release()
+    arena.program.signal(signal.SIGCONT)
+    kept_up()
+    assert not other.lock().acquire(blocking=False)
+    client.lock().release()
+    assert other.lock().acquire(blocking=False)
+    with pytest.raises(RuntimeError, match="does not have"):
+        client.lock().release()
 
 
 # --- Clients that end

@@ -22,7 +22,7 @@ from kinfolk.client.pool import Pool
 from kinfolk.client.reaching import Destination
 from kinfolk.client.versions import Versions
 from kinfolk.counted import counts
-from kinfolk.deadlines import end_of_block, own_deadline
+from kinfolk.deadlines import end_of_block, own_deadline, patience
 from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkError
 from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
@@ -45,7 +45,8 @@ class SocketChannel(CallingChannel):
         offer: What the manager offers.
         address: Where the server listens.
         key: The key that both ends hold, if any.
-        timeout: How many seconds connecting may take, now and whenever a connection is opened.
+        timeout: How many seconds connecting may take, now and whenever a connection is opened;
+            infinity is allowed.
         limit: The longest reply to receive, in bytes.
         rebuild: Makes a proxy in another process, of the address, the key, the channel's token, the
             proxy type and the target; pickle has to find it there.
@@ -78,7 +79,7 @@ class SocketChannel(CallingChannel):
             address,
             Identity.of(offer, limit),
             key,
-            timeout,
+            patience("timeout", timeout),
             remedy=f"kinfolk serve {offer.spec}",
         )
         self._versions = Versions(offer, destination.identity)

@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from kinfolk.addresses import Address, TcpAddress, UnixAddress, check_private, default_folder
-from kinfolk.deadlines import time_left
+from kinfolk.deadlines import in_time, time_left
 from kinfolk.errors import (
     AddressError,
     AuthenticationFailed,
@@ -62,16 +62,14 @@ def connect(destination: Destination, until: float) -> socket.socket:
         AuthenticationFailed: The server belongs to another user.
         CallTimeout: It took too long.
     """
-    address = destination.address
+    address, when = destination.address, in_time(until)
     try:
         if isinstance(address, TcpAddress):
             sock = _connect_tcp(address, until)
         else:
             sock = _connect_unix(address, until)
     except TimeoutError:
-        raise CallTimeout(
-            f"{address} did not accept a connection within {destination.timeout:g} s", executed="no"
-        ) from None
+        raise CallTimeout(f"{address} did not accept a connection {when}", executed="no") from None
     except socket.gaierror as error:
         raise AddressError(f"{address} cannot be reached: {error.strerror}") from None
     except OSError as error:
@@ -157,7 +155,7 @@ def shake_hands(
         LimitExceeded: The server has no room for it.
         CallTimeout: It took too long.
     """
-    where = destination.address
+    where, when = destination.address, in_time(until)
     handshake = ClientHandshake(
         destination.identity,
         pid=os.getpid(),
@@ -178,7 +176,7 @@ def shake_hands(
         raise type(error)(f"{where}: {error}") from None
     except TimeoutError:
         raise CallTimeout(
-            f"{where} accepted a connection, and then said nothing for {destination.timeout:g} s",
+            f"{where} accepted a connection, and then said nothing {when}",
             executed="no",
         ) from None
     except OSError as error:

@@ -79,7 +79,7 @@ class Storm:
         # Those that struck while a lock was being given back.
         self.giving_back = 0
         self._acts = (
-            *(self.note, self.note_in_time, self.make),
+            *(self.note, self.note_in_time, self.make, self.drop),
             *(self.lock, self.lock_in_time, self.release, self.hold, self.hold_too_long),
         )
 
@@ -189,6 +189,11 @@ class Storm:
         tool = self._alarm.during(lambda: self._manager.tool(name))
         if tool.name() != name:
             self.wrong.append(f"{name} is called {tool.name()}")
+
+    def drop(self) -> None:
+        """Make an object that is let go while the signal may come, and a stream."""
+        name = str(self._next())
+        self._alarm.during(lambda: next(self._manager.tool(name).parts()))
 
 
 def main(url: str, key: str, seed: int, rounds: int) -> None:
