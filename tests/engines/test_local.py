@@ -14,6 +14,7 @@ import pytest
 from support.hosted.client import new_host
 from support.hosted.manager import Town, UrgentJobProxy
 from support.hosted.spec import Page, Refused
+from support.keeping import kept_up
 from support.threads import Run, run_all, until
 
 from kinfolk.engines.local import LocalChannel
@@ -155,13 +156,13 @@ def test_a_proxy_passed_arrives_as_the_very_object(town: Town) -> None:
 
 
 def test_an_object_dies_with_its_last_proxy(host: Host, town: Town) -> None:
-    """The next message carries the news."""
+    """The keeper carries the news."""
     job = town.job("a")
     number = job._target
     assert number in host._objects._numbered
     del job
     gc.collect()
-    town.counter()()
+    kept_up()
     assert number not in host._objects._numbered
 
 
@@ -222,12 +223,13 @@ def test_a_wrong_result_is_the_objects_mistake(town: Town) -> None:
 
 
 def test_a_stream_is_closed_when_nobody_reads_on(town: Town) -> None:
-    """`break` ends the generator; the next message carries the news."""
+    """`break` ends the generator; the keeper carries the news."""
     feed = town.feed()
     for number in feed.numbers(10):
         if number == 2:
             break
     gc.collect()
+    kept_up()
     assert (feed.steps, feed.closed) == (3, ["numbers"])
 
 

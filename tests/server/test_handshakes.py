@@ -144,11 +144,16 @@ def crowd(served: Served, count: int) -> Iterator[Program]:
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
 def test_a_flood_of_half_handshakes_leaves_others_working(kind: str, folder: Path) -> None:
     """200 a second beside 1,000 clients: calls go on, newcomers get in, and nothing is left."""
-    with serve(kind, folder, files=5000) as served, served.open() as manager:
+    with serve(kind, folder, files=5000) as served:
         pid = served.program.pid
-        assert manager.job("a").describe() == "a x3"
-        before = open_files(pid), threads(pid)
-        with crowd(served, 1000), Program("-c", FLOOD, served.url, "200", "5") as flood:
+        with served.open() as manager:
+            assert manager.job("a").describe() == "a x3"
+            before = open_files(pid), threads(pid)
+        with (
+            crowd(served, 1000),
+            served.open() as manager,
+            Program("-c", FLOOD, served.url, "200", "5") as flood,
+        ):
             calls = 0
             while flood.process.poll() is None:
                 assert manager.job("a").describe() == "a x3"
@@ -160,8 +165,9 @@ def test_a_flood_of_half_handshakes_leaves_others_working(kind: str, folder: Pat
                 assert threads(pid) < 1_000 + 500 + 50
             assert int(flood.line()) > 100
             assert calls > 50
-        assert manager.job("a").describe() == "a x3"
-        until(lambda: (open_files(pid), threads(pid)) <= before)
+        with served.open() as manager:
+            assert manager.job("a").describe() == "a x3"
+            until(lambda: (open_files(pid), threads(pid)) <= before)
     assert "Traceback" not in served.program.errors
     assert served.program.errors.count("was refused") < 100
 
