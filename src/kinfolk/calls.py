@@ -386,6 +386,15 @@ class CallingChannel(ABC):
             self._dropped.append(target)
             keeper.note(self)
 
+    def close_stream(self, number: int, generation: int) -> None:
+        """Close a stream at the other end, at once or else later; see `Fetching.close_stream`."""
+        if generation == self.generation:
+            try:
+                with own_deadline(_SHORT_MOMENT):
+                    self.tell(Release([number]))
+            except (KinfolkError, OSError):
+                self.drop(number, generation)
+
     def tidy(self) -> None:
         """Do what could not be done at once, and tell the other end which references are gone.
 

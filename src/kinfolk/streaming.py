@@ -26,6 +26,10 @@ class Fetching(Protocol):
         """Ask a stream for items; return them, whether there may be more, and what ended it."""
         ...
 
+    def close_stream(self, number: int, generation: int) -> None:
+        """End a stream at the server too, at once if that is possible."""
+        ...
+
     def drop(self, target: int, generation: int) -> None:
         """Note that a stream died; see `Channel.drop`."""
         ...
@@ -69,14 +73,17 @@ class Stream(Iterator[Any]):
                 self._end()
         except BaseException:
             # It may have stepped; like a generator that raises, it is at its end.
-            self.close()
+            self._items.clear()
+            if self._more:
+                self._channel.drop(self._number, self._mention.generation)
+                self._end()
             raise
 
     def close(self) -> None:
         """End the stream here and at the server; closing twice has no effect."""
         self._items.clear()
         if self._more:
-            self._channel.drop(self._number, self._mention.generation)
+            self._channel.close_stream(self._number, self._mention.generation)
             self._end()
 
     def _end(self) -> None:
