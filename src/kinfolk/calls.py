@@ -41,7 +41,7 @@ from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
 from kinfolk.references import ProxyReferences, proxy_of
 from kinfolk.streaming import Stream
-from kinfolk.wire.codec import Codec, Mismatch
+from kinfolk.wire.codec import Mismatch
 from kinfolk.wire.failures import lift_failure
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import (
@@ -317,7 +317,10 @@ class CallingChannel(ABC):
         """
         match reply:
             case Result() if member.result is not None:
-                return _decode(member, member.result, reply.value, references), None
+                try:
+                    return member.result.decode(reply.value, references), None
+                except Mismatch as mismatch:
+                    raise _undeclared(member, mismatch) from None
             case Failed():
                 return None, lift_failure(reply.failure, self._codecs)
             case Declined():
@@ -334,7 +337,10 @@ class CallingChannel(ABC):
             return [], False, lift_failure(reply.failure, self._codecs)
         if not isinstance(reply, Items) or member.items is None:
             raise ProtocolError(f"{member.label}: cannot be answered by {type(reply).__name__}")
-        items = _decode(member, member.items, reply.items, references)
+        try:
+            items = member.items.decode(reply.items, references)
+        except Mismatch as mismatch:
+            raise _undeclared(member, mismatch) from None
         error = lift_failure(reply.failure, self._codecs) if reply.failure else None
         return items, reply.more and error is None, error
 
@@ -415,8 +421,5 @@ class CallingChannel(ABC):
                 keeper.note(self)
 
 
-def _decode(member: Member, codec: Codec, data: msgspec.Raw, references: References) -> Any:
-    try:
-        return codec.decode(data, references)
-    except Mismatch as mismatch:
-        raise ResultError(f"{member.label} returned what it does not declare: {mismatch}") from None
+def _undeclared(member: Member, mismatch: Mismatch) -> ResultError:
+    return ResultError(f"{member.label} returned what it does not declare: {mismatch}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -18,8 +18,10 @@ from kinfolk.callers import caller_token, calling_as
 from kinfolk.deadlines import own_deadline
 from kinfolk.errors import ConnectionClosed, Executed, KinfolkError
 from kinfolk.keeper import keeper
-from kinfolk.wire.members import Member
-from kinfolk.wire.messages import Target
+
+if TYPE_CHECKING:
+    from kinfolk.wire.members import Member
+    from kinfolk.wire.messages import Target
 
 __all__ = ["Debtor", "Debts"]
 

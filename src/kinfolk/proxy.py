@@ -93,7 +93,10 @@ class Proxy(BaseProxy):
             count(self, channel, target, mention)
 
     def _call(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
-        return self._channel.call(self._counted(), self._members[name], arguments or {})
+        channel, mention = self._channel, self._mention
+        if mention is not None and mention.generation != channel.generation:
+            channel.claim(self)
+        return channel.call(self._target, self._members[name], arguments or {})
 
     def _give_back(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Call a member that gives something back, such as a lock.

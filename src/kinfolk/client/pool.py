@@ -118,7 +118,10 @@ class Pool:
             CallTimeout: The deadline of the block has passed.
             KinfolkError: What `open` raises.
         """
-        return self._next_idle() or self._reach()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._reach()
 
     def tell(self, frames: bytes) -> None:
         """Send what has no reply, unless the session has ended."""

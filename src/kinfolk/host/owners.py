@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from kinfolk.callers import caller_token
 from kinfolk.host.places import raised
 
-__all__ = ["THIS_PROCESS", "Lifetime", "Owner", "acting_for", "current_owner"]
+__all__ = ["THIS_PROCESS", "Lifetime", "Owner", "acting", "acting_for", "current_owner"]
 
 _logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ THIS_PROCESS: Final = Lifetime()
 """The process of the objects themselves; it does not end before they do."""
 
 
-class Owner(NamedTuple):  # made for each call, and attrs takes thrice as long
+class Owner(NamedTuple):  # compared for each call, and attrs takes thrice as long
     """A thread or task of a calling process: what a lock that is not shared can belong to."""
 
     session: Lifetime
@@ -83,7 +83,8 @@ class _Acting(threading.local):
     owner: Owner | None = None
 
 
-_acting = _Acting()
+acting: Final = _Acting()
+"""For whom this thread serves a call; see `acting_for`."""
 
 
 def current_owner() -> Owner:
@@ -91,21 +92,21 @@ def current_owner() -> Owner:
 
     In a thread that serves none it is the thread itself.
     """
-    return _acting.owner or Owner(THIS_PROCESS, caller_token())
+    return acting.owner or Owner(THIS_PROCESS, caller_token())
 
 
 class acting_for:  # noqa: N801 - used as a function
     """Serve a call of an owner in this thread, within the block."""
 
-    # A class, since it is entered for each call and a generator takes twice as long.
+    # A class, since a generator takes twice as long.
     __slots__ = ("_before", "_owner")
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
 
     def __enter__(self) -> None:
-        self._before = _acting.owner
-        _acting.owner = self._owner
+        self._before = acting.owner
+        acting.owner = self._owner
 
     def __exit__(self, *_: object) -> None:
-        _acting.owner = self._before
+        acting.owner = self._before

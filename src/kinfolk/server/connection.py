@@ -40,7 +40,7 @@ from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, Refusal
 from kinfolk.wire.handshake import Identity, Peer, ServerHandshake
-from kinfolk.wire.messages import NOTHING, Describe, Failed, Release, Reply, Result, Stop
+from kinfolk.wire.messages import NOTHING, Call, Describe, Failed, Release, Reply, Result, Stop
 
 __all__ = ["Connection", "Service"]
 
@@ -251,7 +251,9 @@ class Connection:
 
     def _handle(self, link: Link, message: memoryview) -> None:
         request = decode_request(message)
-        if isinstance(request, Stop):
+        if isinstance(request, Call):  # as nearly all are
+            link.receive(request, self._answer)
+        elif isinstance(request, Stop):
             _logger.info("%s stops the server", self._who)
             self._answer(Result(request.call, NOTHING))
             self._service.stop()

@@ -52,7 +52,12 @@ class Outbox:
         own = threading.get_ident() == self._owner
         # Nearly every answer, so without being counted first.
         if own and self._usable and not self._waiting and self._sending.acquire(blocking=False):
-            self._flush(frame)
+            try:
+                self._sock.sendall(frame)
+            except OSError as error:
+                self._fail(error, frame)
+            finally:
+                self._sending.release()
             if self._waiting:
                 self._send_all()
             return self._usable or id(frame) not in self._lost
@@ -90,9 +95,9 @@ class Outbox:
         while self._waiting and self._sending.acquire(blocking=False):
             self._flush()
 
-    def _flush(self, begun: bytes | bytearray | memoryview | None = None) -> None:
+    def _flush(self, begun: memoryview | None = None) -> None:
         """Send what was begun and what waits, with the lock held, and release it."""
-        frame = begun if begun is not None else self._next()
+        frame = self._next() if begun is None else begun
         try:
             while frame is not None:
                 self._sock.sendall(frame)

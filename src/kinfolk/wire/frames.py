@@ -86,7 +86,10 @@ def decode_request(message: Buffer) -> Request:
     Raises:
         ProtocolError: It is none.
     """
-    return decode(_requests, message, "request")
+    try:
+        return _requests.decode(message)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(error, "request") from None
 
 
 def decode_reply(message: Buffer) -> Reply:
@@ -95,7 +98,10 @@ def decode_reply(message: Buffer) -> Reply:
     Raises:
         ProtocolError: It is none.
     """
-    return decode(_replies, message, "reply")
+    try:
+        return _replies.decode(message)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(error, "reply") from None
 
 
 def decode(decoder: msgspec.msgpack.Decoder[M], message: Buffer, what: str) -> M:
@@ -106,10 +112,15 @@ def decode(decoder: msgspec.msgpack.Decoder[M], message: Buffer, what: str) -> M
     """
     try:
         return decoder.decode(message)
-    except ValueError as error:  # msgspec's own, and UnicodeDecodeError
-        raise ProtocolError(f"the peer sent what is no {what}: {error}") from None
-    except RecursionError:
-        raise ProtocolError(f"the peer sent a {what} that is nested too deep") from None
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(error, what) from None
+
+
+def _unreadable(error: Exception, what: str) -> ProtocolError:
+    if isinstance(error, RecursionError):
+        return ProtocolError(f"the peer sent a {what} that is nested too deep")
+    # msgspec's own, or a UnicodeDecodeError.
+    return ProtocolError(f"the peer sent what is no {what}: {error}")
 
 
 # --- Frames
