@@ -18,10 +18,10 @@ from kinfolk.wire.messages import NO_CALL, Reply
 __all__ = ["Connection"]
 
 _READ: Final = 64 * 2**10
-_ASKED: Final = 30  # times, about as many microseconds
+_ASKED: Final = 60  # times, about as many microseconds
 _MOSTLY: Final = 0.8
 _HOPES: Final = 4  # calls in a row
-_SOBER: Final = 100  # calls
+_SOBER: Final = 1000  # calls
 
 
 class Connection:
