@@ -33,7 +33,7 @@ PROXIES = 200  # in a round; over TCP the standard library gets fewer, being slo
 SLOW_PROXIES = 3
 IMPORTS = 15
 CROWD = 8  # threads of one client, or clients
-CROWD_CALLS = 250  # of each, in a round
+CROWD_CALLS = 1000  # of each, in a round
 CROWD_ROUNDS = 9
 ANYWHERE = -1  # the scheduler's choice of a core
 
