@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.models import attribute, entry, expression, method, parameter, shared, signature, spec
 
@@ -381,6 +381,8 @@ LINES = st.tuples(st.sampled_from(["", "    ", "  "]), st.text(max_size=12)).map
 
 
 @given(st.text(max_size=60) | st.lists(LINES, max_size=5).map("\n".join))
+@example('ends with """')
+@example("no-break spaces\n\xa0begin\n\xa0the others")
 def test_any_text_can_be_documentation(text: str) -> None:
     """The docstring's value is the text, cleaned as Python cleans docstrings."""
     cleaned = inspect.cleandoc(text).strip()

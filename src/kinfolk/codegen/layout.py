@@ -95,15 +95,22 @@ def docstring(doc: str | None) -> list[str]:
     """Return the lines of a docstring whose value is `doc`, up to indentation."""
     if not doc:
         return []
+    _, *below = doc.split("\n")
     first, *rest = [_escaped(line) for line in doc.split("\n")]
-    if any(rest) and all(line.startswith((" ", "\t")) for line in rest if line):
+    if any(rest) and all(line[0].isspace() for line in below if line):
         # Below the first line, the least indentation is taken for that of the code.
         return ['"""', first, *rest, '"""']
     # Four quotes in a row are hard to read.
     first = f" {first}" if first.startswith('"') else first
     if rest:
         return [f'"""{first}', *rest, '"""']
-    return [f'"""{first[:-1]}\\""""' if first.endswith('"') else f'"""{first}"""']
+    return [f'"""{first[:-1]}\\""""' if _ends_with_quote(first) else f'"""{first}"""']
+
+
+def _ends_with_quote(line: str) -> bool:
+    """Return whether an escaped line ends with a quote that is not escaped."""
+    before = line.removesuffix('"')
+    return before != line and (len(before) - len(before.rstrip("\\"))) % 2 == 0
 
 
 def _escaped(line: str) -> str:
