@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from kinfolk.counted import Mention, count
 from kinfolk.deadlines import moments_more
 from kinfolk.debts import Debtor
-from kinfolk.errors import ArgumentError, ConnectionClosed, NotSupported, SpecMismatch
+from kinfolk.errors import ArgumentError, ConnectionClosed, SpecMismatch
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
 
@@ -60,6 +60,18 @@ class Channel(Debtor, Protocol):
 
     def drop(self, target: int, generation: int) -> None:
         """Note that a reference is gone, which was counted in this generation."""
+        ...
+
+    def text(self, proxy: Proxy) -> str:
+        """Return what stands for an object in text: what it is, or where."""
+        ...
+
+    def value(self, proxy: Proxy) -> Any:
+        """Return a copy of the very object.
+
+        Raises:
+            NotSupported: It does not leave its server.
+        """
         ...
 
     def pickled(self, proxy: Proxy) -> tuple[Any, ...]:
@@ -139,14 +151,14 @@ class Proxy(BaseProxy):
         """Call a member by name, as `multiprocessing.managers.BaseProxy` offers it."""
         return getattr(self, methodname)(*args, **(kwds or {}))
 
-    def _getvalue(self) -> NoReturn:
-        raise NotSupported(f"{self!r} stands for an object that never leaves its server")
+    def _getvalue(self) -> Any:
+        return self._channel.value(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._channel.pickled(self)
 
-    def __deepcopy__(self, memo: object) -> NoReturn:
-        self._getvalue()
+    def __deepcopy__(self, memo: object) -> Any:
+        return self._getvalue()
 
     def __setattr__(self, name: str, value: object) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):
@@ -157,7 +169,8 @@ class Proxy(BaseProxy):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._target!r} at {self._channel.address}>"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return self._channel.text(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Proxy):

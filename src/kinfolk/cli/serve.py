@@ -10,10 +10,12 @@ import signal
 import stat
 import sys
 import traceback
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Group, Parameter
 
@@ -23,8 +25,11 @@ from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, SpecMismatch
 from kinfolk.limits import Limits
 from kinfolk.managers import Manager, check_key, make_server, type_of
-from kinfolk.server import Server
 from kinfolk.spec import has_generated, output_module, read
+
+if TYPE_CHECKING:
+    from kinfolk.pickles.server import PickleServer, Registry
+    from kinfolk.server import Server
 
 __all__ = ["serve"]
 
@@ -44,6 +49,7 @@ def serve(
     *,
     address: str | None = None,
     authkey_file: Path | None = None,
+    serializer: Literal["typed", "pickle"] = "typed",
     insecure: bool = False,
     verbose: bool = False,
     limits: Annotated[Limits, Parameter(name="*", group=_limits)] = Limits(),  # noqa: B008 - frozen
@@ -59,6 +65,9 @@ def serve(
             what KINFOLK_ADDRESS says, or else the private socket.
         authkey_file: A file that nobody else can read, with the key that clients must hold. A TCP
             address needs a key, from here or from KINFOLK_AUTHKEY.
+        serializer: How values travel, which clients have to ask for too: typed, checked against
+            what is declared; or pickle, the standard library's wire, for clients that you trust. On
+            the private socket the key of the latter is a file beside it.
         insecure: Listen also where others on the network can read along.
         verbose: Log who comes and who leaves, and what raised, and not only what goes wrong.
         limits: What there is room for.
@@ -72,7 +81,9 @@ def serve(
     place = resolve_address(address, type_of(manager).server)
     _raise_file_limit(limits)
     key = _key(place, authkey_file)
-    server = _server(manager, place, key, insecure=insecure, limits=limits)
+    by_hand: Registry | None = None if serializer == "typed" else {}
+    make = partial(make_server, manager, place, key, by_hand, insecure=insecure, limits=limits)
+    server = _server(manager, make)
     try:
         _stop_on_signals(server)
         print(f"serving {module}:{type_of(manager).name} at {server.url}", flush=True)
@@ -156,10 +167,10 @@ def _checked(key: bytes, source: str) -> bytes:
 
 
 def _server(
-    manager: type[Manager], place: Address, key: bytes | None, *, insecure: bool, limits: Limits
-) -> Server:
+    manager: type[Manager], make: Callable[[], Server | PickleServer]
+) -> Server | PickleServer:
     try:
-        return make_server(manager, place, key, insecure=insecure, limits=limits)
+        return make()
     except KinfolkError:
         raise
     except Exception as error:
@@ -186,7 +197,7 @@ def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).startswith("kinfolk.")
 
 
-def _stop_on_signals(server: Server) -> None:
+def _stop_on_signals(server: Server | PickleServer) -> None:
     def stop(number: int, _frame: FrameType | None) -> None:
         # A second one, should the end take long, does what it does to any program.
         signal.signal(number, signal.SIG_DFL)

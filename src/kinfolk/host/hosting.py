@@ -51,6 +51,11 @@ class Host:
             if isinstance(entry, Singleton):
                 self._make(name, entry, made)
 
+    @property
+    def objects(self) -> Objects:
+        """All that can be called, for those who carry out calls in their own way."""
+        return self._objects
+
     def session(self, peer: str) -> Session:
         """Return a new session of a calling process.
 

@@ -17,15 +17,31 @@ from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from kinfolk.errors import ConnectionLost, RemoteError
-from kinfolk.server.server import Server
 
 __all__ = ["ServerProcess"]
 
 _Raised: TypeAlias = tuple[bytes | None, str, str, str]
 _Initializer: TypeAlias = Callable[..., object]
+
+
+class Serving(Protocol):
+    """A server, of whichever wire."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        ...
+
+    def serve_forever(self) -> None:
+        """Serve until it is stopped."""
+        ...
+
+    def stop(self) -> None:
+        """End `serve_forever`."""
+        ...
 
 
 class ServerProcess:
@@ -45,7 +61,7 @@ class ServerProcess:
     def __init__(
         self,
         context: BaseContext,
-        make: Callable[[], Server],
+        make: Callable[[], Serving],
         initializer: _Initializer | None = None,
         initargs: Iterable[Any] = (),
     ) -> None:
@@ -106,7 +122,7 @@ def _started(reader: Pipe[Any, Any]) -> str:
 
 def _serve(
     writer: Pipe[Any, Any],
-    make: Callable[[], Server],
+    make: Callable[[], Serving],
     initializer: _Initializer | None,
     initargs: tuple[Any, ...],
 ) -> None:
@@ -129,7 +145,7 @@ def _serve(
     server.serve_forever()
 
 
-def _stop_with_parent(server: Server) -> None:
+def _stop_with_parent(server: Serving) -> None:
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
