@@ -39,7 +39,7 @@ from kinfolk.wire.descriptions import describe_offer
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, Refusal
-from kinfolk.wire.handshake import Identity, Peer, ServerHandshake
+from kinfolk.wire.handshake import Identity, Peer, ServerHandshake, farewell_to_the_silent
 from kinfolk.wire.messages import NOTHING, Call, Describe, Failed, Release, Reply, Result, Stop
 
 __all__ = ["Connection", "Service"]
@@ -149,7 +149,12 @@ class Connection:
             return None
         except TimeoutError:
             seconds = service.limits.handshake_timeout
-            self._refuse(handshake, HandshakeFailed(f"no handshake within {seconds:g} s"))
+            error = HandshakeFailed(f"no handshake within {seconds:g} s")
+            if handshake.begun:
+                self._refuse(handshake, error)
+            else:
+                service.refusals.note(self._who, error)
+                self._say_farewell(farewell_to_the_silent(error))
             return None
         self._sock.settimeout(None)
         return handshake.peer
