@@ -158,10 +158,12 @@ class Raw:
         self._frames = FrameBuffer()
         self._messages: list[memoryview] = []
 
-    def shake_hands(self, key: str | None, session: bytes = b"") -> bytes:
+    def shake_hands(
+        self, key: str | None, session: bytes = b"", identity: Identity | None = None
+    ) -> bytes:
         """Do the handshake as a client of ours does; return the session's token."""
         handshake = ClientHandshake(
-            Identity.of(SampleManager._offer),
+            identity or Identity.of(SampleManager._offer),
             pid=os.getpid(),
             session=session,
             key=key.encode() if key else None,

@@ -21,9 +21,11 @@ from kinfolk.server.admission import Admission
 from kinfolk.server.connection import Connection, Service
 from kinfolk.server.listening import listen
 from kinfolk.server.refusing import RefusalLog
+from kinfolk.server.reporting import make_report
 from kinfolk.sockets import close_in_children
 from kinfolk.wire.greetings import Heartbeat
 from kinfolk.wire.handshake import Identity
+from kinfolk.wire.reports import ServerReport
 from kinfolk.wire.table import ManagerType
 
 if sys.platform == "linux":
@@ -90,6 +92,9 @@ class Server:
         self._connections: set[Connection] = set()
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
+        self._begun = time.monotonic()
+        # Those of the connections that have ended.
+        self._calls = 0
         self._refusals = RefusalLog(_logger)
         self._service = Service(
             host=self._host,
@@ -101,6 +106,7 @@ class Server:
             refusals=self._refusals,
             deaths=self._deaths,
             stop=self.stop,
+            report=self.report,
         )
 
     @property
@@ -147,6 +153,20 @@ class Server:
         self._host.close()
         self._close_wakers()
 
+    def report(self) -> ServerReport:
+        """Return how it is doing, and who uses it. Takes the longer the more objects there are."""
+        with self._changed:
+            connections = list(self._connections)
+            calls = self._calls + sum(connection.calls for connection in connections)
+        callers = [connection.caller for connection in connections]
+        return make_report(
+            self._host,
+            list(filter(None, callers)),
+            address=self.url,
+            uptime=time.monotonic() - self._begun,
+            calls=calls,
+        )
+
     # --- Connections
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
@@ -176,7 +196,9 @@ class Server:
 
     def _forget(self, connection: Connection) -> None:
         with self._changed:
-            self._connections.discard(connection)
+            if connection in self._connections:
+                self._connections.discard(connection)
+                self._calls += connection.calls
             self._changed.notify_all()
         self._wake()
 
