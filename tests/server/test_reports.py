@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import signal
 import subprocess
 import sys
 import threading
@@ -19,9 +18,7 @@ from support.samples import spec
 from support.serving import SampleManager, Served, serve, serve_here
 from support.threads import Run, until
 
-from kinfolk.addresses import parse_address
-from kinfolk.client.observer import Observer
-from kinfolk.errors import AuthenticationFailed, CallTimeout, ConnectionLost, NotRunning
+from kinfolk.errors import ConnectionLost
 from kinfolk.server.reporting import program_of
 from kinfolk.wire.descriptions import decode_description, describe_offer
 from kinfolk.wire.handshake import OBSERVER
@@ -43,18 +40,12 @@ def served(request: pytest.FixtureRequest, folder: Path) -> Iterator[Served]:
         yield found
 
 
-def observe(served: Served, timeout: float = 10.0) -> Observer:
-    """Return an observer of the server."""
-    key = served.key.encode() if served.key else None
-    return Observer(parse_address(served.url), key=key, timeout=timeout)
-
-
 # --- What it says
 
 
 def test_it_says_which_server_it_is(served: Served) -> None:
     """Process, spec, place and time: what tells one server from another."""
-    with observe(served) as observer:
+    with served.observe() as observer:
         report = observer.report()
         later = observer.report()
     assert report.pid == served.program.pid
@@ -67,7 +58,7 @@ def test_it_says_which_server_it_is(served: Served) -> None:
 
 def test_it_lists_clients_and_no_observers(served: Served) -> None:
     """One entry for each process, with what is kept for it."""
-    with served.open() as manager, observe(served), observe(served) as observer:
+    with served.open() as manager, served.observe(), served.observe() as observer:
         jobs = [manager.job("one"), manager.job("two")]
         pages = iter(manager.frontier())
         manager.lock().acquire()
@@ -89,7 +80,7 @@ def test_it_lists_clients_and_no_observers(served: Served) -> None:
 
 def test_it_counts_calls_also_of_clients_that_have_left(served: Served) -> None:
     """Nothing else counts: neither streams' items nor what observers ask."""
-    with observe(served) as observer:
+    with served.observe() as observer:
         for _ in range(2):
             with served.open() as manager:
                 for number in range(5):
@@ -100,7 +91,7 @@ def test_it_counts_calls_also_of_clients_that_have_left(served: Served) -> None:
 
 def test_it_says_who_has_a_lock_and_who_waits(served: Served) -> None:
     """By process, as people and programs can tell."""
-    with served.open() as one, served.open() as two, observe(served) as observer:
+    with served.open() as one, served.open() as two, served.observe() as observer:
         one.lock().acquire()
         waiting = Run(lambda: two.lock().acquire())
         until(lambda: any(wait.waiters for wait in observer.report().waits))
@@ -135,7 +126,7 @@ def test_it_says_which_call_has_a_turn_and_which_wait(folder: Path) -> None:
         first = Run(lambda: one.frontier().pop())
         pages.inside.wait(30)
         second = Run(lambda: two.frontier().push("a"))
-        with observe(served) as observer:
+        with served.observe() as observer:
             until(lambda: observer.report().waits[0].waiters)
             [wait] = observer.report().waits
         pages.go_on.set()
@@ -159,20 +150,13 @@ def test_a_report_is_for_clients_too(served: Served) -> None:
 
 def test_fields_of_another_version_do_no_harm(served: Served) -> None:
     """A reader passes over what it does not know."""
-    with observe(served) as observer:
+    with served.observe() as observer:
         report = observer.report()
     data = msgspec.msgpack.encode({**msgspec.structs.asdict(report), "mood": "good"})
     assert decode_report(msgspec.Raw(data)) == report
 
 
 # --- Who may ask, and what
-
-
-@pytest.mark.parametrize("key", [None, b"another key"])
-def test_an_observer_needs_the_key(folder: Path, key: bytes | None) -> None:
-    """As any client does."""
-    with serve_here("unix with a key", folder) as served, pytest.raises(AuthenticationFailed):
-        Observer(parse_address(served.url), key=key)
 
 
 @pytest.mark.parametrize(
@@ -209,32 +193,10 @@ def test_a_server_that_is_full_can_still_be_looked_at(folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         served = stack.enter_context(serve("unix", folder, limits=limits))
         stack.enter_context(served.open())
-        first, second, third = (stack.enter_context(observe(served)) for _ in range(3))
+        first, second, third = (stack.enter_context(served.observe()) for _ in range(3))
         assert len(third.report().clients) == len(second.report().clients) == 1
         with pytest.raises(ConnectionLost):
             first.report()  # Of those who look on, too, only so many find room.
-
-
-# --- Its end
-
-
-def test_an_observer_ends_a_server_and_sees_that_it_is_gone(served: Served) -> None:
-    """After `wait` the address is free."""
-    with observe(served) as observer:
-        observer.stop()
-        assert observer.wait()
-        with pytest.raises(NotRunning):
-            observe(served)
-    assert served.program.wait() == 0
-
-
-def test_a_server_that_does_not_answer_is_not_waited_for(folder: Path) -> None:
-    """A stopped process accepts connections, and then says nothing."""
-    with serve("unix", folder) as served, observe(served, timeout=0.3) as observer:
-        served.program.signal(signal.SIGSTOP)
-        assert not observer.wait()
-        with pytest.raises(CallTimeout):
-            observe(served, timeout=0.1)
 
 
 # --- Programs
@@ -271,7 +233,7 @@ def test_a_process_that_is_gone_has_no_program() -> None:
 
 def test_the_server_itself_may_hold_a_lock(folder: Path) -> None:
     """A lock that no client has is held by the server's own code."""
-    with serve_here("unix", folder) as served, observe(served) as observer:
+    with serve_here("unix", folder) as served, served.observe() as observer:
         lock = next(each.obj for each in served.here._host.hosted if each.target == "lock")
         lock.acquire()
         [wait] = observer.report().waits
