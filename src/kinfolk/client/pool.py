@@ -96,6 +96,9 @@ class Pool:
         self._lock = threading.RLock()
         self._connections: set[Connection] = set()
         self._idle: deque[Lease] = deque()
+        # Those that were idle when another was lost. Perhaps their server is gone, and perhaps only
+        # that one connection: the next that is opened will tell.
+        self._doubtful: deque[Lease] = deque()
         # In the middle of an exchange that nobody will go on with, by the number of the call.
         self._broken: dict[int, Connection] = {}
         self._unnoticed = False
@@ -151,7 +154,7 @@ class Pool:
             self.give_back(lease)
         elif isinstance(error, ConnectionLost):
             self._forget(connection)
-            self._drop_dead()
+            self._doubt()
         else:
             self._broken[call] = connection
             answered = isinstance(error, ProtocolError | LimitExceeded)
@@ -195,10 +198,9 @@ class Pool:
     def overlooked(self) -> None:
         """Note that a connection was lost where nobody could be told.
 
-        If it was the last, the next call says so: with the session, what this process held is gone.
+        If the session has ended with it, the next call says so: what this process held is gone.
         """
-        if not self._connections and not self._closed:
-            self._unnoticed = True
+        self._unnoticed = not self._closed
 
     def check(self) -> None:
         """See that there is a connection, or that the server cannot be reached."""
@@ -229,6 +231,9 @@ class Pool:
                     anew = presented != b"" and connection.session != self._session
                     if anew:
                         self._close_broken()
+                        self._close_all(self._doubtful)
+                    while self._doubtful:
+                        self._idle.append(self._doubtful.pop())
                     self._user.met(differences, anew=anew)
                     self._session = connection.session
                     self._connections.add(connection)
@@ -241,10 +246,23 @@ class Pool:
         self.give_back(self.open(time.monotonic() + self._destination.timeout))
 
     def _reach(self) -> Lease:
-        if self._unnoticed:
-            self._unnoticed = False
-            where = self._destination.address
-            raise ConnectionLost(f"the connection to {where} was lost before the call", "no")
+        if self._unnoticed and not self._connections:
+            raise self._lost_before()
+        session = self._session
+        lease = self._open_patiently()
+        if self._unnoticed and self._session != session:
+            self.give_back(lease)
+            raise self._lost_before()
+        self._unnoticed = False
+        return lease
+
+    def _lost_before(self) -> ConnectionLost:
+        """Return what the next call raises after a loss that nobody was told of."""
+        self._unnoticed = False
+        where = self._destination.address
+        return ConnectionLost(f"the connection to {where} was lost before the call", "no")
+
+    def _open_patiently(self) -> Lease:
         end, pause = end_of_block(), _FIRST_PAUSE
         until = time.monotonic() + self._destination.timeout
         while True:
@@ -284,9 +302,18 @@ class Pool:
             else:
                 self._forget(lease.connection)
 
-    def _close_idle(self) -> None:
+    def _doubt(self) -> None:
+        """Use no idle connection before it is known whether the session still lives."""
         while lease := self._next_idle():
-            self._forget(lease.connection)
+            self._doubtful.append(lease)
+
+    def _close_idle(self) -> None:
+        self._doubt()
+        self._close_all(self._doubtful)
+
+    def _close_all(self, leases: deque[Lease]) -> None:
+        while leases:
+            self._forget(leases.pop().connection)
 
     def _close_broken(self) -> None:
         # Nothing is left to be taken back from a session that has ended.
