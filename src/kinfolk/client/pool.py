@@ -42,6 +42,7 @@ __all__ = ["Lease", "Pool", "User"]
 
 # More stay open only while more calls are under way.
 _MOST_IDLE: Final = 16
+_REMEMBERED: Final = 1_000
 _REPLACEMENT_TIMEOUT: Final = 1.0
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
@@ -101,12 +102,20 @@ class Pool:
         self._doubtful: deque[Lease] = deque()
         # In the middle of an exchange that nobody will go on with, by the number of the call.
         self._broken: dict[int, Connection] = {}
+        # The same, of calls that need not be taken back, or were.
+        self._spent: deque[Connection] = deque()
+        self._mended: deque[int] = deque(maxlen=_REMEMBERED)
         self._unnoticed = False
 
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._closed
+
+    @property
+    def linked(self) -> bool:
+        """Whether there is any connection."""
+        return bool(self._connections)
 
     # --- Leases
 
@@ -134,7 +143,7 @@ class Pool:
         try:
             lease.connection.tell(frames, end_of_block())
         except BaseException as error:
-            self.give_up(lease, error, NO_CALL)
+            self.give_up(lease, error)
             raise
         self.give_back(lease)
 
@@ -147,34 +156,26 @@ class Pool:
         if self._closed:
             self._close_idle()
 
-    def give_up(self, lease: Lease, error: BaseException, call: int) -> None:
-        """Take back a connection from a call that failed, which has this number; see `mend`."""
+    def give_up(self, lease: Lease, error: BaseException) -> None:
+        """Take back a connection from a call that failed; see `mend`."""
         connection = lease.connection
         if connection.intact:
             self.give_back(lease)
         elif isinstance(error, ConnectionLost):
             self._forget(connection)
             self._doubt()
+        elif isinstance(error, ProtocolError | LimitExceeded):
+            self._replace(connection)
         else:
-            self._broken[call] = connection
-            answered = isinstance(error, ProtocolError | LimitExceeded)
-            if answered or (isinstance(error, CallTimeout) and error.executed == "no"):
-                # Nothing is left to be taken back.
-                self.mend(call)
+            sent = not isinstance(error, CallTimeout) or error.executed != "no"
+            self._break(connection, at_stake=sent)
 
     def mend(self, call: int) -> None:
-        """Close the connection that was left in the middle of a call, now that it may end.
-
-        If there is no other, one is opened first: the session, and with it the locks that this
-        process holds, lives on.
-        """
-        if call in self._broken and not self._closed and len(self._connections) == 1:
-            until = time.monotonic() + min(self._destination.timeout, _REPLACEMENT_TIMEOUT)
-            with contextlib.suppress(KinfolkError, OSError):
-                self.give_back(self.open(until))
+        """Close the connection that was left in the middle of a call, now that it may end."""
+        self._mended.append(call)
         connection = self._broken.pop(call, None)
         if connection is not None:
-            self._forget(connection)
+            self._break(connection, at_stake=False)
 
     def found(self, connection: Connection) -> None:
         """Take back a connection whose lease was lost. Called from `__del__`: does no I/O."""
@@ -183,7 +184,32 @@ class Pool:
         if connection.intact:
             self._idle.append(Lease(connection, weakref.ref(self)))
         else:
-            self._broken.setdefault(connection.call, connection)
+            self._break(connection, at_stake=True)
+
+    def _break(self, connection: Connection, *, at_stake: bool) -> None:
+        """Note that nobody will go on with an exchange.
+
+        A connection of which nothing has to be taken back is closed as soon as there is another:
+        the session, and with it the locks that this process holds, lives on.
+        """
+        call = connection.call
+        if at_stake and call != NO_CALL and call not in self._mended:
+            self._broken.setdefault(call, connection)
+        else:
+            self._spent.append(connection)
+            self._close_spent()
+
+    def _replace(self, connection: Connection) -> None:
+        """Close a connection whose other end sent what cannot be read, but not the session."""
+        if len(self._connections) == 1 and not self._closed:
+            until = time.monotonic() + min(self._destination.timeout, _REPLACEMENT_TIMEOUT)
+            with contextlib.suppress(KinfolkError, OSError):
+                self.give_back(self.open(until))
+        self._forget(connection)
+
+    def _close_spent(self) -> None:
+        while self._spent and len(self._connections) > len(self._broken) + len(self._spent):
+            self._forget(self._spent.popleft())
 
     def close(self) -> None:
         """Close all connections, which ends the session; closing twice has no effect."""
@@ -237,6 +263,7 @@ class Pool:
                     self._user.met(differences, anew=anew)
                     self._session = connection.session
                     self._connections.add(connection)
+                    self._close_spent()
                     keeper.start()
                     return Lease(connection, weakref.ref(self))
             connection.close()
@@ -321,6 +348,8 @@ class Pool:
             connection = self._broken.pop(call, None)
             if connection is not None:
                 self._forget(connection)
+        while self._spent:
+            self._forget(self._spent.popleft())
 
     def _forget(self, connection: Connection) -> None:
         with self._lock:
