@@ -103,7 +103,7 @@ class Pool:
         # In the middle of an exchange that nobody will go on with, by the number of the call.
         self._broken: dict[int, Connection] = {}
         # The same, of calls that need not be taken back, or were.
-        self._spent: deque[Connection] = deque()
+        self._spent: set[Connection] = set()
         self._mended: deque[int] = deque(maxlen=_REMEMBERED)
         self._unnoticed = False
 
@@ -179,7 +179,7 @@ class Pool:
 
     def found(self, connection: Connection) -> None:
         """Take back a connection whose lease was lost. Called from `__del__`: does no I/O."""
-        if connection.closed:
+        if connection.closed or connection in self._spent:
             return
         if connection.intact:
             self._idle.append(Lease(connection, weakref.ref(self)))
@@ -196,7 +196,7 @@ class Pool:
         if at_stake and call != NO_CALL and call not in self._mended:
             self._broken.setdefault(call, connection)
         else:
-            self._spent.append(connection)
+            self._spent.add(connection)
             self._close_spent()
 
     def _replace(self, connection: Connection) -> None:
@@ -209,7 +209,8 @@ class Pool:
 
     def _close_spent(self) -> None:
         while self._spent and len(self._connections) > len(self._broken) + len(self._spent):
-            self._forget(self._spent.popleft())
+            with contextlib.suppress(KeyError):  # another thread was faster
+                self._forget(self._spent.pop())
 
     def close(self) -> None:
         """Close all connections, which ends the session; closing twice has no effect."""
@@ -349,7 +350,7 @@ class Pool:
             if connection is not None:
                 self._forget(connection)
         while self._spent:
-            self._forget(self._spent.popleft())
+            self._forget(self._spent.pop())
 
     def _forget(self, connection: Connection) -> None:
         with self._lock:
