@@ -305,11 +305,10 @@ class Link:
             waiting = dict(self._waiting)
             self._session.under_way.difference_update(waiting)
             self._waiting.clear()
-        for call in tuple(self._queued):
-            self._unqueue(call)
+        unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
         for pending, _ in waiting.values():
             pending.withdraw()
-        self._session.detach(self, waiting)
+        self._session.detach(self, [*waiting, *unbegun])
 
     # --- Inside
 
