@@ -50,6 +50,7 @@ class FakeChannel(CallingChannel):
     """Answers as the test says."""
 
     address = "fake:"
+    linked = True
 
     def __init__(self) -> None:
         super().__init__(OFFER)

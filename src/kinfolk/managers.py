@@ -130,8 +130,11 @@ class Manager(BaseManager):
             serializer: How values travel.
             timeout: How many seconds it may take to connect, now and whenever the connection was
                 lost; `math.inf` waits for ever.
-            start: Start a server if none runs.
-            idle: How many seconds such a server stays when nobody is connected.
+            start: Start a server if none runs, in a process of its own that outlives this one; of
+                several processes that try it, one does. Starting counts for the timeout. It has
+                this process's `sys.path`, and its log is beside its socket.
+            idle: How many seconds a server that is started stays when nobody is connected; what
+                its objects hold goes with it. By default it stays until it is stopped.
 
         Raises:
             NotRunning: No server listens there.
@@ -142,11 +145,8 @@ class Manager(BaseManager):
             CallTimeout: It took too long.
             ValueError: A timeout that is negative, or not a number.
         """
-        if start or idle is not None:
-            raise NotSupported(
-                "a server is not started on demand yet: start one with "
-                f"`kinfolk serve {cls._offer.spec}`, and leave out start and idle"
-            )
+        if idle is not None and not start:
+            raise ValueError("idle is for the server that start=True starts")
         manager = cls(address, authkey, serializer or "typed")
         key = manager._key or _key_of_environment()
         place = manager._found_place()
@@ -154,7 +154,10 @@ class Manager(BaseManager):
             raise AuthenticationFailed(
                 f"{place} asks for a key: give it as authkey, or in KINFOLK_AUTHKEY"
             )
-        manager._attach(place, key, timeout)
+        if start:
+            manager._attach_or_start(place, key, timeout, idle)
+        else:
+            manager._attach(place, key, timeout)
         return manager
 
     def connect(self) -> None:
@@ -179,12 +182,14 @@ class Manager(BaseManager):
         *,
         insecure: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        idle: float | None = None,
     ) -> Server:
         """Make the objects and listen at the address; `serve_forever` of the result serves.
 
         Args:
             insecure: Listen also where others can read along.
             limits: What there is room for.
+            idle: After how many seconds without a client to stop; by default never.
 
         Raises:
             AlreadyRunning: Another server listens there.
@@ -192,7 +197,7 @@ class Manager(BaseManager):
         """
         place = self._found_place()
         key = _key_for(place, self._key)
-        return make_server(type(self), place, key, insecure=insecure, limits=limits)
+        return make_server(type(self), place, key, insecure=insecure, limits=limits, idle=idle)
 
     def start(
         self, initializer: Callable[..., object] | None = None, initargs: Iterable[Any] = ()
@@ -303,6 +308,24 @@ class Manager(BaseManager):
         self.close()
         self._channel = channel
 
+    def _attach_or_start(
+        self, place: Address, key: bytes | None, timeout: float, idle: float | None
+    ) -> None:
+        from kinfolk.server.standalone import Job, reach_or_launch  # noqa: PLC0415 - as above
+
+        if not isinstance(place, UnixAddress):
+            raise NotSupported(
+                f"no server is started at {place}: `start` is for sockets of this machine; run "
+                f"`kinfolk serve {self._offer.spec} --address {place}` there"
+            )
+        cls = type(self)
+        job = Job(cls.__module__, cls.__qualname__, self._offer.spec, place, key, idle)
+        try:
+            reach_or_launch(job, lambda: self._attach(place, key, timeout), timeout)
+        except BaseException:
+            self.close()
+            raise
+
     def _found_place(self) -> Address:
         if self._place is None:
             self._place = resolve_address(None, self._offer.server)
@@ -364,6 +387,7 @@ def make_server(
     *,
     insecure: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    idle: float | None = None,
     grace: float = 1.0,
 ) -> Server:
     """Make what a manager offers, and a server for it that listens at an address.
@@ -374,6 +398,7 @@ def make_server(
         key: The key that clients have to hold, if any.
         insecure: Listen also where others can read along.
         limits: What there is room for.
+        idle: After how many seconds without a client the server stops; None is never.
         grace: How many seconds running calls have to end when the server stops.
 
     Raises:
@@ -385,7 +410,14 @@ def make_server(
 
     offer = type_of(manager)
     return Server(
-        offer, _entries(offer), address, key=key, insecure=insecure, limits=limits, grace=grace
+        offer,
+        _entries(offer),
+        address,
+        key=key,
+        insecure=insecure,
+        limits=limits,
+        idle=idle,
+        grace=grace,
     )
 
 

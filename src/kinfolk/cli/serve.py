@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import resource
 import signal
 import sys
 import traceback
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import Group, Parameter
 
@@ -23,13 +21,11 @@ from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, Sp
 from kinfolk.limits import Limits
 from kinfolk.managers import Manager, make_server, type_of
 from kinfolk.server import Server
+from kinfolk.server.files import raise_file_limit
+from kinfolk.server.process import stop_on
 from kinfolk.spec import has_generated, output_module, read
 
 __all__ = ["serve"]
-
-# A connection costs one, and on Linux another with which its process is watched.
-_FILES_EACH: Final = 2
-_OTHER_FILES: Final = 200
 
 _limits = Group(
     "Limits",
@@ -69,11 +65,11 @@ def serve(
     module, name = split_spec(spec)
     manager = _manager(module, name)
     place = resolve_address(address, type_of(manager).server)
-    _raise_file_limit(limits)
+    raise_file_limit(limits)
     key = _key(place, authkey_file)
     server = _server(manager, place, key, insecure=insecure, limits=limits)
     try:
-        _stop_on_signals(server)
+        stop_on(server, signal.SIGINT, signal.SIGTERM)
         print(f"serving {module}:{type_of(manager).name} at {server.url}", flush=True)
         server.serve_forever()
     finally:
@@ -140,26 +136,5 @@ def _server(
         sys.exit(f"kinfolk: the objects of {type_of(manager).spec} could not be made")
 
 
-def _raise_file_limit(limits: Limits) -> None:
-    """Let the process open what its limits need, as far as the system allows that."""
-    wanted = _FILES_EACH * limits.connections + limits.handshakes + _OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        # Where the system has a limit of its own, shortages are met as they come.
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-
-
 def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).startswith("kinfolk.")
-
-
-def _stop_on_signals(server: Server) -> None:
-    def stop(number: int, _frame: FrameType | None) -> None:
-        # A second one, should the end take long, does what it does to any program.
-        signal.signal(number, signal.SIG_DFL)
-        server.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)

@@ -39,6 +39,11 @@ class LocalChannel(CallingChannel):
         """Where the objects live: in this process."""
         return f"local:{self._offer.server}"
 
+    @property
+    def linked(self) -> bool:
+        """Whether it was not closed."""
+        return not self._closed
+
     def stop(self) -> None:
         """Close the channel; there is no server to stop."""
         self.close()

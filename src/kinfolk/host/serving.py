@@ -92,6 +92,9 @@ class Service:
             except (ArgumentError, CallTimeout):
                 raise  # Refused, or taken back, before the method ran.
             except BaseException as error:
+                if must_pass(error):
+                    # The caller is interrupted, in this very thread, and so was the method.
+                    self._given_back.pop(request.call, None)
                 log_raised(operation.label, error)
                 raise
         except BaseException as error:

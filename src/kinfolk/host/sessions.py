@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -28,6 +28,7 @@ from kinfolk.host.serving import Outcome, Queue, Service, Waiting, withdrawn
 from kinfolk.host.waiters import Pending
 from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs
+from kinfolk.wire.members import GIVING_BACK
 from kinfolk.wire.messages import (
     Call,
     Claim,
@@ -53,6 +54,7 @@ _logger = logging.getLogger(__name__)
 # How long a withdrawal waits for a method to end, in seconds, and how often it looks.
 _MOMENT: Final = 0.05
 _GLANCE: Final = 0.0005
+_GRANTS: Final = 5_000
 
 _EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
     "yes": msgspec.Raw(msgspec.msgpack.encode("yes")),
@@ -89,6 +91,11 @@ class Session(Lifetime):
         # The latest calls that were taken back, and what was found out about them. Some may be
         # still on their way here.
         self.withdrawn: Final[Latest[Executed | None]] = Latest()
+        # What can still be undone by a `Withdraw`, if it crossed the reply or that was lost.
+        self._granted: Latest[Pending[Any]] = Latest(_GRANTS)
+        # The latest calls of the connections that were closed; and those whose method still runs.
+        self._finished: Latest[None] = Latest()
+        self._fading: set[Link] = set()
         self._freed_calls = 0
         # The numbers of all that run, or wait for an answer.
         self.under_way: Final[set[int]] = set()
@@ -117,17 +124,31 @@ class Session(Lifetime):
             self._links.add(link)
         return link
 
-    def detach(self, link: Link, withdrawn: int) -> None:
-        """Note that a connection was closed, and so many calls with it that waited.
+    def detach(self, link: Link, withdrawn: Collection[int]) -> None:
+        """Note that a connection was closed, and these calls with it that waited.
 
         The session ends with the last.
         """
         with self._attaching:
-            self._freed_calls += withdrawn
+            self._freed_calls += len(withdrawn)
+            self.withdrawn.update(dict.fromkeys(withdrawn, "no"))
+            self._finished[link.latest] = None
+            if link.running:
+                self._fading.add(link)
             self._links.discard(link)
             last = not self._links
         if last:
             self.end()
+
+    def faded(self, link: Link) -> None:
+        """Note that nothing runs any more of a connection that was closed."""
+        with self._attaching:
+            self._fading.discard(link)
+
+    def granted(self, call: int, pending: Pending[Any]) -> None:
+        """Note what a call is granted, before it is told."""
+        with self._attaching:
+            self._granted[call] = pending
 
     def withdraw(self, call: int) -> Executed:
         """Take back a call; return whether its method has run, and was not undone.
@@ -138,8 +159,14 @@ class Session(Lifetime):
         with self._attaching:
             known = self.withdrawn.get(call)
             self.withdrawn[call] = known
-            links = tuple(self._links)
+            links = (*self._links, *self._fading)
         executed = known or self._withdraw(call, links)
+        with self._attaching:
+            # Only now: it may have waited until this very moment.
+            granted = self._granted.pop(call, None)
+        if granted is not None:
+            granted.withdraw()
+            executed = "no"
         self.service.take_back(call)
         with self._attaching:
             self.withdrawn[call] = executed
@@ -157,7 +184,7 @@ class Session(Lifetime):
             executed = link.withdraw(call)
             if executed is not None:
                 return executed
-        return "no"
+        return "yes" if call in self._finished else "no"
 
     def end(self) -> bool:
         """End the session and all that it has; return whether it had not ended before."""
@@ -167,6 +194,7 @@ class Session(Lifetime):
         if first:
             with self._attaching:
                 links = tuple(self._links)
+                self._granted.clear()
             for link in links:
                 link.close()
             self.service.close()
@@ -177,6 +205,11 @@ class Session(Lifetime):
         return first
 
 
+def _gives_back(request: Call | Next) -> bool:
+    # Others may be waiting for just that.
+    return isinstance(request, Call) and request.member in GIVING_BACK
+
+
 class Link:
     """One connection of a session."""
 
@@ -185,13 +218,11 @@ class Link:
         self._service = session.service
         self._lock = threading.Lock()
         self._closed = False
-        self._last = 0
+        self.latest = 0
         self._queued: Queue = {}
         # The calls under way: whether each has been withdrawn meanwhile.
         self._running: dict[int, bool] = {}
         self._waiting: dict[int, tuple[Pending[Any], Answer]] = {}
-        # What can still be undone by a `Withdraw` that crossed the reply.
-        self._granted: Latest[Pending[Any]] = Latest()
 
     @property
     def session(self) -> Session:
@@ -202,6 +233,15 @@ class Link:
     def waiting(self) -> int:
         """How many of its calls wait for an answer."""
         return len(self._waiting)
+
+    @property
+    def running(self) -> bool:
+        """Whether the method of any of its calls runs."""
+        return bool(self._running)
+
+    def take_back(self, call: int) -> None:
+        """Undo what the reply of a call mentions, since it could not be sent."""
+        self._service.take_back(call)
 
     def receive(self, request: Request, answer: Answer) -> None:
         """Carry out a request in this thread.
@@ -226,7 +266,7 @@ class Link:
                 executed = self._session.withdraw(request.withdrawn)
                 answer(Result(request.call, _EXECUTED[executed]))
             case Claim():
-                self._last = request.call
+                self.latest = request.call
                 answer(self._service.claim(request))
             case Lend():
                 answer(self._service.lend(request))
@@ -244,7 +284,6 @@ class Link:
             return "no"
         with self._lock:
             waiting = self._waiting.pop(call, None)
-            granted = self._granted.pop(call, None)
             running = call in self._running
             if running:
                 self._running[call] = True
@@ -253,13 +292,10 @@ class Link:
             self._session.under_way.discard(call)
             pending.withdraw()
             self._refuse(call, answer, withdrawn())
-        elif granted is not None:
-            granted.withdraw()
-        elif running:
+            return "no"
+        if running:
             return self._outcome(call)
-        else:
-            return "yes" if call == self._last else None
-        return "no"
+        return "yes" if call == self.latest else None
 
     def _outcome(self, call: int) -> Executed:
         """Return what becomes of a call whose method runs, and which has been withdrawn.
@@ -277,15 +313,13 @@ class Link:
             if self._closed:
                 return
             self._closed = True
-            waiting = list(self._waiting.values())
-            self._session.under_way.difference_update(self._waiting)
+            waiting = dict(self._waiting)
+            self._session.under_way.difference_update(waiting)
             self._waiting.clear()
-            self._granted.clear()
-        for call in tuple(self._queued):
-            self._unqueue(call)
-        for pending, _ in waiting:
+        unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
+        for pending, _ in waiting.values():
             pending.withdraw()
-        self._session.detach(self, len(waiting))
+        self._session.detach(self, [*waiting, *unbegun])
 
     # --- Inside
 
@@ -294,13 +328,13 @@ class Link:
         if number in session.under_way:
             raise ProtocolError(f"The number {number} was given to two calls")
         count, limit = len(session.under_way), session.limits.calls
-        if count >= limit:
+        if count >= limit and not _gives_back(request):
             text = f"{count} calls of this client are under way (limit {limit})"
             self._refuse(number, answer, LimitExceeded(text))
             return
         # A call that a method makes in this process is made by the same thread.
         outer, chain.serves = chain.serves, request
-        self._last = number
+        self.latest = number
         session.under_way.add(number)
         self._running[number] = False
         self._queued[number] = chain, request
@@ -324,7 +358,9 @@ class Link:
         session.under_way.discard(number)
         if recalled:
             self._service.take_back(number)
-        if not self._closed:
+        if self._closed:
+            session.faded(self)
+        else:
             answer(outcome)
 
     def _unqueue(self, call: int) -> bool:
@@ -357,7 +393,8 @@ class Link:
             if self._waiting.pop(waiting.call, None) is None:
                 return False
             self._session.under_way.discard(waiting.call)
-            self._granted[waiting.call] = pending
+            # In one step, or who withdraws it now would find it nowhere.
+            self._session.granted(waiting.call, pending)
         reply = self._service.finish(waiting)
         if waiting.call in self._session.withdrawn:
             self._service.take_back(waiting.call)

@@ -332,6 +332,8 @@ class Connection:
         try:
             frame = encode(reply, self._limit)
         except LimitExceeded as error:
+            if self._link is not None:
+                self._link.take_back(reply.call)
             failure = lower_failure(
                 LimitExceeded(f"the answer is too long: {error}"), self._service.codecs
             )

@@ -19,6 +19,8 @@ from kinfolk.limits import Limits
 from kinfolk.server.accepting import Acceptor
 from kinfolk.server.admission import Admission
 from kinfolk.server.connection import Connection, Service
+from kinfolk.server.files import spec_file
+from kinfolk.server.idling import Idling
 from kinfolk.server.listening import listen
 from kinfolk.server.refusing import RefusalLog
 from kinfolk.server.reporting import make_report
@@ -52,6 +54,7 @@ class Server:
         key: The key that clients have to hold; None where the socket vouches for their user.
         insecure: Listen also where others can read along.
         limits: What there is room for.
+        idle: After how many seconds without a client it stops; None is never.
         grace: How many seconds running calls have to end when the server stops.
 
     Raises:
@@ -68,12 +71,15 @@ class Server:
         key: bytes | None = None,
         insecure: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        idle: float | None = None,
         grace: float = _GRACE,
     ) -> None:
         identity = Identity.of(offer, limits.frame, Heartbeat(limits.heartbeat, limits.misses))
         with contextlib.ExitStack() as undo:
             # The address first: a second server must not build objects that the first one has.
-            self._listener = listen(address, key=key, insecure=insecure)
+            self._listener = listen(
+                address, key=key, insecure=insecure, about=spec_file(offer.spec)
+            )
             undo.callback(self._listener.close)
             self._host = Host(offer, entries, limits)
             undo.callback(self._host.close)
@@ -90,6 +96,7 @@ class Server:
         self._closed = False
         self._served = False
         self._connections: set[Connection] = set()
+        self._idling = Idling(idle, self._stop_if_idle)
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
         self._begun = time.monotonic()
@@ -129,6 +136,7 @@ class Server:
             if self._served:
                 raise RuntimeError(f"{self.url} is served once only: make a new server")
             self._served = True
+            self._idling.note(0)
         try:
             acceptor = Acceptor(self._listener.sock, self._woken, self._begin, self._refusals)
             acceptor.run(lambda: self._stopping)
@@ -141,6 +149,12 @@ class Server:
         """End `serve_forever`. May be called by any thread, and by a signal handler."""
         self._stopping = True
         self._wake()
+
+    def _stop_if_idle(self) -> None:
+        with self._changed:
+            if not self._connections and not self._stopping:
+                _logger.info("%s stops, since nobody is connected any more", self.url)
+                self.stop()
 
     def close(self) -> None:
         """Give the address up, end all connections and the host; closing twice has no effect."""
@@ -174,6 +188,7 @@ class Server:
         connection = Connection(sock, address, self._service)
         with self._changed:
             self._connections.add(connection)
+            self._idling.note(len(self._connections))
         self._service.admission.arrive(connection)
         thread = threading.Thread(
             target=self._run,
@@ -199,6 +214,7 @@ class Server:
             if connection in self._connections:
                 self._connections.discard(connection)
                 self._calls += connection.calls
+            self._idling.note(len(self._connections))
             self._changed.notify_all()
         self._wake()
 
