@@ -6,7 +6,7 @@ import inspect
 import threading
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard, cast
 
 import attrs
 import msgspec
@@ -257,7 +257,7 @@ class Service:
             found = self._objects.find(request.target, self._holdings)
         except ObjectGone:
             return False
-        cls: type[Any] = type(found.obj)
+        cls = cast("type[object]", type(found.obj))
         return deferred_of(inspect.getattr_static(cls, request.member, None)) is not None
 
     def take_back(self, call: int) -> None:
