@@ -15,7 +15,7 @@ from kinfolk.host.chains import graph
 from kinfolk.host.hosting import Host
 from kinfolk.host.turns import turn_of
 from kinfolk.limits import Limits
-from kinfolk.types.manager import RLockProxy
+from kinfolk.types.locks_manager import RLockProxy
 from kinfolk.wire.messages import Failed, Result, Stop
 
 LOCK = OFFER.members(RLockProxy)

@@ -51,8 +51,7 @@ R = TypeVar("R", Call, Next)
 
 _logger = logging.getLogger(__name__)
 
-# How long a withdrawal waits for a method to end, in seconds, and how often it looks.
-_MOMENT: Final = 0.05
+_MOMENT: Final = 1.0
 _GLANCE: Final = 0.0005
 _GRANTS: Final = 5_000
 
@@ -220,8 +219,9 @@ class Link:
         self._closed = False
         self.latest = 0
         self._queued: Queue = {}
-        # The calls under way: whether each has been withdrawn meanwhile.
-        self._running: dict[int, bool] = {}
+        # The calls whose method runs, and those of them that have been withdrawn meanwhile.
+        self._running: dict[int, Call | Next] = {}
+        self._recalled: set[int] = set()
         self._waiting: dict[int, tuple[Pending[Any], Answer]] = {}
 
     @property
@@ -284,28 +284,34 @@ class Link:
             return "no"
         with self._lock:
             waiting = self._waiting.pop(call, None)
-            running = call in self._running
-            if running:
-                self._running[call] = True
+            running = self._running.get(call)
+            if running is not None:
+                self._recalled.add(call)
         if waiting is not None:
             pending, answer = waiting
             self._session.under_way.discard(call)
             pending.withdraw()
             self._refuse(call, answer, withdrawn())
             return "no"
-        if running:
-            return self._outcome(call)
+        if running is not None:
+            return self._outcome(call, running)
         return "yes" if call == self.latest else None
 
-    def _outcome(self, call: int) -> Executed:
-        """Return what becomes of a call whose method runs, and which has been withdrawn.
-
-        Most methods end soon, and until then nobody knows whether this one will have to wait.
-        """
-        end = time.monotonic() + _MOMENT
-        while call in self._running and time.monotonic() < end:
-            time.sleep(_GLANCE)
+    def _outcome(self, call: int, request: Call | Next) -> Executed:
+        """Return what becomes of a call whose method runs, and which has been withdrawn."""
+        if isinstance(request, Call) and self._service.may_wait(request):
+            # Such a method ends at once, and only then is it known whether the call has to wait.
+            end = time.monotonic() + _MOMENT
+            while call in self._running and time.monotonic() < end:
+                time.sleep(_GLANCE)
         return self._session.withdrawn.get(call) or "yes"
+
+    def _ended(self, call: int) -> bool:
+        """Note that the method of a call has ended; return whether it has been withdrawn."""
+        self._running.pop(call, None)
+        recalled = call in self._recalled
+        self._recalled.discard(call)
+        return recalled
 
     def close(self) -> None:
         """Withdraw the calls that wait, and answer no more; closing twice has no effect."""
@@ -336,7 +342,7 @@ class Link:
         outer, chain.serves = chain.serves, request
         self.latest = number
         session.under_way.add(number)
-        self._running[number] = False
+        self._running[number] = request
         self._queued[number] = chain, request
         try:
             # Asked only now, so that one who closes or withdraws sees it if this does not.
@@ -344,7 +350,7 @@ class Link:
                 self._unqueue(number)
             outcome = carry_out(request, self._queued)
         except BaseException:
-            self._running.pop(number, None)
+            self._ended(number)
             session.under_way.discard(number)
             raise
         finally:
@@ -354,7 +360,7 @@ class Link:
             self._wait(outcome, answer)
             return
         with self._lock:
-            recalled = self._running.pop(number, False)
+            recalled = self._ended(number)
         session.under_way.discard(number)
         if recalled:
             self._service.take_back(number)
@@ -373,7 +379,7 @@ class Link:
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
         number, pending = waiting.call, waiting.pending
         with self._lock:
-            over = self._running[number] or self._closed
+            over = number in self._recalled or self._closed
             if not over:
                 del self._running[number]
                 self._waiting[number] = pending, answer
@@ -381,7 +387,7 @@ class Link:
             pending.withdraw()
             # Only now: who withdrew it waits for this, and then nothing belongs to it.
             self._session.undone(number)
-            self._running.pop(number, None)
+            self._ended(number)
             self._session.under_way.discard(number)
             self._refuse(number, answer, withdrawn())
             return

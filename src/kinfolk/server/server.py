@@ -187,6 +187,10 @@ class Server:
         """Serve a connection in a thread of its own; see `Acceptor`."""
         connection = Connection(sock, address, self._service)
         with self._changed:
+            if self._stopping:
+                # It came while the server found that nobody was there.
+                sock.close()
+                return
             self._connections.add(connection)
             self._idling.note(len(self._connections))
         self._service.admission.arrive(connection)
