@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,7 +70,5 @@ def test_what_cannot_be_called(text: str, complaint: str) -> None:
 @given(st.text(alphabet="abc.()[]{}'\"\\,=*:1 -@\n\0é", max_size=40))
 def test_nothing_else_is_raised(text: str) -> None:
     """Whatever is written."""
-    try:
+    with contextlib.suppress(CommandError):
         parse(text)
-    except CommandError as error:
-        assert str(error)

@@ -19,8 +19,8 @@ from kinfolk.host.overview import Awaited, overview
 from kinfolk.host.owners import Owner
 from kinfolk.host.turns import turn_of
 from kinfolk.host.waiters import Waiters
-from kinfolk.types.manager import RLockProxy
-from kinfolk.types.spec import RLock
+from kinfolk.types.locks_manager import RLockProxy
+from kinfolk.types.locks_spec import RLock
 
 LOCK = OFFER.members(RLockProxy)
 

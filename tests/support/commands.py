@@ -116,7 +116,9 @@ class Project:
             "COLUMNS": "200",
         }
 
-    def run(self, *arguments: str, stdin: str = "", cwd: Path | None = None, **env: str) -> Done:
+    def run(
+        self, *arguments: str, stdin: str = "", cwd: Path | str | None = None, **env: str
+    ) -> Done:
         """Run a command to its end."""
         path = os.pathsep.join(filter(None, sys.path))
         done = subprocess.run(

@@ -136,7 +136,7 @@ class Server:
             if self._served:
                 raise RuntimeError(f"{self.url} is served once only: make a new server")
             self._served = True
-            self._idling.note(0)
+            self._idling.left(0, client=True)
         try:
             acceptor = Acceptor(self._listener.sock, self._woken, self._begin, self._refusals)
             acceptor.run(lambda: self._stopping)
@@ -192,7 +192,7 @@ class Server:
                 sock.close()
                 return
             self._connections.add(connection)
-            self._idling.note(len(self._connections))
+            self._idling.came()
         self._service.admission.arrive(connection)
         thread = threading.Thread(
             target=self._run,
@@ -218,7 +218,7 @@ class Server:
             if connection in self._connections:
                 self._connections.discard(connection)
                 self._calls += connection.calls
-            self._idling.note(len(self._connections))
+            self._idling.left(len(self._connections), client=connection.caller is not None)
             self._changed.notify_all()
         self._wake()
 
