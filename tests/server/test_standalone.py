@@ -17,7 +17,9 @@ from support.folders import short_folder
 from support.programs import Program
 from support.threads import until
 
-from kinfolk.errors import NotSupported
+from kinfolk.addresses import UnixAddress
+from kinfolk.client.observer import Observer
+from kinfolk.errors import ConnectionLost, NotRunning, NotSupported
 from kinfolk.examples.login.manager import LoginManager
 
 SPEC = """
@@ -159,6 +161,26 @@ def test_a_server_that_is_used_does_not_end(project: Project) -> None:
             with project.client() as other:
                 assert answer(other)[0] == pid
                 leave(other)
+
+
+def test_looking_at_a_server_does_not_keep_it(project: Project) -> None:
+    """However often somebody does: it ends for want of clients."""
+    with project.client(idle=0.3) as client:
+        pid, _ = answer(client)
+        address = UnixAddress(str(project.beside(".sock")))
+        with Observer(address) as observer:
+            assert observer.report().pid == pid
+        leave(client)
+
+    def gone() -> bool:
+        try:
+            Observer(address).close()
+        except (NotRunning, ConnectionLost):
+            return True
+        return False
+
+    until(gone)
+    until(lambda: not alive(pid))
 
 
 def test_a_killed_server_is_replaced(project: Project) -> None:

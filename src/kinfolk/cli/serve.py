@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import stat
 import sys
 import traceback
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -16,11 +13,13 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from kinfolk.addresses import Address, TcpAddress, resolve_address
+from kinfolk.cli.generated import managers_in
+from kinfolk.cli.keys import key_of_environment, key_of_file
 from kinfolk.cli.specs import split_spec
 from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, SpecMismatch
 from kinfolk.limits import Limits
-from kinfolk.managers import Manager, check_key, make_server, type_of
+from kinfolk.managers import Manager, make_server, type_of
 from kinfolk.server import Server
 from kinfolk.server.files import raise_file_limit
 from kinfolk.server.process import stop_on
@@ -46,8 +45,8 @@ def serve(
 ) -> None:
     """Serve what a spec's manager offers, until Ctrl-C or SIGTERM.
 
-    `kinfolk serve crawler.spec` listens on a private socket that only your user can open, and needs
-    no key. It prints the address once clients can connect.
+    Example: `kinfolk serve crawler.spec` listens on a private socket that only your user can open,
+    and needs no key. It prints the address once clients can connect.
 
     Args:
         spec: A module, as in crawler.spec, or one of its managers, as in crawler.spec:Crawl.
@@ -86,7 +85,7 @@ def _manager(module: str, name: str | None) -> type[Manager]:
     generated = output_module(module)
     if not has_generated(module):
         raise GenerateError(f"there is no {generated} yet: run `kinfolk generate {module}`")
-    managers = _managers(generated)
+    managers = managers_in(generated)
     if any(type_of(manager).table.fingerprint != known for manager in managers.values()):
         raise SpecMismatch(f"{generated} no longer fits {module}: run `kinfolk generate {module}`")
     if name is None and len(managers) == 1:
@@ -100,52 +99,22 @@ def _manager(module: str, name: str | None) -> type[Manager]:
     raise GenerateError(f"{module} {problem}: name {choices}")
 
 
-def _managers(generated: str) -> dict[str, type[Manager]]:
-    found = [
-        value
-        for value in vars(import_module(generated)).values()
-        if isinstance(value, type) and issubclass(value, Manager) and value.__module__ == generated
-    ]
-    return {type_of(manager).name: manager for manager in found}
-
-
 # --- Which key
 
 
 def _key(place: Address, file: Path | None) -> bytes | None:
     """Return the key from a file; for a TCP address, if there is none, that of the environment."""
     if file is not None:
-        return _checked(_read_key(file), str(file))
+        return key_of_file(file)
     if not isinstance(place, TcpAddress):
         return None
-    key = os.environ.get("KINFOLK_AUTHKEY")
-    if not key:
+    key = key_of_environment()
+    if key is None:
         raise AuthenticationFailed(
             f"{place} needs a key that clients hold too: give --authkey-file, or set "
             "KINFOLK_AUTHKEY"
         )
-    return _checked(key.encode(), "KINFOLK_AUTHKEY")
-
-
-def _read_key(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            key = opened.read().strip()
-    except OSError as error:
-        raise AuthenticationFailed(f"the key file {file}: {error.strerror}") from None
-    if mode & 0o077:
-        raise AuthenticationFailed(
-            f"the key file {file} is open to other users (mode {mode:o}): run `chmod 600 {file}`"
-        )
     return key
-
-
-def _checked(key: bytes, source: str) -> bytes:
-    try:
-        return check_key(key)
-    except ValueError as error:
-        raise AuthenticationFailed(f"{source}: {error}") from None
 
 
 # --- Serving

@@ -201,6 +201,17 @@ class Connection:
             pass
         return False
 
+    def wait_for_end(self, until: float) -> bool:
+        """Wait for the server to close an idle connection; return whether it has by then."""
+        try:
+            self._sock.settimeout(time_left(until))
+            self._sock.recv(1)
+        except TimeoutError:
+            return False
+        except OSError:
+            pass
+        return True
+
     def interrupt(self) -> None:
         """End it from another thread: a call under way fails at once."""
         with contextlib.suppress(OSError):

@@ -12,6 +12,7 @@ from typing import Any
 
 from kinfolk.declare import Factory, Singleton
 from kinfolk.errors import ArgumentError, ConnectionClosed, LimitExceeded
+from kinfolk.host.hosted import Hosted
 from kinfolk.host.objects import Objects
 from kinfolk.host.sessions import Session
 from kinfolk.limits import Limits
@@ -81,6 +82,11 @@ class Host:
         """The sessions that live."""
         with self._lock:
             return list(self._sessions.values())
+
+    @property
+    def hosted(self) -> list[Hosted]:
+        """All objects that clients can call now, singletons first."""
+        return self._objects.hosted
 
     def close(self) -> None:
         """End all sessions and let all objects go; closing twice has no effect."""

@@ -37,6 +37,7 @@ from kinfolk.wire.messages import (
     Next,
     Release,
     Reply,
+    Report,
     Request,
     Result,
     Stop,
@@ -98,6 +99,11 @@ class Session(Lifetime):
         # The numbers of all that run, or wait for an answer.
         self.under_way: Final[set[int]] = set()
         self._tell = ended
+
+    @property
+    def connections(self) -> int:
+        """How many links it has."""
+        return len(self._links)
 
     @property
     def waiting(self) -> int:
@@ -219,6 +225,11 @@ class Link:
         self._waiting: dict[int, tuple[Pending[Any], Answer]] = {}
 
     @property
+    def session(self) -> Session:
+        """The session that it belongs to."""
+        return self._session
+
+    @property
     def waiting(self) -> int:
         """How many of its calls wait for an answer."""
         return len(self._waiting)
@@ -236,7 +247,7 @@ class Link:
         """Carry out a request in this thread.
 
         Args:
-            request: Anything but `Stop` and `Describe`, which are the server's affair.
+            request: Anything but `Stop`, `Describe` and `Report`, which are the server's affair.
             answer: Called with the reply, to all but a `Release`, now or later, and then perhaps
                 in another thread. A call that is withdrawn while it waits has failed.
 
@@ -261,7 +272,7 @@ class Link:
                 answer(self._service.lend(request))
             case Stop():
                 raise ProtocolError("A host cannot be stopped by a request")
-            case Describe():
+            case Describe() | Report():
                 raise ProtocolError("A host does not describe itself; its server does")
 
     def withdraw(self, call: int) -> Executed | None:

@@ -311,6 +311,12 @@ class Waiters(Generic[T]):
     def __len__(self) -> int:
         return len(self._queue)
 
+    @property
+    def owners(self) -> list[Owner]:
+        """Those who wait, in their order."""
+        with self._lock:
+            return [pending.owner for pending in self._queue]
+
     def add(self, timeout: float | None, expired: T | BaseException) -> Pending[T]:
         """Let the owner of the call under way wait at the end of the queue.
 

@@ -23,9 +23,11 @@ from kinfolk.server.files import spec_file
 from kinfolk.server.idling import Idling
 from kinfolk.server.listening import listen
 from kinfolk.server.refusing import RefusalLog
+from kinfolk.server.reporting import make_report
 from kinfolk.sockets import close_in_children
 from kinfolk.wire.greetings import Heartbeat
 from kinfolk.wire.handshake import Identity
+from kinfolk.wire.reports import ServerReport
 from kinfolk.wire.table import ManagerType
 
 if sys.platform == "linux":
@@ -97,6 +99,9 @@ class Server:
         self._idling = Idling(idle, self._stop_if_idle)
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
+        self._begun = time.monotonic()
+        # Those of the connections that have ended.
+        self._calls = 0
         self._refusals = RefusalLog(_logger)
         self._service = Service(
             host=self._host,
@@ -108,6 +113,7 @@ class Server:
             refusals=self._refusals,
             deaths=self._deaths,
             stop=self.stop,
+            report=self.report,
         )
 
     @property
@@ -130,7 +136,7 @@ class Server:
             if self._served:
                 raise RuntimeError(f"{self.url} is served once only: make a new server")
             self._served = True
-            self._idling.note(0)
+            self._idling.left(0, client=True)
         try:
             acceptor = Acceptor(self._listener.sock, self._woken, self._begin, self._refusals)
             acceptor.run(lambda: self._stopping)
@@ -161,6 +167,20 @@ class Server:
         self._host.close()
         self._close_wakers()
 
+    def report(self) -> ServerReport:
+        """Return how it is doing, and who uses it. Takes the longer the more objects there are."""
+        with self._changed:
+            connections = list(self._connections)
+            calls = self._calls + sum(connection.calls for connection in connections)
+        callers = [connection.caller for connection in connections]
+        return make_report(
+            self._host,
+            list(filter(None, callers)),
+            address=self.url,
+            uptime=time.monotonic() - self._begun,
+            calls=calls,
+        )
+
     # --- Connections
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
@@ -172,7 +192,7 @@ class Server:
                 sock.close()
                 return
             self._connections.add(connection)
-            self._idling.note(len(self._connections))
+            self._idling.came()
         self._service.admission.arrive(connection)
         thread = threading.Thread(
             target=self._run,
@@ -195,8 +215,10 @@ class Server:
 
     def _forget(self, connection: Connection) -> None:
         with self._changed:
-            self._connections.discard(connection)
-            self._idling.note(len(self._connections))
+            if connection in self._connections:
+                self._connections.discard(connection)
+                self._calls += connection.calls
+            self._idling.left(len(self._connections), client=connection.caller is not None)
             self._changed.notify_all()
         self._wake()
 
