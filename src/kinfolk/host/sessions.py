@@ -130,7 +130,9 @@ class Session(Lifetime):
         """
         with self._attaching:
             self._freed_calls += len(withdrawn)
-            self.withdrawn.update(dict.fromkeys(withdrawn, "no"))
+            for call in withdrawn:
+                self._granted.pop(call, None)
+                self.withdrawn[call] = "no"
             self._finished[link.latest] = None
             if link.running:
                 self._fading.add(link)
@@ -144,8 +146,8 @@ class Session(Lifetime):
         with self._attaching:
             self._fading.discard(link)
 
-    def granted(self, call: int, pending: Pending[Any]) -> None:
-        """Note what a call is granted, before it is told."""
+    def undoable(self, call: int, pending: Pending[Any]) -> None:
+        """Note what a call has waited for, and may have been granted."""
         with self._attaching:
             self._granted[call] = pending
 
@@ -168,11 +170,12 @@ class Session(Lifetime):
             executed = "no"
         self.service.take_back(call)
         with self._attaching:
-            self.withdrawn[call] = executed
+            # Another thread may have found out meanwhile, that closed its connection.
+            executed = self.withdrawn[call] = self.withdrawn.get(call) or executed
         return executed
 
     def undone(self, call: int) -> None:
-        """Note that a call which has run was undone."""
+        """Note that a call was not begun, or was undone."""
         with self._attaching:
             self.withdrawn[call] = "no"
 
@@ -283,7 +286,7 @@ class Link:
         if self._unqueue(call):
             return "no"
         with self._lock:
-            waiting = self._waiting.pop(call, None)
+            waiting = self._stop_waiting(call)
             running = self._running.get(call)
             if running is not None:
                 self._recalled.add(call)
@@ -311,6 +314,8 @@ class Link:
         self._running.pop(call, None)
         recalled = call in self._recalled
         self._recalled.discard(call)
+        if self._closed:
+            self._session.faded(self)
         return recalled
 
     def close(self) -> None:
@@ -319,12 +324,12 @@ class Link:
             if self._closed:
                 return
             self._closed = True
-            waiting = dict(self._waiting)
+            waiting = {call: self._stop_waiting(call) for call in tuple(self._waiting)}
             self._session.under_way.difference_update(waiting)
-            self._waiting.clear()
         unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
-        for pending, _ in waiting.values():
-            pending.withdraw()
+        for found in waiting.values():
+            if found is not None:
+                found[0].withdraw()
         self._session.detach(self, [*waiting, *unbegun])
 
     # --- Inside
@@ -364,17 +369,29 @@ class Link:
         session.under_way.discard(number)
         if recalled:
             self._service.take_back(number)
-        if self._closed:
-            session.faded(self)
-        else:
+        if not self._closed:
             answer(outcome)
 
     def _unqueue(self, call: int) -> bool:
         """See that a call is not begun; return False if it has begun, or has never come."""
-        found = self._queued.pop(call, None)
+        with self._lock:
+            found = self._queued.pop(call, None)
+            if found is not None:
+                self._session.undone(call)
         if found is not None:
             turns.withdraw(*found)
         return found is not None
+
+    def _stop_waiting(self, call: int) -> tuple[Pending[Any], Answer] | None:
+        """Take a call out of those that wait, with the lock held; return None if it is not there.
+
+        What comes of it can be undone from then on, and it is: who withdraws the call at this
+        moment, in another thread, must find it in the one place or in the other.
+        """
+        found = self._waiting.pop(call, None)
+        if found is not None:
+            self._session.undoable(call, found[0])
+        return found
 
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
         number, pending = waiting.call, waiting.pending
@@ -396,11 +413,9 @@ class Link:
     def _arrived(self, waiting: Waiting, answer: Answer, pending: Pending[Any]) -> bool:
         """Answer a call that has waited; return whether the answer could be given."""
         with self._lock:
-            if self._waiting.pop(waiting.call, None) is None:
+            if self._stop_waiting(waiting.call) is None:
                 return False
             self._session.under_way.discard(waiting.call)
-            # In one step, or who withdraws it now would find it nowhere.
-            self._session.granted(waiting.call, pending)
         reply = self._service.finish(waiting)
         if waiting.call in self._session.withdrawn:
             self._service.take_back(waiting.call)

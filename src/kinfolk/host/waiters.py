@@ -35,7 +35,7 @@ from __future__ import annotations
 import enum
 import functools
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, Generic, TypeGuard, TypeVar, cast
@@ -101,6 +101,29 @@ class _State(enum.Enum):
     WITHDRAWN = enum.auto()
 
 
+class _Undoing(threading.local):
+    """The grants that a thread undoes: each may make another that cannot be passed on either."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Pending[Any]] = deque()
+        self._busy = False
+
+    def withdraw(self, pending: Pending[Any]) -> None:
+        """Withdraw it, at once or after the one that this thread is about: not within that one."""
+        self._queue.append(pending)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._queue:
+                self._queue.popleft().withdraw()
+        finally:
+            self._busy = False
+
+
+_undoing = _Undoing()
+
+
 class Pending(Generic[T]):
     """A result that is not there yet, for one owner.
 
@@ -111,6 +134,8 @@ class Pending(Generic[T]):
         self.owner = owner
         self._queue = queue
         self._lock = threading.Lock()
+        # Held while a grant is undone: until then no one may say that nothing belongs to the owner.
+        self._undoing = threading.Lock()
         self._state = _State.WAITING
         self._outcome: tuple[T | None, BaseException | None] = None, None
         self._undo: Callable[[], object] | None = None
@@ -129,7 +154,7 @@ class Pending(Generic[T]):
 
         Returns:
             False if the caller is no longer there, and what it was to be given is left: `undo` will
-            not be called, nor what `grant` was given.
+            not be called. What `grant` was given has been called then, and this returns True.
         """
         return self._arrive((value, None), undo)
 
@@ -203,14 +228,18 @@ class Pending(Generic[T]):
             self.withdraw()
 
     def withdraw(self) -> None:
-        """Take back the call: it waits no more, and what it was granted meanwhile is undone."""
-        with self._lock:
-            self._state = _State.WITHDRAWN
-            undo, self._undo = self._undo, None
-            self._undone = self._undone or undo is not None
-        self._leave()
-        if undo is not None:
-            undo()
+        """Take back the call: it waits no more, and what it was granted meanwhile is undone.
+
+        Nothing belongs to the owner any more when this returns, whichever thread undid it.
+        """
+        with self._undoing:
+            with self._lock:
+                self._state = _State.WITHDRAWN
+                undo, self._undo = self._undo, None
+                self._undone = self._undone or undo is not None
+            self._leave()
+            if undo is not None:
+                undo()
 
     def wait(self, label: str = "") -> T:
         """Block this thread until it is settled, and return or raise the result.
@@ -276,11 +305,14 @@ class Pending(Generic[T]):
         with self._lock:
             if self._state is _State.WITHDRAWN:  # meanwhile
                 return self._undone
+            granted = self._undo is not None
             if accepted:
                 self._undo = undo or self._undo
-            else:
-                self._state, self._undo = _State.WITHDRAWN, None
-        return accepted
+            elif not granted:
+                self._state = _State.WITHDRAWN
+        if granted and not accepted:
+            _undoing.withdraw(self)
+        return granted or accepted
 
     def _leave(self) -> None:
         if self._queue is not None:
