@@ -224,6 +224,18 @@ def test_a_call_that_waits_has_not_run_though_its_link_is_just_being_closed(host
     assert other.session.withdraw(call) == "no"
 
 
+def test_whoever_asks_at_the_same_time_hears_the_same(host: Host) -> None:
+    """And only when the lock is free, though another thread is giving it back."""
+    client = Client(host)
+    other = Client(host, client.session)
+    call = acquire(client)
+    with host._objects._named["lock"].obj._guard:
+        asking = [Run(lambda: other.session.withdraw(call)) for _ in range(2)]
+        until(lambda: client.session._granted[call]._undone)
+    assert [run.result() for run in asking] == ["no", "no"]
+    assert is_free(host)
+
+
 def test_a_call_that_waits_for_its_turn_has_not_run_either(host: Host) -> None:
     """Its link took it out of the queue, and has not come to telling so."""
     client = Client(host)

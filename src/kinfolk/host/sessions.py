@@ -164,13 +164,15 @@ class Session(Lifetime):
         executed = known or self._withdraw(call, links)
         with self._attaching:
             # Only now: it may have waited until this very moment.
-            granted = self._granted.pop(call, None)
+            granted = self._granted.get(call)
         if granted is not None:
             granted.withdraw()
             executed = "no"
         self.service.take_back(call)
         with self._attaching:
-            # Another thread may have found out meanwhile, that closed its connection.
+            # Another thread may have found out meanwhile: one that was asked too, or that closed
+            # the connection of the call.
+            self._granted.pop(call, None)
             executed = self.withdrawn[call] = self.withdrawn.get(call) or executed
         return executed
 
