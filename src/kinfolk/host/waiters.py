@@ -38,6 +38,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import nullcontext
+from queue import SimpleQueue
 from typing import Any, Generic, TypeGuard, TypeVar, cast
 
 from kinfolk.errors import ConnectionLost
@@ -252,15 +253,17 @@ class Pending(Generic[T]):
             Deadlock: The one who has what it waits for waits, itself or through others, for the
                 turn of an object that this thread is calling. Not raised where a deadline ends it.
         """
-        arrived = threading.Event()
+        # No event, which is written in Python: a signal handler may raise in this thread while it
+        # waits, and would leave the event's lock to whoever settles this.
+        arrived: SimpleQueue[None] = SimpleQueue()
 
         def receive(_: Pending[T]) -> bool:
-            arrived.set()
+            arrived.put(None)
             return True
 
         def abandon() -> None:
             self.withdraw()
-            arrived.set()
+            arrived.put(None)
 
         session = self.owner.session
         self.deliver(receive)
@@ -269,7 +272,7 @@ class Pending(Generic[T]):
                 abandon()
             held = self._queue.held if self._queue is not None and self._alarm is None else None
             with waiting_for(held, label) if held is not None else nullcontext():
-                arrived.wait()
+                arrived.get()
         except BaseException:
             self.withdraw()
             raise
