@@ -389,6 +389,7 @@ def make_server(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     idle: float | None = None,
     grace: float = 1.0,
+    begin: Callable[[str], object] | None = None,
 ) -> Server:
     """Make what a manager offers, and a server for it that listens at an address.
 
@@ -400,6 +401,7 @@ def make_server(
         limits: What there is room for.
         idle: After how many seconds without a client the server stops; None is never.
         grace: How many seconds running calls have to end when the server stops.
+        begin: Called with the name of each singleton before it is made.
 
     Raises:
         SpecMismatch: The generated class no longer fits its spec.
@@ -418,6 +420,7 @@ def make_server(
         limits=limits,
         idle=idle,
         grace=grace,
+        begin=begin,
     )
 
 

@@ -15,6 +15,7 @@ from cyclopts import Group, Parameter
 from kinfolk.addresses import Address, TcpAddress, resolve_address
 from kinfolk.cli.generated import managers_in
 from kinfolk.cli.keys import key_of_environment, key_of_file
+from kinfolk.cli.progress import progress
 from kinfolk.cli.specs import split_spec
 from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, SpecMismatch
@@ -124,7 +125,8 @@ def _server(
     manager: type[Manager], place: Address, key: bytes | None, *, insecure: bool, limits: Limits
 ) -> Server:
     try:
-        return make_server(manager, place, key, insecure=insecure, limits=limits)
+        with progress("making", len(type_of(manager).singletons)) as begin:
+            return make_server(manager, place, key, insecure=insecure, limits=limits, begin=begin)
     except KinfolkError:
         raise
     except Exception as error:

@@ -1,0 +1,82 @@
+"""Runs the test-suite against the built wheel, on every Python that is found, side by side."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from _venv import ROOT, Environment
+
+VERSIONS = ("3.11", "3.12", "3.13")
+BUILD = ROOT / "build"
+_ASK = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+
+
+def run() -> list[str]:
+    """Build the wheel and run the suites; return what failed."""
+    pythons = {version: python for version in VERSIONS if (python := _find(version))}
+    for version in sorted(set(VERSIONS) - set(pythons)):
+        print(f"    no Python {version} is found here", flush=True)
+    folder = BUILD / "wheel"
+    shutil.rmtree(folder, ignore_errors=True)
+    builder = Environment(ROOT / ".venv")
+    # By way of the sdist, so that what is tested is what can be built from it.
+    if builder.run(builder.python, "-m", "build", "--outdir", folder):
+        return ["wheel"]
+    [wheel] = folder.glob("*.whl")
+    with ThreadPoolExecutor(len(pythons)) as pool:
+        suites = [pool.submit(_suite, *each, wheel) for each in pythons.items()]
+        return sorted(name for done in as_completed(suites) for name in _report(*done.result()))
+
+
+def _suite(version: str, python: str, wheel: Path) -> tuple[str, int, float, Path]:
+    """Run one suite, with files of its own; return how it went, and its log."""
+    start = time.monotonic()
+    environment = Environment(BUILD / f"python{version}")
+    path = BUILD / f"python{version}.log"
+    requirement = f"{wheel}[codegen]"
+    if not environment.ensure(requirement, "--group=test", python=python):
+        environment.install("--force-reinstall", "--no-deps", str(wheel))
+    with tempfile.TemporaryDirectory(prefix="kf-") as own, path.open("wb") as log:
+        options = ["-o", f"cache_dir={own}/cache"]
+        code = environment.run(environment.python, "-m", "pytest", *options, log=log, TMPDIR=own)
+    return f"pytest on {version}", code, time.monotonic() - start, path
+
+
+def _report(name: str, code: int, seconds: float, log: Path) -> list[str]:
+    print(f"--- {name}", flush=True)
+    sys.stdout.write(log.read_text(errors="replace"))
+    print(f"    {seconds:.1f} s", flush=True)
+    return [name] if code else []
+
+
+def _find(version: str) -> str | None:
+    """Return the interpreter of a version that can make virtual environments."""
+    for candidate in _candidates(version):
+        try:
+            asked = subprocess.run(
+                [candidate, "-c", _ASK], capture_output=True, text=True, check=False
+            )
+        except OSError:
+            continue
+        found, _, executable = asked.stdout.strip().partition(" ")
+        # A shim of pyenv's is there also for versions that are not switched on.
+        if asked.returncode == 0 and found == version:
+            return executable
+    return None
+
+
+def _candidates(version: str) -> Iterator[str]:
+    yield sys.executable
+    on_path = shutil.which(f"python{version}")
+    if on_path:
+        yield on_path
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    yield from map(str, sorted(versions.glob(f"{version}.*/bin/python"), reverse=True))
