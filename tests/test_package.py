@@ -194,15 +194,15 @@ def home(tmp_path: Path) -> Path:
 
 def use(home: Path, package: Path) -> None:
     """Generate, serve and call with the package that lies at a place of `sys.path`."""
-    env = {"PYTHONPATH": str(package)}
+    path = str(package)
     command = [sys.executable, "-m", "kinfolk"]
-    run(*command, "generate", "app_spec", cwd=home, **env)
-    run(*command, "check", "app_spec", cwd=home, **env)
+    run(*command, "generate", "app_spec", cwd=home, PYTHONPATH=path)
+    run(*command, "check", "app_spec", cwd=home, PYTHONPATH=path)
     file = package / "kinfolk" / "__init__.py"
     with subprocess.Popen(
         [*command, "serve", "app_spec"],
         cwd=home,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **env},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": path},
         stdout=subprocess.PIPE,
         text=True,
     ) as server:
@@ -210,13 +210,13 @@ def use(home: Path, package: Path) -> None:
             assert server.stdout is not None
             assert server.stdout.readline().startswith("serving app_spec:App at ")
             client = CLIENT.format(options="")
-            assert run(sys.executable, "-c", client, cwd=home, **env) == f"{file} 2 b\n"
-            run(*command, "stop", "app_spec", cwd=home, **env)
+            assert run(sys.executable, "-c", client, cwd=home, PYTHONPATH=path) == f"{file} 2 b\n"
+            run(*command, "stop", "app_spec", cwd=home, PYTHONPATH=path)
             assert server.wait() == 0
         finally:
             server.kill()
     client = CLIENT.format(options="start=True, idle=0, timeout=60")
-    assert run(sys.executable, "-c", client, cwd=home, **env) == f"{file} 2 b\n"
+    assert run(sys.executable, "-c", client, cwd=home, PYTHONPATH=path) == f"{file} 2 b\n"
 
 
 def test_a_wheel_on_the_path_works_as_it_is(built: Built, home: Path) -> None:

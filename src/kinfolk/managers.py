@@ -60,7 +60,10 @@ def check_key(authkey: str | bytes) -> bytes:
     """
     key = authkey.encode() if isinstance(authkey, str) else bytes(authkey)
     if len(key) < _SHORTEST_KEY:
-        raise ValueError(f"an authkey has at least {_SHORTEST_KEY} bytes, and this one {len(key)}")
+        raise ValueError(
+            f"an authkey has at least {_SHORTEST_KEY} bytes, and this one {len(key)}: make one "
+            "with `python -c 'import secrets; print(secrets.token_hex())'`"
+        )
     return key
 
 
@@ -426,7 +429,10 @@ def make_server(
 
 def _key_of_environment() -> bytes | None:
     key = os.environ.get("KINFOLK_AUTHKEY")
-    return check_key(key) if key else None
+    try:
+        return check_key(key) if key else None
+    except ValueError as error:
+        raise ValueError(f"KINFOLK_AUTHKEY: {error}") from None
 
 
 def _key_at(place: Address, key: bytes | None) -> bytes | None:
