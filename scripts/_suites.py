@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from _venv import ROOT, Environment
+from _venv import DEVELOPMENT, ROOT, Environment
 
 VERSIONS = ("3.11", "3.12", "3.13")
 BUILD = ROOT / "build"
+# Seconds for one test, which shares the machine with those of the other suites.
+_PATIENCE = 300
 _ASK = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
 
 
@@ -23,30 +25,52 @@ def run() -> list[str]:
     """Build the wheel and run the suites; return what failed."""
     pythons = {version: python for version in VERSIONS if (python := _find(version))}
     for version in sorted(set(VERSIONS) - set(pythons)):
-        print(f"    no Python {version} is found here", flush=True)
-    folder = BUILD / "wheel"
-    shutil.rmtree(folder, ignore_errors=True)
-    builder = Environment(ROOT / ".venv")
-    # By way of the sdist, so that what is tested is what can be built from it.
-    if builder.run(builder.python, "-m", "build", "--outdir", folder):
+        print(f"--- no Python {version} is found here", flush=True)
+    wheel = _build()
+    if wheel is None:
         return ["wheel"]
-    [wheel] = folder.glob("*.whl")
     with ThreadPoolExecutor(len(pythons)) as pool:
-        suites = [pool.submit(_suite, *each, wheel) for each in pythons.items()]
+        suites = [
+            pool.submit(_suite, version, python, wheel, _tests(place / len(pythons)))
+            for place, (version, python) in enumerate(pythons.items())
+        ]
         return sorted(name for done in as_completed(suites) for name in _report(*done.result()))
 
 
-def _suite(version: str, python: str, wheel: Path) -> tuple[str, int, float, Path]:
+def _build() -> Path | None:
+    """Return the wheel, made from the sdist, so that what is tested is what that one gives."""
+    print("--- wheel", flush=True)
+    folder = BUILD / "wheel"
+    shutil.rmtree(folder, ignore_errors=True)
+    if DEVELOPMENT.run(DEVELOPMENT.python, "-m", "build", "--outdir", folder):
+        return None
+    return next(folder.glob("*.whl"))
+
+
+def _tests(share: float) -> list[str]:
+    """Return all tests, from another one on for each suite, so that no two do the heavy at once."""
+    found = sorted(
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").iterdir()
+        if path.name.startswith("test_") or any(path.glob("test_*.py"))
+    )
+    first = int(len(found) * share)
+    return found[first:] + found[:first]
+
+
+def _suite(
+    version: str, python: str, wheel: Path, tests: list[str]
+) -> tuple[str, int, float, Path]:
     """Run one suite, with files of its own; return how it went, and its log."""
     start = time.monotonic()
     environment = Environment(BUILD / f"python{version}")
     path = BUILD / f"python{version}.log"
-    requirement = f"{wheel}[codegen]"
-    if not environment.ensure(requirement, "--group=test", python=python):
+    if not environment.ensure(f"{wheel}[codegen]", "--group=test", python=python):
         environment.install("--force-reinstall", "--no-deps", str(wheel))
     with tempfile.TemporaryDirectory(prefix="kf-") as own, path.open("wb") as log:
-        options = ["-o", f"cache_dir={own}/cache"]
-        code = environment.run(environment.python, "-m", "pytest", *options, log=log, TMPDIR=own)
+        options = ["-o", f"cache_dir={own}/cache", "-o", f"timeout={_PATIENCE}"]
+        command = [environment.python, "-m", "pytest", *options, *tests]
+        code = environment.run(*command, log=log, TMPDIR=own)
     return f"pytest on {version}", code, time.monotonic() - start, path
 
 
