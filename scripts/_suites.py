@@ -52,7 +52,7 @@ def _tests(share: float) -> list[str]:
     found = sorted(
         str(path.relative_to(ROOT))
         for path in (ROOT / "tests").iterdir()
-        if path.name.startswith("test_") or any(path.glob("test_*.py"))
+        if path.name.startswith("test_") or any(path.rglob("test_*.py"))
     )
     first = int(len(found) * share)
     return found[first:] + found[:first]
@@ -69,8 +69,8 @@ def _suite(
         environment.install("--force-reinstall", "--no-deps", str(wheel))
     with tempfile.TemporaryDirectory(prefix="kf-") as own, path.open("wb") as log:
         options = ["-o", f"cache_dir={own}/cache", "-o", f"timeout={_PATIENCE}"]
-        command = [environment.python, "-m", "pytest", *options, *tests]
-        code = environment.run(*command, log=log, TMPDIR=own)
+        words = ["-m", "pytest", *options, *tests]
+        code = environment.run(environment.python, *words, log=log, TMPDIR=own)
     return f"pytest on {version}", code, time.monotonic() - start, path
 
 
