@@ -18,14 +18,15 @@ VERSIONS = ("3.11", "3.12", "3.13")
 BUILD = ROOT / "build"
 # Seconds for one test, which shares the machine with those of the other suites.
 _PATIENCE = 300
-_ASK = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+_ASK = """
+import ensurepip, sys  # not every system has both
+print(f"{sys.version_info.major}.{sys.version_info.minor}", sys.executable)
+"""
 
 
 def run() -> list[str]:
     """Build the wheel and run the suites; return what failed."""
-    pythons = {version: python for version in VERSIONS if (python := _find(version))}
-    for version in sorted(set(VERSIONS) - set(pythons)):
-        print(f"--- no Python {version} is found here", flush=True)
+    pythons = _pythons()
     wheel = _build()
     if wheel is None:
         return ["wheel"]
@@ -35,6 +36,18 @@ def run() -> list[str]:
             for place, (version, python) in enumerate(pythons.items())
         ]
         return sorted(name for done in as_completed(suites) for name in _report(*done.result()))
+
+
+def _pythons() -> dict[str, str]:
+    """Return the interpreters by their versions; the one that runs this is among them."""
+    found = {f"{sys.version_info.major}.{sys.version_info.minor}": sys.executable}
+    for version in VERSIONS:
+        python = found.get(version) or _find(version)
+        if python:
+            found[version] = python
+        else:
+            print(f"--- no Python {version} is found here", flush=True)
+    return found
 
 
 def _build() -> Path | None:
@@ -98,7 +111,6 @@ def _find(version: str) -> str | None:
 
 
 def _candidates(version: str) -> Iterator[str]:
-    yield sys.executable
     on_path = shutil.which(f"python{version}")
     if on_path:
         yield on_path
