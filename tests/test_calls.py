@@ -25,7 +25,7 @@ from kinfolk.calls import CallingChannel, Numbered
 from kinfolk.errors import ArgumentError, NotSupported, ProtocolError, ResultError
 from kinfolk.proxy import Proxy
 from kinfolk.references import ProxyReferences
-from kinfolk.types.manager import DictProxy
+from kinfolk.types.containers_manager import DictProxy
 from kinfolk.wire.codec import NO_REFERENCES, Codecs
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.messages import (
@@ -50,6 +50,7 @@ class FakeChannel(CallingChannel):
     """Answers as the test says."""
 
     address = "fake:"
+    linked = True
 
     def __init__(self) -> None:
         super().__init__(OFFER)
@@ -254,7 +255,9 @@ def test_a_reference_becomes_a_proxy_of_its_class(channel: FakeChannel) -> None:
 def test_a_singleton_has_the_type_of_its_entry(channel: FakeChannel) -> None:
     """Whatever is known of it where it is mentioned."""
     references = ProxyReferences(channel)
-    cookies = references.lift(Reference("kinfolk.types.spec.Dict", "cookies"), DictProxy[str, Any])
+    cookies = references.lift(
+        Reference("kinfolk.types.containers_spec.Dict", "cookies"), DictProxy[str, Any]
+    )
     assert isinstance(cookies, Proxy)
     assert cookies._members is OFFER.members(DictProxy[str, Page])
 

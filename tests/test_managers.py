@@ -98,13 +98,6 @@ def test_nothing_is_registered_by_hand() -> None:
         SampleManager.register("more", dict)
 
 
-@pytest.mark.parametrize("wish", [{"start": True}, {"idle": 60.0}])
-def test_a_server_is_not_started_on_demand_yet(wish: dict[str, Any]) -> None:
-    """The error says how to start one."""
-    with pytest.raises(NotSupported, match=r"kinfolk serve support\.samples\.spec"):
-        SampleManager.open(**wish)
-
-
 # --- Reaching a server
 
 

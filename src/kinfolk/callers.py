@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 
-__all__ = ["caller_token", "calling_as"]
+__all__ = ["caller", "caller_token"]
 
 _tokens = itertools.count(1)
 
@@ -22,19 +20,10 @@ class _Caller(threading.local):
         self.token = next(_tokens)
 
 
-_caller = _Caller()
+caller = _Caller()
+"""The calling thread: `caller.token` is what `caller_token` returns, and calls no function."""
 
 
 def caller_token() -> int:
     """Return the token of the calling thread, which no other thread of this process ever has."""
-    return _caller.token
-
-
-@contextmanager
-def calling_as(token: int) -> Generator[None, None, None]:
-    """Make the calls within the block as another thread's, which has to be made up for."""
-    own, _caller.token = _caller.token, token
-    try:
-        yield
-    finally:
-        _caller.token = own
+    return caller.token

@@ -17,7 +17,6 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 import msgspec
@@ -25,7 +24,6 @@ import msgspec
 from kinfolk.callers import caller_token
 from kinfolk.counted import Mention, count
 from kinfolk.deadlines import deadline, own_deadline
-from kinfolk.debts import Debts
 from kinfolk.errors import (
     ArgumentError,
     CallTimeout,
@@ -42,6 +40,7 @@ from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
 from kinfolk.references import ProxyReferences, proxy_of
 from kinfolk.streaming import Stream
+from kinfolk.unsettled import SHORT_MOMENT, Unsettled
 from kinfolk.wire.codec import Mismatch
 from kinfolk.wire.failures import lift_failure
 from kinfolk.wire.members import Member
@@ -75,9 +74,7 @@ T = TypeVar("T")
 Numbered: TypeAlias = Call | Next | Withdraw | Claim | Lend
 """The requests that have a number, and a reply."""
 
-# Seconds for what is done beside a call: before it, and after.
-_MOMENT: Final = 1.0
-_SHORT_MOMENT: Final = 0.25
+_MOMENT: Final = 1.0  # seconds
 
 _executed: Final[msgspec.msgpack.Decoder[Executed]] = msgspec.msgpack.Decoder(Executed)
 
@@ -107,9 +104,7 @@ class CallingChannel(ABC):
         self.generation += 1
         self._dropped: deque[int] = deque()
         self._claiming = threading.RLock()
-        # The calls to be withdrawn.
-        self._recalled: deque[int] = deque()
-        self.debts = Debts()
+        self.unsettled = Unsettled()
 
     @property
     def offer(self) -> ManagerType:
@@ -129,6 +124,11 @@ class CallingChannel(ABC):
             CallTimeout: The deadline of the block has passed; `executed` is "unknown" if the
                 request may have arrived.
         """
+
+    @property
+    @abstractmethod
+    def linked(self) -> bool:
+        """Whether the session may still be there; see `Settling.linked`."""
 
     @abstractmethod
     def tell(self, message: Release) -> None:
@@ -202,24 +202,28 @@ class CallingChannel(ABC):
         Raises:
             CallTimeout: The deadline of the block has passed; `executed` is known if it can be.
         """
-        number, reply, recall = request.call, None, self._recalled.append
+        number, reply, unsettled = request.call, None, self.unsettled
         try:
-            if self._recalled:
-                self._settle(deadline(_MOMENT))
+            if unsettled.left:
+                unsettled.settle(self, deadline(_MOMENT))
             reply = self.exchange(request)
             value = take(reply, references, member)
         except KinfolkError as error:
-            if isinstance(error, CallTimeout) and error.executed == "unknown":
-                recall(number)
-                error.executed = self._settle(own_deadline(_SHORT_MOMENT)).get(number, "unknown")
+            if isinstance(error, CallTimeout | ConnectionLost) and error.executed == "unknown":
+                # Where the session has ended with its connections, `settle` finds nothing to ask.
+                unsettled.note(number)
+                found = unsettled.settle(self, own_deadline(SHORT_MOMENT))
+                error.executed = found.get(number, "unknown")
             elif reply is not None:
-                recall(number)
-                self._settle(own_deadline(_SHORT_MOMENT))
+                unsettled.note(number)
+                unsettled.settle(self, own_deadline(SHORT_MOMENT))
+            if isinstance(error, ConnectionLost) and not isinstance(error, VersionChanged):
+                self.loss_told()
             raise
         except BaseException:
             # First of all, and by what is not written in Python: the next signal may be there.
-            recall(number)
-            self._settle(own_deadline(_SHORT_MOMENT))
+            unsettled.note(number)
+            unsettled.settle(self, own_deadline(SHORT_MOMENT))
             raise
         # From here to the caller nothing is called, so no signal handler runs.
         if references.mention is not None:
@@ -228,54 +232,36 @@ class CallingChannel(ABC):
 
     # --- Calls that nobody waits for any more
 
-    def _settle(self, block: AbstractContextManager[None]) -> dict[int, Executed]:
-        """Withdraw at the other end what was recalled; return which of it has run.
-
-        What cannot be withdrawn before the deadline of the block is left to the keeper, or to the
-        next call.
-        """
-        found: dict[int, Executed] = {}
-        if self._recalled:
-            keeper.note(self)
-        with block, suppress(IndexError, KinfolkError, OSError):
-            while self._recalled:
-                recalled, number = self._recalled, self._recalled[0]
-                try:
-                    executed = self.withdraw(number)
-                except ConnectionClosed:
-                    # The session has ended, and with it all that could be taken back.
-                    recalled.clear()
-                    break
-                if recalled is not self._recalled:
-                    # This was another session, which knows nothing of that call.
-                    break
-                found[number] = executed
-                with suppress(ValueError):  # another thread was faster
-                    recalled.remove(number)
-        return found
-
     def withdraw(self, number: int) -> Executed:
-        """Take back a call; return whether it has run. One that was undone has not."""
+        """Take back a call; see `Settling.withdraw`."""
         reply = self.exchange(Withdraw(next(self._numbers), number))
         if not isinstance(reply, Result):
             raise ProtocolError(f"a withdrawal cannot be answered by {type(reply).__name__}")
         return _executed.decode(reply.value)
 
     def attempt(
-        self, target: Target, member: Member, arguments: Mapping[str, object], attempts: list[int]
+        self,
+        target: Target,
+        member: Member,
+        arguments: Mapping[str, object],
+        attempts: list[int],
+        caller: int | None = None,
     ) -> tuple[Any, BaseException | None]:
-        """Make a call that is not recalled when it is cut short; see `Debtor.attempt`."""
-        if self._recalled:
-            self._settle(deadline(_MOMENT))
+        """Make a call that is not recalled when it is cut short; see `Settling.attempt`."""
+        if self.unsettled.left and caller is None:
+            self.unsettled.settle(self, deadline(_MOMENT))
         while True:
             references = ProxyReferences(self)
-            request = self.request(target, member, arguments, references)
+            request = self.request(target, member, arguments, references, caller)
             attempts.append(request.call)
             try:
                 reply = self.exchange(request)
             except VersionChanged:
                 continue
-            return self.outcome(reply, references, member)
+            outcome = self.outcome(reply, references, member)
+            if references.mention is not None:
+                references.mention.generation = self.generation
+            return outcome
 
     # --- The two halves
 
@@ -285,6 +271,7 @@ class CallingChannel(ABC):
         member: Member,
         arguments: Mapping[str, object],
         references: References,
+        caller: int | None = None,
     ) -> Call:
         """Return the request for a call, with a number of its own.
 
@@ -299,7 +286,8 @@ class CallingChannel(ABC):
             data = member.arguments.encode(arguments, references)
         except Mismatch as mismatch:
             raise ArgumentError(f"{member.label}: {mismatch}") from None
-        return Call(next(self._numbers), target, member.name, caller_token(), msgspec.Raw(data))
+        token = caller_token() if caller is None else caller
+        return Call(next(self._numbers), target, member.name, token, msgspec.Raw(data))
 
     def _checked(self, check: Callable[[Differences], T], without: T) -> T:
         """Ask the differences; return `without` if there are none any more."""
@@ -312,6 +300,9 @@ class CallingChannel(ABC):
             if found is known:
                 raise
             return without if found is None else check(found)
+
+    def loss_told(self) -> None:  # noqa: B027 - most channels have no connections to lose
+        """Note that the caller is about to hear that a connection was lost."""
 
     def meet_again(self) -> None:  # noqa: B027 - most channels lead to the same server for good
         """Make sure that the differences are those of the server as it is now.
@@ -408,7 +399,7 @@ class CallingChannel(ABC):
         """Close a stream at the other end, at once or else later; see `Fetching.close_stream`."""
         if generation == self.generation:
             try:
-                with own_deadline(_SHORT_MOMENT):
+                with own_deadline(SHORT_MOMENT):
                     self.tell(Release([number]))
             except (KinfolkError, OSError):
                 self.drop(number, generation)
@@ -418,19 +409,22 @@ class CallingChannel(ABC):
 
         What fails once more is left to the next time.
         """
-        with own_deadline(_MOMENT):
-            self._settle(deadline(_MOMENT))
-            self.debts.pay(self)
-            dropped = self._dropped
-            targets = [dropped.popleft() for _ in range(len(dropped))]
-            try:
-                if targets:
-                    self.tell(Release(targets))
-            except ConnectionClosed:
-                pass  # The session has ended, and its references with it.
-            except (KinfolkError, OSError):
-                dropped.extend(targets)
-                keeper.note(self)
+        # Short, since other channels wait behind this one, and their servers may be well.
+        self.unsettled.settle(self, own_deadline(SHORT_MOMENT))
+        if self.unsettled.left:
+            return  # It does not answer, and has noted that this is to be done again.
+        dropped = self._dropped
+        targets = [dropped.popleft() for _ in range(len(dropped))]
+        if not targets:
+            return
+        try:
+            with own_deadline(SHORT_MOMENT):
+                self.tell(Release(targets))
+        except ConnectionClosed:
+            pass  # The session has ended, and its references with it.
+        except (KinfolkError, OSError):
+            dropped.extend(targets)
+            keeper.note(self)
 
 
 def _undeclared(member: Member, mismatch: Mismatch) -> ResultError:

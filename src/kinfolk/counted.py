@@ -7,6 +7,7 @@ where Python drops the exception and the rest of the method with it. So nothing 
 
 from __future__ import annotations
 
+import os
 import weakref
 from typing import Final, Protocol
 
@@ -71,6 +72,11 @@ def count(holder: object, channel: Counting, target: int, mention: Mention) -> N
     counted = _Counted(holder, keeper.note)
     counted.channel, counted.target, counted.mention = channel, target, mention
     _living.add(counted)
+
+
+if hasattr(os, "register_at_fork"):
+    # Those of the parent; the child counts what it uses anew.
+    os.register_at_fork(after_in_child=_living.clear)
 
 
 def counts(channel: Counting) -> bool:

@@ -1,16 +1,21 @@
 """Deadlines: until when the calls of a block have to be answered.
 
 They belong to the thread or task that enters the block, and nest: the nearest one counts.
+
+A signal handler may raise before the first line of `__enter__` or `__exit__`, and after any call
+in them. A deadline that stayed behind then would fail every later call of its thread. So what a
+context knows is a weak reference to the block, which dies with the `with` statement, and a block
+counts from the last line of its `__enter__` to the first of its `__exit__`.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
-from typing import Final
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar, Token
+from typing import Final, TypeAlias
+from weakref import ReferenceType, ref
 
 __all__ = [
     "deadline",
@@ -23,14 +28,11 @@ __all__ = [
 ]
 
 _LONGEST: Final = 365 * 86_400.0
-_MOMENT: Final = 1.0
+_MOMENT: Final = 0.5
 _NOTHING: Final = nullcontext()
 
-_end: Final[ContextVar[float | None]] = ContextVar("kinfolk.deadline", default=None)
 
-
-@contextmanager
-def deadline(seconds: float) -> Generator[None, None, None]:
+class deadline:  # noqa: N801 - used as a function
     """Give all calls within the block so many seconds together, connecting included.
 
     What is not answered by then raises `CallTimeout`, whose `executed` says whether the method has
@@ -39,18 +41,68 @@ def deadline(seconds: float) -> Generator[None, None, None]:
     that runs already.
 
     Args:
-        seconds: How long from now; 0 lets nothing through that has to be sent. Within another
-            deadline the earlier of the two counts.
+        seconds: How long from the beginning of the block; 0 lets nothing through that has to be
+            sent. Within another deadline the earlier of the two counts.
 
     Raises:
         ValueError: It is negative, or not a number.
     """
-    end, outer = time.monotonic() + patience("a deadline", seconds), _end.get()
-    token = _end.set(end if outer is None else min(end, outer))
-    try:
-        yield
-    finally:
-        _end.reset(token)
+
+    __slots__ = ("__weakref__", "_seconds", "_token", "counts", "end")
+
+    end: float
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = patience("a deadline", seconds)
+        self.counts = False
+
+    def __enter__(self) -> None:
+        outer = _nearest(_blocks.get())
+        self.end = self._end(None if outer is None else outer[0].end)
+        self._token: Token[_Blocks | None] = _blocks.set((ref(self), outer and outer[1]))
+        self.counts = True
+
+    def __exit__(self, *_: object) -> None:
+        self.counts = False
+        _blocks.reset(self._token)
+
+    def _end(self, outer: float | None) -> float:
+        end = time.monotonic() + self._seconds
+        return end if outer is None else min(end, outer)
+
+
+class own_deadline(deadline):  # noqa: N801
+    """Give the calls within the block so many seconds, whatever deadline there is around it."""
+
+    __slots__ = ()
+
+    def _end(self, outer: float | None) -> float:
+        return time.monotonic() + self._seconds
+
+
+_Blocks: TypeAlias = "tuple[ReferenceType[deadline], _Blocks | None]"
+"""A block, and those around it."""
+
+_blocks: Final[ContextVar[_Blocks | None]] = ContextVar("kinfolk.deadline", default=None)
+
+
+def _nearest(blocks: _Blocks | None) -> tuple[deadline, _Blocks] | None:
+    """Return the nearest block that counts, and it with those around it."""
+    while blocks is not None:
+        block = blocks[0]()
+        if block is not None and block.counts:
+            return block, blocks
+        blocks = blocks[1]
+    return None
+
+
+def end_of_block() -> float | None:
+    """Return when the deadline of this thread or task is, by `time.monotonic`; None without one."""
+    blocks = _blocks.get()
+    if blocks is None:
+        return None
+    found = _nearest(blocks)
+    return None if found is None else found[0].end
 
 
 def patience(name: str, seconds: float) -> float:
@@ -65,25 +117,11 @@ def patience(name: str, seconds: float) -> float:
 
 
 def moments_more() -> AbstractContextManager[None]:
-    """Give the calls within the block a second, if there is a deadline that comes sooner."""
-    end = _end.get()
+    """Give the calls within the block half a second, if there is a deadline that comes sooner."""
+    end = end_of_block()
     if end is None or end - time.monotonic() > _MOMENT:
         return _NOTHING
     return own_deadline(_MOMENT)
-
-
-@contextmanager
-def own_deadline(seconds: float) -> Generator[None, None, None]:
-    """Give the calls within the block so many seconds, whatever deadline there is around it."""
-    token = _end.set(time.monotonic() + seconds)
-    try:
-        yield
-    finally:
-        _end.reset(token)
-
-
-end_of_block: Final[Callable[[], float | None]] = _end.get
-"""Returns when the deadline of this thread or task is, by `time.monotonic`; None without one."""
 
 
 def time_left(end: float) -> float:
@@ -100,6 +138,6 @@ def time_left(end: float) -> float:
 
 def in_time(end: float) -> str:
     """Return until when something had to be done, for a message: "within 10 s"."""
-    if end == _end.get():
+    if end == end_of_block():
         return "before the deadline"
     return f"within {round(max(end - time.monotonic(), 0), 2):g} s"

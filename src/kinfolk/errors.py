@@ -153,6 +153,10 @@ class ObjectGone(KinfolkError, ReferenceError):
     """The object no longer lives at the server, or never did."""
 
 
+class MessageTooLong(LimitExceeded):
+    """A message is longer than the other end takes; it was not sent."""
+
+
 class CallTimeout(KinfolkError, TimeoutError):
     """The deadline passed.
 

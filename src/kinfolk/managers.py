@@ -63,7 +63,10 @@ def check_key(authkey: str | bytes) -> bytes:
     """
     key = authkey.encode() if isinstance(authkey, str) else bytes(authkey)
     if len(key) < _SHORTEST_KEY:
-        raise ValueError(f"an authkey has at least {_SHORTEST_KEY} bytes, and this one {len(key)}")
+        raise ValueError(
+            f"an authkey has at least {_SHORTEST_KEY} bytes, and this one {len(key)}: make one "
+            "with `python -c 'import secrets; print(secrets.token_hex())'`"
+        )
     return key
 
 
@@ -135,8 +138,11 @@ class Manager(BaseManager):
             serializer: How values travel; it has to be the server's.
             timeout: How many seconds it may take to connect, now and whenever the connection was
                 lost; `math.inf` waits for ever.
-            start: Start a server if none runs.
-            idle: How many seconds such a server stays when nobody is connected.
+            start: Start a server if none runs, in a process of its own that outlives this one; of
+                several processes that try it, one does. Starting counts for the timeout. It has
+                this process's `sys.path`, and its log is beside its socket.
+            idle: How many seconds a server that is started stays when nobody is connected; what
+                its objects hold goes with it. By default it stays until it is stopped.
 
         Raises:
             NotRunning: No server listens there.
@@ -147,11 +153,8 @@ class Manager(BaseManager):
             CallTimeout: It took too long.
             ValueError: A timeout that is negative, or not a number.
         """
-        if start or idle is not None:
-            raise NotSupported(
-                "a server is not started on demand yet: start one with "
-                f"`kinfolk serve {cls._offer.spec}`, and leave out start and idle"
-            )
+        if idle is not None and not start:
+            raise ValueError("idle is for the server that start=True starts")
         manager = cls(address, authkey, serializer or "typed")
         key = manager._key or _key_of_environment()
         place = manager._found_place()
@@ -159,7 +162,10 @@ class Manager(BaseManager):
             raise AuthenticationFailed(
                 f"{place} asks for a key: give it as authkey, or in KINFOLK_AUTHKEY"
             )
-        manager._attach(place, key, timeout)
+        if start:
+            manager._attach_or_start(place, key, timeout, idle)
+        else:
+            manager._attach(place, key, timeout)
         return manager
 
     def connect(self) -> None:
@@ -184,12 +190,14 @@ class Manager(BaseManager):
         *,
         insecure: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        idle: float | None = None,
     ) -> Server | PickleServer:
         """Make the objects and listen at the address; `serve_forever` of the result serves.
 
         Args:
             insecure: Listen also where others can read along.
             limits: What there is room for.
+            idle: After how many seconds without a client to stop; by default never.
 
         Raises:
             AlreadyRunning: Another server listens there.
@@ -197,7 +205,9 @@ class Manager(BaseManager):
         """
         place = self._found_place()
         key = _key_for(place, self._key)
-        return make_server(type(self), place, key, self._by_hand, insecure=insecure, limits=limits)
+        return make_server(
+            type(self), place, key, self._by_hand, insecure=insecure, limits=limits, idle=idle
+        )
 
     def start(
         self, initializer: Callable[..., object] | None = None, initargs: Iterable[Any] = ()
@@ -378,6 +388,24 @@ class Manager(BaseManager):
 
             be_as_there(self, place, _pickle_key(place, self._key))
 
+    def _attach_or_start(
+        self, place: Address, key: bytes | None, timeout: float, idle: float | None
+    ) -> None:
+        from kinfolk.server.standalone import Job, reach_or_launch  # noqa: PLC0415 - as above
+
+        if not isinstance(place, UnixAddress):
+            raise NotSupported(
+                f"no server is started at {place}: `start` is for sockets of this machine; run "
+                f"`kinfolk serve {self._offer.spec} --address {place}` there"
+            )
+        cls = type(self)
+        job = Job(cls.__module__, cls.__qualname__, self._offer.spec, place, key, idle)
+        try:
+            reach_or_launch(job, lambda: self._attach(place, key, timeout), timeout)
+        except BaseException:
+            self.close()
+            raise
+
     def _found_place(self) -> Address:
         if self._place is None:
             self._place = resolve_address(None, self._offer.server)
@@ -517,7 +545,9 @@ def make_server(
     *,
     insecure: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    idle: float | None = None,
     grace: float = 1.0,
+    begin: Callable[[str], object] | None = None,
 ) -> Server | PickleServer:
     """Make what a manager offers, and a server for it that listens at an address.
 
@@ -529,7 +559,9 @@ def make_server(
             None for one that is typed.
         insecure: Listen also where others can read along.
         limits: What there is room for.
+        idle: After how many seconds without a client the server stops; None is never.
         grace: How many seconds running calls have to end when the server stops.
+        begin: Called with the name of each singleton before it is made.
 
     Raises:
         SpecMismatch: The generated class no longer fits its spec.
@@ -542,18 +574,42 @@ def make_server(
         from kinfolk.server import Server  # noqa: PLC0415 - see the module's docstring
 
         return Server(
-            offer, entries, address, key=key, insecure=insecure, limits=limits, grace=grace
+            offer,
+            entries,
+            address,
+            key=key,
+            insecure=insecure,
+            limits=limits,
+            idle=idle,
+            grace=grace,
+            begin=begin,
+        )
+    if idle is not None:
+        raise NotSupported(
+            "a server that speaks pickle does not stop by itself: leave out `idle`, or serve with "
+            "serializer='typed'"
         )
     from kinfolk.pickles.server import PickleServer  # noqa: PLC0415 - as above
 
     return PickleServer(
-        offer, entries, by_hand, address, key=key, insecure=insecure, limits=limits, grace=grace
+        offer,
+        entries,
+        by_hand,
+        address,
+        key=key,
+        insecure=insecure,
+        limits=limits,
+        grace=grace,
+        begin=begin,
     )
 
 
 def _key_of_environment() -> bytes | None:
     key = os.environ.get("KINFOLK_AUTHKEY")
-    return check_key(key) if key else None
+    try:
+        return check_key(key) if key else None
+    except ValueError as error:
+        raise ValueError(f"KINFOLK_AUTHKEY: {error}") from None
 
 
 def _key_at(place: Address, key: bytes | None) -> bytes | None:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
+from kinfolk.callers import caller
 from kinfolk.counted import Mention, count
 from kinfolk.deadlines import moments_more
-from kinfolk.debts import Debtor
-from kinfolk.errors import ArgumentError, ConnectionClosed, SpecMismatch
+from kinfolk.errors import (
+    ArgumentError,
+    ConnectionClosed,
+    MessageTooLong,
+    SpecMismatch,
+)
+from kinfolk.unsettled import Settling
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
 
@@ -24,8 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["UNSET", "Channel", "Proxy"]
 
+_SHORT: Final = 500
 
-class Channel(Debtor, Protocol):
+
+class Channel(Settling, Protocol):
     """What carries calls to the objects and their results back."""
 
     @property
@@ -113,19 +122,27 @@ class Proxy(BaseProxy):
     def _give_back(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Call a member that gives something back, such as a lock.
 
-        Whatever strikes in the middle of it, a signal or a deadline, it is carried out once.
+        Whatever strikes in the middle of it, signals or a deadline, it is carried out once.
         """
-        channel, debts, given = self._channel, self._channel.debts, arguments or {}
-        # Displays, since a signal handler could run where anything is called.
+        channel, given = self._channel, arguments or {}
+        unsettled = channel.unsettled
+        # A display, since a signal handler could run where anything is called.
         attempts: list[int] = []
         try:
             with moments_more():
                 target, member = self._counted(), self._members[name]
                 value, error = channel.attempt(target, member, given, attempts)
-        except (ArgumentError, ConnectionClosed, SpecMismatch):
-            raise  # It will never be carried out.
-        except BaseException:
-            debts.owe(channel, self._target, self._members[name], given, attempts)
+        except (ArgumentError, MessageTooLong):
+            shorter = _without_what_cannot_travel(given)
+            if shorter == given:
+                raise  # It will never be carried out.
+            return self._give_back(name, shorter)
+        except (ConnectionClosed, SpecMismatch):
+            raise
+        except BaseException as error:
+            debt = (self, name, given, attempts, caller.token)
+            unsettled.note(debt)
+            unsettled.pay(channel, debt, error)
             raise
         if error is not None:
             raise error
@@ -179,3 +196,27 @@ class Proxy(BaseProxy):
 
     def __hash__(self) -> int:
         return hash((self._target, id(self._channel)))
+
+
+def _text(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"[:_SHORT]
+    except Exception:
+        return name
+
+
+def _without_what_cannot_travel(arguments: Mapping[str, object]) -> dict[str, object]:
+    """Return arguments with less of an exception, which may be long, or of a kind that is refused.
+
+    For an `__exit__` has to be called however a block ends.
+    """
+
+    def shorter(value: object) -> object:
+        if isinstance(value, TracebackType):
+            return None
+        if isinstance(value, BaseException) and type(value) is not RuntimeError:
+            return RuntimeError(_text(value))
+        return value
+
+    return {name: shorter(value) for name, value in arguments.items()}

@@ -194,6 +194,16 @@ def test_a_stream_is_an_iterator_at_the_client(arguments: str) -> None:
     assert "Generator" not in text
 
 
+@pytest.mark.parametrize("length", range(1, 100))
+def test_streams_are_laid_out_at_every_length(length: int) -> None:
+    """On one line, a line for each argument, or a line for each stream."""
+    names = [start + "x" * length for start in ("walk", "step")]
+    streams = [method(name, result="collections.abc:Iterator[str]", ahead=1) for name in names]
+    text = python(spec(shared("Job", *streams)))
+    compile(text, "manager.py", "exec")
+    assert all(f'"{name}": 1' in text for name in names)
+
+
 def test_the_item_of_a_generator_may_have_arguments_itself() -> None:
     """Only the first argument of the generator is kept, whole."""
     result = "collections.abc:Generator[dict[str, tuple[int, str]], None, None]"

@@ -13,7 +13,7 @@ from support.hosted.spec import Counter, Frontier, Job, Page, Planner, Town
 from kinfolk.declare import Factory, Singleton, offer_of
 from kinfolk.errors import ArgumentError, ConnectionClosed
 from kinfolk.host.hosting import Host
-from kinfolk.types.manager import DictProxy
+from kinfolk.types.containers_manager import DictProxy
 from kinfolk.wire.references import Reference
 from kinfolk.wire.table import ManagerType, Table
 

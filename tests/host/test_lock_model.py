@@ -21,7 +21,7 @@ from support.hosted.client import Client, new_host
 from support.hosted.manager import OFFER
 
 from kinfolk.host.owners import Owner
-from kinfolk.types.manager import RLockProxy
+from kinfolk.types.locks_manager import RLockProxy
 from kinfolk.wire.messages import Failed
 
 LOCK = OFFER.members(RLockProxy)

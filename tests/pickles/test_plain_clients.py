@@ -140,7 +140,7 @@ def test_operators_and_properties_are_methods_of_auto_proxies(served: Pickled) -
 def test_only_what_the_spec_exposes_is_served(served: Pickled, name: str) -> None:
     """Whatever the proxy calls for."""
     frontier = served.plain("frontier").frontier()
-    with pytest.raises(AttributeError, match="has no member .* that the spec exposes"):
+    with pytest.raises(AttributeError, match=r"has no member .* that the spec exposes"):
         frontier._callmethod(name)
     with pytest.raises(AttributeError, match="has no member"):
         frontier._callmethod("__getattribute__", (name,))

@@ -108,7 +108,7 @@ def test_a_manager_of_other_modules_classes(folder: Folder) -> None:
     ]
     assert [typed(e.shared) for e in spec.managers[0].entries] == ["@Box[int]", "@Dict[str, str]"]
     assert [(n.module, n.qualname, home) for n, home in spec.homes] == [
-        ("kinfolk.types.spec", "Dict", "kinfolk.types.manager")
+        ("kinfolk.types.containers_spec", "Dict", "kinfolk.types.containers_manager")
     ]
 
 

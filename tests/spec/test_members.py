@@ -448,7 +448,7 @@ def test_generated_proxies_in_a_spec(folder: Folder) -> None:
     """Specs are written in shared classes; a generated proxy in one is refused."""
     assert folder.problems("""
         from kinfolk import shared
-        from kinfolk.types.manager import RLockProxy
+        from kinfolk.types.locks_manager import RLockProxy
 
         @shared
         class Thing:

@@ -93,5 +93,3 @@ def serve_program(spec: str, folder: Path, *options: str) -> Program:
 def plain_program(code: str, *arguments: str) -> Program:
     """Return a program that has nothing but the standard library."""
     return Program("-I", "-S", "-c", code, *arguments)
-
-

@@ -22,6 +22,7 @@ from support.samples.manager import SampleManager
 from support.samples.spec import Sample
 
 from kinfolk.addresses import TcpAddress, UnixAddress, parse_address
+from kinfolk.client.observer import Observer
 from kinfolk.declare import offer_of
 from kinfolk.limits import Limits
 from kinfolk.server import Server
@@ -62,6 +63,11 @@ class Served:
     def open(self, **rest: Any) -> SampleManager:
         """Return a manager that is connected to it."""
         return SampleManager.open(self.url, authkey=self.key, **rest)
+
+    def observe(self, timeout: float = 10.0) -> Observer:
+        """Return an observer of it."""
+        key = self.key.encode() if self.key else None
+        return Observer(parse_address(self.url), key=key, timeout=timeout)
 
     def raw(self, *, shake_hands: bool = True) -> Raw:
         """Return a bare connection to it."""
@@ -158,10 +164,12 @@ class Raw:
         self._frames = FrameBuffer()
         self._messages: list[memoryview] = []
 
-    def shake_hands(self, key: str | None, session: bytes = b"") -> bytes:
+    def shake_hands(
+        self, key: str | None, session: bytes = b"", identity: Identity | None = None
+    ) -> bytes:
         """Do the handshake as a client of ours does; return the session's token."""
         handshake = ClientHandshake(
-            Identity.of(SampleManager._offer),
+            identity or Identity.of(SampleManager._offer),
             pid=os.getpid(),
             session=session,
             key=key.encode() if key else None,

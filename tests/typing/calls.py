@@ -24,7 +24,8 @@ from golden.shadows.manager import MyselfProxy, ShadowsManager
 from golden.signatures.manager import FieldsProxy, SignaturesManager
 from golden.signatures.spec import Color
 
-from kinfolk.types.manager import DictProxy, RLockProxy
+from kinfolk.types.containers_manager import DictProxy
+from kinfolk.types.locks_manager import RLockProxy
 
 
 def crawl(crawl: CrawlManager) -> None:

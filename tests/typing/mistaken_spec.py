@@ -67,7 +67,7 @@ class Crawl:
     # pyright says: Expected 0 positional arguments
     right = singleton(Planner, frontier)
     planner = singleton(Planner, cookies)
-    # mypy says: Argument 2 to "singleton" has incompatible type "kinfolk.types.spec.Dict[str, str]"
+    # mypy says: Argument 2 to "singleton" has incompatible type "kinfolk.types.containers_spec.Dict
     # pyright says: "Dict[str, str]" is not assignable to "Frontier"
     missing = singleton(Planner)
     # mypy says: Missing positional argument "frontier" in call to "singleton"

@@ -103,7 +103,10 @@ def test_any_number_of_arguments_travel_as_one() -> None:
 def test_entries_name_shared_classes_as_the_spec_does() -> None:
     """No generated module is named, which each end may have elsewhere."""
     found = crawler()
-    assert found.singletons["cookies"] == "kinfolk.types.spec.Dict[builtins.str, builtins.str]"
+    assert (
+        found.singletons["cookies"]
+        == "kinfolk.types.containers_spec.Dict[builtins.str, builtins.str]"
+    )
     assert found.singletons["frontier"] == "golden.crawler.spec.Frontier"
     assert found.factories["job"].result == "golden.crawler.spec.Job"
     assert [argument.name for argument in found.factories["job"].arguments] == ["name", "retries"]

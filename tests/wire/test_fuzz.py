@@ -28,6 +28,7 @@ from kinfolk.wire.messages import (
     Lend,
     Next,
     Release,
+    Report,
     Request,
     Stop,
     Withdraw,
@@ -109,6 +110,7 @@ requests: st.SearchStrategy[Request] = st.one_of(
     st.builds(Claim, numbers, numbers),
     st.builds(Lend, numbers, st.none() | st.lists(numbers)),
     st.builds(Describe, numbers),
+    st.builds(Report, numbers),
     st.builds(Stop, numbers),
 )
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kinfolk.errors import AuthenticationFailed, HandshakeFailed, SpecMismatch
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, VERSION, Refused, Welcome
-from kinfolk.wire.handshake import ClientHandshake, Identity, ServerHandshake
+from kinfolk.wire.handshake import OBSERVER, ClientHandshake, Identity, ServerHandshake
 
 IDENTITY = Identity("crawler.spec:Crawl", "f1a9")
 KEY = b"a key of decent length"
@@ -218,6 +218,23 @@ def test_another_manager_is_refused_by_name() -> None:
     left, right = client(vouched=True), server(identity=Identity("shop.spec:Shop", "f1a9"))
     with pytest.raises(SpecMismatch, match=r"offers shop\.spec:Shop, not crawler\.spec:Crawl"):
         converse(left, right)
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_an_observer_is_welcome_to_any_manager_and_gets_no_session(key: bytes | None) -> None:
+    """It has no generated module, and so names no manager; nobody is asked to admit it."""
+    left = ClientHandshake(OBSERVER, pid=7, key=key, vouched=key is None)
+    right = ServerHandshake(IDENTITY, key=key, admit=lambda *_: pytest.fail("it was asked"))
+    converse(left, right)
+    assert left.peer is not None
+    assert right.peer is not None
+    assert (left.peer.session, right.peer.session) == (b"", b"")
+
+
+def test_an_observer_needs_the_key_too() -> None:
+    """What a server is doing is not for everybody."""
+    with pytest.raises(AuthenticationFailed):
+        converse(ClientHandshake(OBSERVER, key=b"another key"), server(KEY))
 
 
 def test_a_reason_is_one_printable_line() -> None:

@@ -151,8 +151,8 @@ def test_classes_that_only_one_end_has() -> None:
 
 def test_classes_of_ours_are_not_generated_anew() -> None:
     """Their remedy is another one."""
-    own = described(function(), owner="kinfolk.types.spec.Dict")
-    server = described(function(argument("a")), owner="kinfolk.types.spec.Dict")
+    own = described(function(), owner="kinfolk.types.containers_spec.Dict")
+    server = described(function(argument("a")), owner="kinfolk.types.containers_spec.Dict")
     (found,) = differences(own, server).functions.values()
     assert found.always is not None
     assert found.always.endswith(": install the same release of kinfolk at both ends")

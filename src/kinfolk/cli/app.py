@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 import kinfolk
+from kinfolk.cli.call import call
 from kinfolk.cli.generate import check, generate
+from kinfolk.cli.problems import one_line
 from kinfolk.cli.serve import serve
+from kinfolk.cli.shell import shell
+from kinfolk.cli.status import status
+from kinfolk.cli.stop import stop
 from kinfolk.errors import KinfolkError, SpecError
 
 __all__ = ["app", "run"]
@@ -22,6 +28,13 @@ app = App(
 app.command(generate, usage="Usage: kinfolk generate [SPEC...] [--stubs DIR]")
 app.command(check, usage="Usage: kinfolk check [SPEC...] [--stubs DIR]")
 app.command(serve, usage="Usage: kinfolk serve SPEC[:MANAGER] [OPTIONS]")
+app.command(status, usage="Usage: kinfolk status [SPEC[:MANAGER]|ADDRESS] [--json] [--watch]")
+app.command(stop, usage="Usage: kinfolk stop [SPEC[:MANAGER]|ADDRESS]")
+app.command(call, usage="Usage: kinfolk call EXPRESSION [OPTIONS]")
+app.command(shell, usage="Usage: kinfolk shell [OPTIONS]")
+app.register_install_completion_command(  # pyright: ignore[reportUnknownMemberType]
+    help="Have the shell complete kinfolk's commands and options: bash, zsh or fish."
+)
 
 
 def run() -> None:
@@ -32,10 +45,16 @@ def run() -> None:
     # As for `python -m`, whatever way the command was started.
     sys.path.insert(0, str(Path.cwd()))
     try:
-        app()
+        app(print_error=False, exit_on_error=False)
     except SpecError as error:
         sys.exit("\n".join(map(str, error.problems)))
     except KinfolkError as error:
-        sys.exit(f"kinfolk: {error}")
+        sys.exit(f"kinfolk: {one_line(error)}")
+    except CycloptsError as error:
+        sys.exit(f"kinfolk: {one_line(error)} See `kinfolk --help`.")
+    except BrokenPipeError:
+        # Whoever read what was printed has seen enough. At exit, Python would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

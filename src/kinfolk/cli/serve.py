@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import resource
 import signal
-import stat
 import sys
 import traceback
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from kinfolk.addresses import Address, TcpAddress, resolve_address
+from kinfolk.cli.generated import managers_in
+from kinfolk.cli.keys import key_of_environment, key_of_file
+from kinfolk.cli.problems import one_line
+from kinfolk.cli.progress import progress
 from kinfolk.cli.specs import split_spec
 from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, SpecMismatch
 from kinfolk.limits import Limits
-from kinfolk.managers import Manager, check_key, make_server, type_of
+from kinfolk.managers import Manager, make_server, type_of
+from kinfolk.server.files import raise_file_limit
+from kinfolk.server.process import stop_on
 from kinfolk.spec import has_generated, output_module, read
 
 if TYPE_CHECKING:
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     from kinfolk.server import Server
 
 __all__ = ["serve"]
-
-# A connection costs one, and on Linux another with which its process is watched.
-_FILES_EACH: Final = 2
-_OTHER_FILES: Final = 200
 
 _limits = Group(
     "Limits",
@@ -56,8 +53,8 @@ def serve(
 ) -> None:
     """Serve what a spec's manager offers, until Ctrl-C or SIGTERM.
 
-    `kinfolk serve crawler.spec` listens on a private socket that only your user can open, and needs
-    no key. It prints the address once clients can connect.
+    Example: `kinfolk serve crawler.spec` listens on a private socket that only your user can open,
+    and needs no key. It prints the address once clients can connect.
 
     Args:
         spec: A module, as in crawler.spec, or one of its managers, as in crawler.spec:Crawl.
@@ -79,13 +76,13 @@ def serve(
     module, name = split_spec(spec)
     manager = _manager(module, name)
     place = resolve_address(address, type_of(manager).server)
-    _raise_file_limit(limits)
+    raise_file_limit(limits)
     key = _key(place, authkey_file)
     by_hand: Registry | None = None if serializer == "typed" else {}
     make = partial(make_server, manager, place, key, by_hand, insecure=insecure, limits=limits)
     server = _server(manager, make)
     try:
-        _stop_on_signals(server)
+        stop_on(server, signal.SIGINT, signal.SIGTERM)
         print(f"serving {module}:{type_of(manager).name} at {server.url}", flush=True)
         server.serve_forever()
     finally:
@@ -101,7 +98,7 @@ def _manager(module: str, name: str | None) -> type[Manager]:
     generated = output_module(module)
     if not has_generated(module):
         raise GenerateError(f"there is no {generated} yet: run `kinfolk generate {module}`")
-    managers = _managers(generated)
+    managers = managers_in(generated)
     if any(type_of(manager).table.fingerprint != known for manager in managers.values()):
         raise SpecMismatch(f"{generated} no longer fits {module}: run `kinfolk generate {module}`")
     if name is None and len(managers) == 1:
@@ -115,62 +112,33 @@ def _manager(module: str, name: str | None) -> type[Manager]:
     raise GenerateError(f"{module} {problem}: name {choices}")
 
 
-def _managers(generated: str) -> dict[str, type[Manager]]:
-    found = [
-        value
-        for value in vars(import_module(generated)).values()
-        if isinstance(value, type) and issubclass(value, Manager) and value.__module__ == generated
-    ]
-    return {type_of(manager).name: manager for manager in found}
-
-
 # --- Which key
 
 
 def _key(place: Address, file: Path | None) -> bytes | None:
     """Return the key from a file; for a TCP address, if there is none, that of the environment."""
     if file is not None:
-        return _checked(_read_key(file), str(file))
+        return key_of_file(file)
     if not isinstance(place, TcpAddress):
         return None
-    key = os.environ.get("KINFOLK_AUTHKEY")
-    if not key:
+    key = key_of_environment()
+    if key is None:
         raise AuthenticationFailed(
             f"{place} needs a key that clients hold too: give --authkey-file, or set "
             "KINFOLK_AUTHKEY"
         )
-    return _checked(key.encode(), "KINFOLK_AUTHKEY")
-
-
-def _read_key(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            key = opened.read().strip()
-    except OSError as error:
-        raise AuthenticationFailed(f"the key file {file}: {error.strerror}") from None
-    if mode & 0o077:
-        raise AuthenticationFailed(
-            f"the key file {file} is open to other users (mode {mode:o}): run `chmod 600 {file}`"
-        )
     return key
-
-
-def _checked(key: bytes, source: str) -> bytes:
-    try:
-        return check_key(key)
-    except ValueError as error:
-        raise AuthenticationFailed(f"{source}: {error}") from None
 
 
 # --- Serving
 
 
 def _server(
-    manager: type[Manager], make: Callable[[], Server | PickleServer]
+    manager: type[Manager], make: Callable[..., Server | PickleServer]
 ) -> Server | PickleServer:
     try:
-        return make()
+        with progress("making", len(type_of(manager).singletons)) as begin:
+            return make(begin=begin)
     except KinfolkError:
         raise
     except Exception as error:
@@ -179,29 +147,12 @@ def _server(
         while trace is not None and _is_ours(trace.tb_frame):
             trace = trace.tb_next
         traceback.print_exception(type(error), error, trace or error.__traceback__)
-        sys.exit(f"kinfolk: the objects of {type_of(manager).spec} could not be made")
-
-
-def _raise_file_limit(limits: Limits) -> None:
-    """Let the process open what its limits need, as far as the system allows that."""
-    wanted = _FILES_EACH * limits.connections + limits.handshakes + _OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        # Where the system has a limit of its own, shortages are met as they come.
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        spec, name = type_of(manager).spec, type(error).__name__
+        sys.exit(
+            f"kinfolk: nothing is served: {spec} failed to make its objects, as shown above: "
+            f"{name}: {one_line(error)}"
+        )
 
 
 def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).startswith("kinfolk.")
-
-
-def _stop_on_signals(server: Server | PickleServer) -> None:
-    def stop(number: int, _frame: FrameType | None) -> None:
-        # A second one, should the end take long, does what it does to any program.
-        signal.signal(number, signal.SIG_DFL)
-        server.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)

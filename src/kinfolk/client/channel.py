@@ -27,7 +27,7 @@ from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkEr
 from kinfolk.proxy import Proxy
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
-from kinfolk.wire.messages import NO_CALL, Call, Release, Reply, Stop, Target
+from kinfolk.wire.messages import NO_CALL, Call, Release, Reply, Stop, Target, Withdraw
 from kinfolk.wire.table import ManagerType
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SocketChannel", "shared_channel"]
 
-_FORK_TIMEOUT: Final = 1.0
+_FORK_TIMEOUT: Final = 0.5  # seconds, for all channels together
 
 
 class SocketChannel(CallingChannel):
@@ -99,6 +99,11 @@ class SocketChannel(CallingChannel):
         """Whether it was closed."""
         return self._pool.closed
 
+    @property
+    def linked(self) -> bool:
+        """Whether there is a connection, and with it the session."""
+        return self._pool.linked
+
     def stop(self) -> None:
         """Stop the server, and close the channel."""
         self.exchange(Stop(NO_CALL))
@@ -136,10 +141,11 @@ class SocketChannel(CallingChannel):
                 self._refuse_older(request)
             connection = lease.connection
             frames = encode(request, connection.limit)
+            connection.call = NO_CALL if isinstance(request, Withdraw) else request.call
             reply = connection.exchange(frames, request.call, end_of_block())
         except BaseException as error:
             if lease is not None:
-                pool.give_up(lease, error, request.call)
+                pool.give_up(lease, error)
             if pool.closed and isinstance(error, ConnectionLost):
                 raise ConnectionClosed(f"{self.address} was closed during the call") from None
             raise
@@ -163,6 +169,10 @@ class SocketChannel(CallingChannel):
         except ConnectionLost:
             self._pool.overlooked()
             raise
+
+    def loss_told(self) -> None:
+        """Note that the caller is about to hear that a connection was lost."""
+        self._pool.loss_told()
 
     def withdraw(self, number: int) -> Executed:
         """Take back a call; see `CallingChannel.withdraw`."""
@@ -193,7 +203,7 @@ class SocketChannel(CallingChannel):
     def before_fork(self) -> None:
         """Have the objects to which this process refers kept for the child."""
         if not self.closed and counts(self):
-            with suppress(KinfolkError, OSError), own_deadline(_FORK_TIMEOUT), self._unheard():
+            with suppress(KinfolkError, OSError), self._unheard():
                 self.lend(None)
 
     def start_afresh(self) -> None:
@@ -236,8 +246,9 @@ def shared_channel(
 
 
 def _before_fork() -> None:
-    for channel in list(_channels):
-        channel.before_fork()
+    with own_deadline(_FORK_TIMEOUT):
+        for channel in list(_channels):
+            channel.before_fork()
 
 
 def _after_fork() -> None:

@@ -74,7 +74,8 @@ class Connection:
         # False from the first byte of a request to the last of its reply: what is read from a
         # connection that was left in between answers another call.
         self.intact = True
-        # The number of the call that it was last used for.
+        # The number of the call that it was last used for, and that may have to be taken back;
+        # none for a withdrawal, or for what has no reply.
         self.call = NO_CALL
         self._eager = _HOPES
         self._limit = destination.identity.limit
@@ -94,7 +95,6 @@ class Connection:
             ProtocolError: The server answered something else.
             LimitExceeded: The reply is too long.
         """
-        self.call = call
         self._send(frames, until)
         try:
             data = self._first_bytes() if until is None else self._read(until)
@@ -116,6 +116,7 @@ class Connection:
 
     def tell(self, frames: bytes, until: float | None) -> None:
         """Send what has no reply; see `exchange`."""
+        self.call = NO_CALL
         self._send(frames, until)
         self._sock.settimeout(None)
         self.intact = True
@@ -199,6 +200,17 @@ class Connection:
         except OSError:
             pass
         return False
+
+    def wait_for_end(self, until: float) -> bool:
+        """Wait for the server to close an idle connection; return whether it has by then."""
+        try:
+            self._sock.settimeout(time_left(until))
+            self._sock.recv(1)
+        except TimeoutError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def interrupt(self) -> None:
         """End it from another thread: a call under way fails at once."""

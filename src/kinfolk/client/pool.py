@@ -42,6 +42,7 @@ __all__ = ["Lease", "Pool", "User"]
 
 # More stay open only while more calls are under way.
 _MOST_IDLE: Final = 16
+_REMEMBERED: Final = 1_000
 _REPLACEMENT_TIMEOUT: Final = 1.0
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
@@ -96,14 +97,28 @@ class Pool:
         self._lock = threading.RLock()
         self._connections: set[Connection] = set()
         self._idle: deque[Lease] = deque()
+        # Those that were idle when another was lost. Perhaps their server is gone, and perhaps only
+        # that one connection: the next that is opened will tell.
+        self._doubtful: deque[Lease] = deque()
         # In the middle of an exchange that nobody will go on with, by the number of the call.
         self._broken: dict[int, Connection] = {}
+        # The same, of calls that need not be taken back, or were.
+        self._spent: set[Connection] = set()
+        self._mended: deque[int] = deque(maxlen=_REMEMBERED)
+        # Whether a connection was lost where nobody could be told; and the session of which
+        # somebody was told that a connection was lost.
         self._unnoticed = False
+        self._told: bytes | None = None
 
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._closed
+
+    @property
+    def linked(self) -> bool:
+        """Whether there is any connection."""
+        return bool(self._connections)
 
     # --- Leases
 
@@ -131,7 +146,7 @@ class Pool:
         try:
             lease.connection.tell(frames, end_of_block())
         except BaseException as error:
-            self.give_up(lease, error, NO_CALL)
+            self.give_up(lease, error)
             raise
         self.give_back(lease)
 
@@ -144,43 +159,61 @@ class Pool:
         if self._closed:
             self._close_idle()
 
-    def give_up(self, lease: Lease, error: BaseException, call: int) -> None:
-        """Take back a connection from a call that failed, which has this number; see `mend`."""
+    def give_up(self, lease: Lease, error: BaseException) -> None:
+        """Take back a connection from a call that failed; see `mend`."""
         connection = lease.connection
         if connection.intact:
             self.give_back(lease)
         elif isinstance(error, ConnectionLost):
             self._forget(connection)
-            self._drop_dead()
+            self._doubt()
+        elif isinstance(error, ProtocolError | LimitExceeded):
+            self._replace(connection)
         else:
-            self._broken[call] = connection
-            answered = isinstance(error, ProtocolError | LimitExceeded)
-            if answered or (isinstance(error, CallTimeout) and error.executed == "no"):
-                # Nothing is left to be taken back.
-                self.mend(call)
+            sent = not isinstance(error, CallTimeout) or error.executed != "no"
+            self._break(connection, at_stake=sent)
 
     def mend(self, call: int) -> None:
-        """Close the connection that was left in the middle of a call, now that it may end.
-
-        If there is no other, one is opened first: the session, and with it the locks that this
-        process holds, lives on.
-        """
-        if call in self._broken and not self._closed and len(self._connections) == 1:
-            until = time.monotonic() + min(self._destination.timeout, _REPLACEMENT_TIMEOUT)
-            with contextlib.suppress(KinfolkError, OSError):
-                self.give_back(self.open(until))
+        """Close the connection that was left in the middle of a call, now that it may end."""
+        self._mended.append(call)
         connection = self._broken.pop(call, None)
         if connection is not None:
-            self._forget(connection)
+            self._break(connection, at_stake=False)
 
     def found(self, connection: Connection) -> None:
         """Take back a connection whose lease was lost. Called from `__del__`: does no I/O."""
-        if connection.closed:
+        if connection.closed or connection in self._spent:
             return
         if connection.intact:
             self._idle.append(Lease(connection, weakref.ref(self)))
         else:
-            self._broken.setdefault(connection.call, connection)
+            self._break(connection, at_stake=True)
+
+    def _break(self, connection: Connection, *, at_stake: bool) -> None:
+        """Note that nobody will go on with an exchange.
+
+        A connection of which nothing has to be taken back is closed as soon as there is another:
+        the session, and with it the locks that this process holds, lives on.
+        """
+        call = connection.call
+        if at_stake and call != NO_CALL and call not in self._mended:
+            self._broken.setdefault(call, connection)
+        else:
+            self._spent.add(connection)
+            self._close_spent()
+
+    def _replace(self, connection: Connection) -> None:
+        """Close a connection whose other end sent what cannot be read, but not the session."""
+        if len(self._connections) == 1 and not self._closed:
+            until = time.monotonic() + min(self._destination.timeout, _REPLACEMENT_TIMEOUT)
+            with contextlib.suppress(KinfolkError, OSError):
+                self.give_back(self.open(until))
+        self._forget(connection)
+
+    def _close_spent(self) -> None:
+        while self._spent and len(self._connections) > len(self._broken) + len(self._spent):
+            with contextlib.suppress(KeyError):  # another thread was faster
+                self._forget(self._spent.pop())
 
     def close(self) -> None:
         """Close all connections, which ends the session; closing twice has no effect."""
@@ -195,10 +228,13 @@ class Pool:
     def overlooked(self) -> None:
         """Note that a connection was lost where nobody could be told.
 
-        If it was the last, the next call says so: with the session, what this process held is gone.
+        If the session has ended with it, the next call says so: what this process held is gone.
         """
-        if not self._connections and not self._closed:
-            self._unnoticed = True
+        self._unnoticed = not self._closed and self._told != self._session
+
+    def loss_told(self) -> None:
+        """Note that a caller hears of a loss; no other call has to say so of this session."""
+        self._unnoticed, self._told = False, self._session
 
     def check(self) -> None:
         """See that there is a connection, or that the server cannot be reached."""
@@ -229,9 +265,14 @@ class Pool:
                     anew = presented != b"" and connection.session != self._session
                     if anew:
                         self._close_broken()
+                        self._close_all(self._doubtful)
+                    while self._doubtful:
+                        self._idle.append(self._doubtful.pop())
                     self._user.met(differences, anew=anew)
-                    self._session = connection.session
+                    # Either it is another session, or this one has not ended with what was lost.
+                    self._session, self._told = connection.session, None
                     self._connections.add(connection)
+                    self._close_spent()
                     keeper.start()
                     return Lease(connection, weakref.ref(self))
             connection.close()
@@ -241,10 +282,23 @@ class Pool:
         self.give_back(self.open(time.monotonic() + self._destination.timeout))
 
     def _reach(self) -> Lease:
-        if self._unnoticed:
-            self._unnoticed = False
-            where = self._destination.address
-            raise ConnectionLost(f"the connection to {where} was lost before the call", "no")
+        if self._unnoticed and not self._connections:
+            raise self._lost_before()
+        session = self._session
+        lease = self._open_patiently()
+        if self._unnoticed and self._session != session:
+            self.give_back(lease)
+            raise self._lost_before()
+        self._unnoticed = False
+        return lease
+
+    def _lost_before(self) -> ConnectionLost:
+        """Return what the next call raises after a loss that nobody was told of."""
+        self._unnoticed = False
+        where = self._destination.address
+        return ConnectionLost(f"the connection to {where} was lost before the call", "no")
+
+    def _open_patiently(self) -> Lease:
         end, pause = end_of_block(), _FIRST_PAUSE
         until = time.monotonic() + self._destination.timeout
         while True:
@@ -284,9 +338,18 @@ class Pool:
             else:
                 self._forget(lease.connection)
 
-    def _close_idle(self) -> None:
+    def _doubt(self) -> None:
+        """Use no idle connection before it is known whether the session still lives."""
         while lease := self._next_idle():
-            self._forget(lease.connection)
+            self._doubtful.append(lease)
+
+    def _close_idle(self) -> None:
+        self._doubt()
+        self._close_all(self._doubtful)
+
+    def _close_all(self, leases: deque[Lease]) -> None:
+        while leases:
+            self._forget(leases.pop().connection)
 
     def _close_broken(self) -> None:
         # Nothing is left to be taken back from a session that has ended.
@@ -294,6 +357,8 @@ class Pool:
             connection = self._broken.pop(call, None)
             if connection is not None:
                 self._forget(connection)
+        while self._spent:
+            self._forget(self._spent.pop())
 
     def _forget(self, connection: Connection) -> None:
         with self._lock:

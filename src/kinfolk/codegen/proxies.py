@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from kinfolk.codegen.expressions import plain, stream_result
-from kinfolk.codegen.layout import Class, Function, wrapped
+from kinfolk.codegen.layout import Class, Function, indented, wrapped
 from kinfolk.codegen.names import Namespace, Scope, proxy_name
 from kinfolk.codegen.signatures import (
     Default,
@@ -110,8 +110,8 @@ def _shared_type(shared: SharedClass, namespace: Namespace) -> tuple[str, ...]:
     one = wrapped(start, [name, f"{{{', '.join(streams)}}}"], ")", width=96)
     if len(one) == 1:
         return tuple(one)
-    mapping = wrapped("{", streams, "}", width=92)
-    return (start, f"    {name},", *(f"    {line}" for line in mapping[:-1]), "    },", ")")
+    *mapping, end = wrapped("{", streams, "}", width=91)
+    return (start, *indented([f"{name},", *mapping, f"{end},"]), ")")
 
 
 # --- Members

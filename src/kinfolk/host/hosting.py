@@ -7,11 +7,12 @@ many threads as there are.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kinfolk.declare import Factory, Singleton
 from kinfolk.errors import ArgumentError, ConnectionClosed, LimitExceeded
+from kinfolk.host.hosted import Hosted
 from kinfolk.host.objects import Objects
 from kinfolk.host.sessions import Session
 from kinfolk.limits import Limits
@@ -27,6 +28,7 @@ class Host:
         offer: What the generated module says of the manager.
         entries: What its spec says, by name; the singletons are made at once, in this order.
         limits: What there is room for.
+        begin: Called with the name of each singleton before it is made, which may take long.
 
     Raises:
         ArgumentError: A singleton takes an entry that the manager does not offer before it.
@@ -38,6 +40,7 @@ class Host:
         offer: ManagerType,
         entries: Mapping[str, Singleton | Factory],
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        begin: Callable[[str], object] | None = None,
     ) -> None:
         self.offer = offer
         self._limits = limits
@@ -49,6 +52,8 @@ class Host:
         made: dict[int, object] = {}
         for name, entry in entries.items():
             if isinstance(entry, Singleton):
+                if begin is not None:
+                    begin(name)
                 self._make(name, entry, made)
 
     @property
@@ -86,6 +91,11 @@ class Host:
         """The sessions that live."""
         with self._lock:
             return list(self._sessions.values())
+
+    @property
+    def hosted(self) -> list[Hosted]:
+        """All objects that clients can call now, singletons first."""
+        return self._objects.hosted
 
     def close(self) -> None:
         """End all sessions and let all objects go; closing twice has no effect."""

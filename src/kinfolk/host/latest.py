@@ -19,7 +19,7 @@ class Latest(OrderedDict[int, T]):
         most: How many.
     """
 
-    def __init__(self, most: int = 100) -> None:
+    def __init__(self, most: int = 1_000) -> None:
         super().__init__()
         self._most = most
 

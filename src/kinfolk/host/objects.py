@@ -72,6 +72,13 @@ class Objects:
             hosted = self._named[name] = self._host(obj, name, declared)
             self._by_id.setdefault(id(obj), hosted)
 
+    @property
+    def hosted(self) -> list[Hosted]:
+        """All objects that clients can call now, those with names first."""
+        with self._lock:
+            named = [hosted for name, hosted in self._named.items() if name != ROOT]
+            return [*named, *self._numbered.values()]
+
     def find(self, target: Target, holdings: Holdings) -> Hosted:
         """Return the object that a session calls.
 

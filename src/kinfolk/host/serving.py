@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard, cast
 
 import attrs
 import msgspec
@@ -21,7 +22,7 @@ from kinfolk.host.owners import Lifetime, Owner, acting
 from kinfolk.host.references import HostReferences
 from kinfolk.host.refusals import failure_of, log_raised, must_pass
 from kinfolk.host.streams import Stream
-from kinfolk.host.waiters import Pending, is_pending
+from kinfolk.host.waiters import Pending, deferred_of, is_pending
 from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs, Mismatch
 from kinfolk.wire.messages import (
@@ -74,7 +75,7 @@ class Service:
         # What the replies of the latest calls mention, should a client never see its reply.
         self._mentioned: Latest[list[int]] = Latest()
         # The latest calls that gave something back. Their caller may ask for it much later.
-        self._given_back: Latest[None] = Latest(1_000)
+        self._given_back: Latest[None] = Latest()
         self._closed = False
         self._lock = threading.Lock()
 
@@ -92,6 +93,9 @@ class Service:
             except (ArgumentError, CallTimeout):
                 raise  # Refused, or taken back, before the method ran.
             except BaseException as error:
+                if must_pass(error):
+                    # The caller is interrupted, in this very thread, and so was the method.
+                    self._given_back.pop(request.call, None)
                 log_raised(operation.label, error)
                 raise
         except BaseException as error:
@@ -246,6 +250,15 @@ class Service:
     def gave_back(self, call: int) -> bool:
         """Return whether a call has begun to give something back."""
         return call in self._given_back
+
+    def may_wait(self, request: Call) -> bool:
+        """Return whether a call may be answered later, which its method says without waiting."""
+        try:
+            found = self._objects.find(request.target, self._holdings)
+        except ObjectGone:
+            return False
+        cls = cast("type[object]", type(found.obj))
+        return deferred_of(inspect.getattr_static(cls, request.member, None)) is not None
 
     def take_back(self, call: int) -> None:
         """Undo what the reply of a call mentions, since nobody will see it."""

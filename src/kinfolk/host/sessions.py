@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -28,6 +28,7 @@ from kinfolk.host.serving import Outcome, Queue, Service, Waiting, withdrawn
 from kinfolk.host.waiters import Pending
 from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs
+from kinfolk.wire.members import GIVING_BACK
 from kinfolk.wire.messages import (
     Call,
     Claim,
@@ -36,6 +37,7 @@ from kinfolk.wire.messages import (
     Next,
     Release,
     Reply,
+    Report,
     Request,
     Result,
     Stop,
@@ -49,9 +51,9 @@ R = TypeVar("R", Call, Next)
 
 _logger = logging.getLogger(__name__)
 
-# How long a withdrawal waits for a method to end, in seconds, and how often it looks.
-_MOMENT: Final = 0.05
+_MOMENT: Final = 1.0
 _GLANCE: Final = 0.0005
+_GRANTS: Final = 5_000
 
 _EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
     "yes": msgspec.Raw(msgspec.msgpack.encode("yes")),
@@ -88,10 +90,20 @@ class Session(Lifetime):
         # The latest calls that were taken back, and what was found out about them. Some may be
         # still on their way here.
         self.withdrawn: Final[Latest[Executed | None]] = Latest()
+        # What can still be undone by a `Withdraw`, if it crossed the reply or that was lost.
+        self._granted: Latest[Pending[Any]] = Latest(_GRANTS)
+        # The latest calls of the connections that were closed; and those whose method still runs.
+        self._finished: Latest[None] = Latest()
+        self._fading: set[Link] = set()
         self._freed_calls = 0
         # The numbers of all that run, or wait for an answer.
         self.under_way: Final[set[int]] = set()
         self._tell = ended
+
+    @property
+    def connections(self) -> int:
+        """How many links it has."""
+        return len(self._links)
 
     @property
     def waiting(self) -> int:
@@ -111,17 +123,33 @@ class Session(Lifetime):
             self._links.add(link)
         return link
 
-    def detach(self, link: Link, withdrawn: int) -> None:
-        """Note that a connection was closed, and so many calls with it that waited.
+    def detach(self, link: Link, withdrawn: Collection[int]) -> None:
+        """Note that a connection was closed, and these calls with it that waited.
 
         The session ends with the last.
         """
         with self._attaching:
-            self._freed_calls += withdrawn
+            self._freed_calls += len(withdrawn)
+            for call in withdrawn:
+                self._granted.pop(call, None)
+                self.withdrawn[call] = "no"
+            self._finished[link.latest] = None
+            if link.running:
+                self._fading.add(link)
             self._links.discard(link)
             last = not self._links
         if last:
             self.end()
+
+    def faded(self, link: Link) -> None:
+        """Note that nothing runs any more of a connection that was closed."""
+        with self._attaching:
+            self._fading.discard(link)
+
+    def undoable(self, call: int, pending: Pending[Any]) -> None:
+        """Note what a call has waited for, and may have been granted."""
+        with self._attaching:
+            self._granted[call] = pending
 
     def withdraw(self, call: int) -> Executed:
         """Take back a call; return whether its method has run, and was not undone.
@@ -132,15 +160,24 @@ class Session(Lifetime):
         with self._attaching:
             known = self.withdrawn.get(call)
             self.withdrawn[call] = known
-            links = tuple(self._links)
+            links = (*self._links, *self._fading)
         executed = known or self._withdraw(call, links)
+        with self._attaching:
+            # Only now: it may have waited until this very moment.
+            granted = self._granted.get(call)
+        if granted is not None:
+            granted.withdraw()
+            executed = "no"
         self.service.take_back(call)
         with self._attaching:
-            self.withdrawn[call] = executed
+            # Another thread may have found out meanwhile: one that was asked too, or that closed
+            # the connection of the call.
+            self._granted.pop(call, None)
+            executed = self.withdrawn[call] = self.withdrawn.get(call) or executed
         return executed
 
     def undone(self, call: int) -> None:
-        """Note that a call which has run was undone."""
+        """Note that a call was not begun, or was undone."""
         with self._attaching:
             self.withdrawn[call] = "no"
 
@@ -151,7 +188,7 @@ class Session(Lifetime):
             executed = link.withdraw(call)
             if executed is not None:
                 return executed
-        return "no"
+        return "yes" if call in self._finished else "no"
 
     def end(self) -> bool:
         """End the session and all that it has; return whether it had not ended before."""
@@ -161,6 +198,7 @@ class Session(Lifetime):
         if first:
             with self._attaching:
                 links = tuple(self._links)
+                self._granted.clear()
             for link in links:
                 link.close()
             self.service.close()
@@ -171,6 +209,11 @@ class Session(Lifetime):
         return first
 
 
+def _gives_back(request: Call | Next) -> bool:
+    # Others may be waiting for just that.
+    return isinstance(request, Call) and request.member in GIVING_BACK
+
+
 class Link:
     """One connection of a session."""
 
@@ -179,24 +222,37 @@ class Link:
         self._service = session.service
         self._lock = threading.Lock()
         self._closed = False
-        self._last = 0
+        self.latest = 0
         self._queued: Queue = {}
-        # The calls under way: whether each has been withdrawn meanwhile.
-        self._running: dict[int, bool] = {}
+        # The calls whose method runs, and those of them that have been withdrawn meanwhile.
+        self._running: dict[int, Call | Next] = {}
+        self._recalled: set[int] = set()
         self._waiting: dict[int, tuple[Pending[Any], Answer]] = {}
-        # What can still be undone by a `Withdraw` that crossed the reply.
-        self._granted: Latest[Pending[Any]] = Latest()
+
+    @property
+    def session(self) -> Session:
+        """The session that it belongs to."""
+        return self._session
 
     @property
     def waiting(self) -> int:
         """How many of its calls wait for an answer."""
         return len(self._waiting)
 
+    @property
+    def running(self) -> bool:
+        """Whether the method of any of its calls runs."""
+        return bool(self._running)
+
+    def take_back(self, call: int) -> None:
+        """Undo what the reply of a call mentions, since it could not be sent."""
+        self._service.take_back(call)
+
     def receive(self, request: Request, answer: Answer) -> None:
         """Carry out a request in this thread.
 
         Args:
-            request: Anything but `Stop` and `Describe`, which are the server's affair.
+            request: Anything but `Stop`, `Describe` and `Report`, which are the server's affair.
             answer: Called with the reply, to all but a `Release`, now or later, and then perhaps
                 in another thread. A call that is withdrawn while it waits has failed.
 
@@ -215,13 +271,13 @@ class Link:
                 executed = self._session.withdraw(request.withdrawn)
                 answer(Result(request.call, _EXECUTED[executed]))
             case Claim():
-                self._last = request.call
+                self.latest = request.call
                 answer(self._service.claim(request))
             case Lend():
                 answer(self._service.lend(request))
             case Stop():
                 raise ProtocolError("A host cannot be stopped by a request")
-            case Describe():
+            case Describe() | Report():
                 raise ProtocolError("A host does not describe itself; its server does")
 
     def withdraw(self, call: int) -> Executed | None:
@@ -232,33 +288,37 @@ class Link:
         if self._unqueue(call):
             return "no"
         with self._lock:
-            waiting = self._waiting.pop(call, None)
-            granted = self._granted.pop(call, None)
-            running = call in self._running
-            if running:
-                self._running[call] = True
+            waiting = self._stop_waiting(call)
+            running = self._running.get(call)
+            if running is not None:
+                self._recalled.add(call)
         if waiting is not None:
             pending, answer = waiting
             self._session.under_way.discard(call)
             pending.withdraw()
             self._refuse(call, answer, withdrawn())
-        elif granted is not None:
-            granted.withdraw()
-        elif running:
-            return self._outcome(call)
-        else:
-            return "yes" if call == self._last else None
-        return "no"
+            return "no"
+        if running is not None:
+            return self._outcome(call, running)
+        return "yes" if call == self.latest else None
 
-    def _outcome(self, call: int) -> Executed:
-        """Return what becomes of a call whose method runs, and which has been withdrawn.
-
-        Most methods end soon, and until then nobody knows whether this one will have to wait.
-        """
-        end = time.monotonic() + _MOMENT
-        while call in self._running and time.monotonic() < end:
-            time.sleep(_GLANCE)
+    def _outcome(self, call: int, request: Call | Next) -> Executed:
+        """Return what becomes of a call whose method runs, and which has been withdrawn."""
+        if isinstance(request, Call) and self._service.may_wait(request):
+            # Such a method ends at once, and only then is it known whether the call has to wait.
+            end = time.monotonic() + _MOMENT
+            while call in self._running and time.monotonic() < end:
+                time.sleep(_GLANCE)
         return self._session.withdrawn.get(call) or "yes"
+
+    def _ended(self, call: int) -> bool:
+        """Note that the method of a call has ended; return whether it has been withdrawn."""
+        self._running.pop(call, None)
+        recalled = call in self._recalled
+        self._recalled.discard(call)
+        if self._closed:
+            self._session.faded(self)
+        return recalled
 
     def close(self) -> None:
         """Withdraw the calls that wait, and answer no more; closing twice has no effect."""
@@ -266,15 +326,13 @@ class Link:
             if self._closed:
                 return
             self._closed = True
-            waiting = list(self._waiting.values())
-            self._session.under_way.difference_update(self._waiting)
-            self._waiting.clear()
-            self._granted.clear()
-        for call in tuple(self._queued):
-            self._unqueue(call)
-        for pending, _ in waiting:
-            pending.withdraw()
-        self._session.detach(self, len(waiting))
+            waiting = {call: self._stop_waiting(call) for call in tuple(self._waiting)}
+            self._session.under_way.difference_update(waiting)
+        unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
+        for found in waiting.values():
+            if found is not None:
+                found[0].withdraw()
+        self._session.detach(self, [*waiting, *unbegun])
 
     # --- Inside
 
@@ -283,15 +341,15 @@ class Link:
         if number in session.under_way:
             raise ProtocolError(f"The number {number} was given to two calls")
         count, limit = len(session.under_way), session.limits.calls
-        if count >= limit:
+        if count >= limit and not _gives_back(request):
             text = f"{count} calls of this client are under way (limit {limit})"
             self._refuse(number, answer, LimitExceeded(text))
             return
         # A call that a method makes in this process is made by the same thread.
         outer, chain.serves = chain.serves, request
-        self._last = number
+        self.latest = number
         session.under_way.add(number)
-        self._running[number] = False
+        self._running[number] = request
         self._queued[number] = chain, request
         try:
             # Asked only now, so that one who closes or withdraws sees it if this does not.
@@ -299,7 +357,7 @@ class Link:
                 self._unqueue(number)
             outcome = carry_out(request, self._queued)
         except BaseException:
-            self._running.pop(number, None)
+            self._ended(number)
             session.under_way.discard(number)
             raise
         finally:
@@ -309,7 +367,7 @@ class Link:
             self._wait(outcome, answer)
             return
         with self._lock:
-            recalled = self._running.pop(number, False)
+            recalled = self._ended(number)
         session.under_way.discard(number)
         if recalled:
             self._service.take_back(number)
@@ -318,15 +376,29 @@ class Link:
 
     def _unqueue(self, call: int) -> bool:
         """See that a call is not begun; return False if it has begun, or has never come."""
-        found = self._queued.pop(call, None)
+        with self._lock:
+            found = self._queued.pop(call, None)
+            if found is not None:
+                self._session.undone(call)
         if found is not None:
             turns.withdraw(*found)
         return found is not None
 
+    def _stop_waiting(self, call: int) -> tuple[Pending[Any], Answer] | None:
+        """Take a call out of those that wait, with the lock held; return None if it is not there.
+
+        What comes of it can be undone from then on, and it is: who withdraws the call at this
+        moment, in another thread, must find it in the one place or in the other.
+        """
+        found = self._waiting.pop(call, None)
+        if found is not None:
+            self._session.undoable(call, found[0])
+        return found
+
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
         number, pending = waiting.call, waiting.pending
         with self._lock:
-            over = self._running[number] or self._closed
+            over = number in self._recalled or self._closed
             if not over:
                 del self._running[number]
                 self._waiting[number] = pending, answer
@@ -334,7 +406,7 @@ class Link:
             pending.withdraw()
             # Only now: who withdrew it waits for this, and then nothing belongs to it.
             self._session.undone(number)
-            self._running.pop(number, None)
+            self._ended(number)
             self._session.under_way.discard(number)
             self._refuse(number, answer, withdrawn())
             return
@@ -343,10 +415,9 @@ class Link:
     def _arrived(self, waiting: Waiting, answer: Answer, pending: Pending[Any]) -> bool:
         """Answer a call that has waited; return whether the answer could be given."""
         with self._lock:
-            if self._waiting.pop(waiting.call, None) is None:
+            if self._stop_waiting(waiting.call) is None:
                 return False
             self._session.under_way.discard(waiting.call)
-            self._granted[waiting.call] = pending
         reply = self._service.finish(waiting)
         if waiting.call in self._session.withdrawn:
             self._service.take_back(waiting.call)

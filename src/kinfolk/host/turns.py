@@ -18,6 +18,7 @@ from collections import deque
 
 from kinfolk.errors import CallTimeout
 from kinfolk.host.chains import Chain, graph, thread
+from kinfolk.host.owners import Owner
 
 __all__ = ["Turn", "give_turn", "take_turn_away", "turn_of", "withdraw"]
 
@@ -53,6 +54,15 @@ class Turn:
     def waiting(self) -> int:
         """How many chains wait for it."""
         return len(self._queue)
+
+    def parties(self) -> tuple[tuple[str, Chain] | None, list[tuple[str, Chain, Owner | None]]]:
+        """Return the call that has it, and those that wait, each with its chain.
+
+        Of those that wait it is known for whom; the holder goes on meanwhile.
+        """
+        with graph.lock:
+            holder = None if self._holder is None else (self._label, self._holder)
+            return holder, [(chain.label, chain, chain.owner) for chain in self._queue]
 
     def take(self, label: str, until: float | None = None) -> None:
         """Get the turn for a call, waiting for it if another chain has it; `leave` ends it.

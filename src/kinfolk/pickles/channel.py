@@ -23,7 +23,6 @@ import attrs
 
 from kinfolk.counted import Mention, count
 from kinfolk.deadlines import end_of_block, patience
-from kinfolk.debts import Debtor, Debts
 from kinfolk.errors import (
     ArgumentError,
     ConnectionClosed,
@@ -43,6 +42,7 @@ from kinfolk.pickles.steps import Steps
 from kinfolk.pickles.values import REBUILD, Reduced, dumps, lift_error, loads, reduced_proxy
 from kinfolk.pickles.wire import ERROR, PROXY, RETURN, TRACEBACK, UNSERIALIZABLE, Wire
 from kinfolk.proxy import Proxy
+from kinfolk.unsettled import Debt, Settling, Unsettled
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Target
 from kinfolk.wire.narrowing import origin_of
@@ -63,18 +63,12 @@ class _Known:
     proxies: int = 0
 
 
-class _NoDebts(Debts):
-    """Nothing is owed: what a connection holds is given back when it ends."""
+class _NothingUnsettled(Unsettled):
+    """Nothing is left to settle: what a connection holds is given back when it ends."""
 
-    def owe(
-        self,
-        debtor: Debtor,
-        target: Target,
-        member: Member,
-        arguments: Mapping[str, object],
-        attempts: list[int],
-    ) -> None:
+    def pay(self, channel: Settling, debt: Debt, error: BaseException) -> None:
         """Owe nothing, since a call that is cut short ends its connection."""
+        self.left.clear()
 
 
 class _Local(threading.local):
@@ -114,7 +108,7 @@ class PickleChannel:
         self.token: Final = secrets.token_bytes(8)
         self.generation = 0
         self.closed = False
-        self.debts: Debts = _NoDebts()
+        self.unsettled: Final[Unsettled] = _NothingUnsettled()
         self._known: dict[Target, _Known] = {}
         self.start_afresh()
         self._ask("dummy")
@@ -170,10 +164,23 @@ class PickleChannel:
         called, args, kwds = as_wire_call(member, arguments, exposed)
         return self._call(ident_of(target), member.label, (called, args, kwds), member)
 
+    @property
+    def linked(self) -> bool:
+        """Whether the session may still be there; see `Settling.linked`."""
+        return not self.closed
+
+    def loss_told(self) -> None:
+        """Note nothing: each connection is a session of its own, and its loss is told once."""
+
     def attempt(
-        self, target: Target, member: Member, arguments: Mapping[str, object], _: list[int]
+        self,
+        target: Target,
+        member: Member,
+        arguments: Mapping[str, object],
+        attempts: list[int],
+        caller: int | None = None,
     ) -> tuple[Any, BaseException | None]:
-        """Make a call that gives something back; see `Debtor.attempt`."""
+        """Make a call that gives something back; see `Settling.attempt`."""
         return self.call(target, member, arguments), None
 
     def withdraw(self, number: int) -> NoReturn:

@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from multiprocessing import managers
 from multiprocessing.process import current_process
@@ -90,11 +90,14 @@ class PickleServer(managers.Server):
         insecure: Listen also where others can read along.
         limits: What there is room for.
         grace: How many seconds running calls have to end when the server stops.
+        begin: Called with the name of each singleton before it is made, which may take long.
 
     Raises:
         AlreadyRunning: Another server listens there.
         AddressError: The address cannot be used, or not without a key or `insecure`.
     """
+
+    address: Any
 
     def __init__(
         self,
@@ -107,6 +110,7 @@ class PickleServer(managers.Server):
         insecure: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         grace: float = _GRACE,
+        begin: Callable[[str], object] | None = None,
     ) -> None:
         # Not theirs, which listens in its own way.
         with contextlib.ExitStack() as undo:
@@ -120,7 +124,7 @@ class PickleServer(managers.Server):
                 undo.callback(self._remove_key)
                 key = key or make_key(place)
             assert key is not None  # listen() does without one at a Unix socket only
-            self._host = Host(offer, entries, limits)
+            self._host = Host(offer, entries, limits, begin)
             undo.callback(self._host.close)
             self._woken, self._waker = socket.socketpair()
             undo.callback(self._close_wakers)

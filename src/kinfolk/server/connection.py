@@ -25,9 +25,10 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.heartbeat import fell_silent, keep_watch
+from kinfolk.host.chains import Chain, thread
 from kinfolk.host.hosting import Host
 from kinfolk.host.places import raised
-from kinfolk.host.sessions import Link
+from kinfolk.host.sessions import Link, Session
 from kinfolk.limits import Limits
 from kinfolk.server.admission import Admission
 from kinfolk.server.deaths import Deaths
@@ -40,9 +41,21 @@ from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, Refusal
 from kinfolk.wire.handshake import Identity, Peer, ServerHandshake, farewell_to_the_silent
-from kinfolk.wire.messages import NOTHING, Call, Describe, Failed, Release, Reply, Result, Stop
+from kinfolk.wire.messages import (
+    NOTHING,
+    Call,
+    Describe,
+    Failed,
+    Release,
+    Reply,
+    Report,
+    Request,
+    Result,
+    Stop,
+)
+from kinfolk.wire.reports import ServerReport
 
-__all__ = ["Connection", "Service"]
+__all__ = ["Caller", "Connection", "Service"]
 
 _logger = logging.getLogger("kinfolk.server")
 _READ: Final = 64 * 2**10
@@ -62,6 +75,20 @@ class Service:
     refusals: RefusalLog
     deaths: Deaths
     stop: Callable[[], None]
+    report: Callable[[], ServerReport]
+
+
+@attrs.frozen
+class Caller:
+    """A connection of a client, as a report needs it.
+
+    `chain` is that of the connection's thread, and `pid` what the client says of itself.
+    """
+
+    session: Session
+    chain: Chain
+    pid: int
+    credentials: Credentials | None
 
 
 class Connection:
@@ -76,6 +103,10 @@ class Connection:
         self._outbox: Outbox | None = None
         self._limit = HANDSHAKE_LIMIT
         self._dismissed: LimitExceeded | None = None
+        # Who calls, once that is known; never anybody for an observer.
+        self.caller: Caller | None = None
+        # How many calls have come; written by this connection's thread only.
+        self.calls = 0
         # Each of the two who know these sets its own before it looks at the other's, so that at
         # least one of them sees what the other did: `_over` means that no request is begun any
         # more, `_busy` that one may be under way.
@@ -89,7 +120,7 @@ class Connection:
             tune(self._sock)
             peer = self._shake_hands()
             if peer is not None:
-                self._serve(peer)
+                self._welcome(peer)
         except (ProtocolError, LimitExceeded) as error:
             _logger.warning("%s broke the protocol: %s", self._who, error)
         except OSError as error:
@@ -149,12 +180,12 @@ class Connection:
             return None
         except TimeoutError:
             seconds = service.limits.handshake_timeout
-            error = HandshakeFailed(f"no handshake within {seconds:g} s")
+            late = HandshakeFailed(f"no handshake within {seconds:g} s")
             if handshake.begun:
-                self._refuse(handshake, error)
+                self._refuse(handshake, late)
             else:
-                service.refusals.note(self._who, error)
-                self._say_farewell(farewell_to_the_silent(error))
+                service.refusals.note(self._who, late)
+                self._say_farewell(farewell_to_the_silent(late))
             return None
         self._sock.settimeout(None)
         return handshake.peer
@@ -204,16 +235,33 @@ class Connection:
 
     # --- Requests and replies
 
-    def _serve(self, peer: Peer) -> None:
-        link = self._link
-        assert link is not None
+    def _welcome(self, peer: Peer) -> None:
         self._limit = peer.limit
         keep_watch(self._sock, *peer.heartbeat)
         self._outbox = Outbox(self._sock, self._give_up, self._service.limits.unread)
+        if self._link is None:
+            self._serve_observer()
+        else:
+            self._serve(peer, self._link)
+
+    def _serve_observer(self) -> None:
+        """Answer one that has no session, and so may ask only what is the server's affair."""
+        # It counts among those who shake hands: let in when the server is full, and the first to
+        # go when too many come.
+        buffer = FrameBuffer(self._service.identity.limit)
+        while data := self._sock.recv(_READ):
+            for message in self._gather(buffer, data):
+                request = decode_request(message)
+                if not self._is_ours(request):
+                    name = type(request).__name__
+                    raise ProtocolError(f"{name} is for clients of a manager, and it named none")
+
+    def _serve(self, peer: Peer, link: Link) -> None:
         # In a socket that was handed on, or seen from elsewhere, the process is another one's.
         seen = self._credentials
         pid = seen.pid if seen is not None and seen.pid == peer.pid else 0
         self._service.deaths.watch(self, self._sock.fileno(), pid)
+        self.caller = Caller(link.session, thread.chain, pid or peer.pid, self._credentials)
         _logger.info("%s is connected", self._who)
         limit = self._service.identity.limit
         buffer = FrameBuffer(limit)
@@ -257,16 +305,27 @@ class Connection:
     def _handle(self, link: Link, message: memoryview) -> None:
         request = decode_request(message)
         if isinstance(request, Call):  # as nearly all are
+            self.calls += 1
             link.receive(request, self._answer)
-        elif isinstance(request, Stop):
+        elif not self._is_ours(request):
+            link.receive(request, self._answer)
+
+    def _is_ours(self, request: Request) -> bool:
+        """Answer what the host knows nothing of; return False for all else."""
+        if isinstance(request, Stop):
             _logger.info("%s stops the server", self._who)
             self._answer(Result(request.call, NOTHING))
             self._service.stop()
         elif isinstance(request, Describe):
-            description = msgspec.msgpack.encode(describe_offer(self._service.host.offer))
-            self._answer(Result(request.call, msgspec.Raw(description)))
+            self._answer_with(request, describe_offer(self._service.host.offer))
+        elif isinstance(request, Report):
+            self._answer_with(request, self._service.report())
         else:
-            link.receive(request, self._answer)
+            return False
+        return True
+
+    def _answer_with(self, request: Describe | Report, value: msgspec.Struct) -> None:
+        self._answer(Result(request.call, msgspec.Raw(msgspec.msgpack.encode(value))))
 
     def _give_up(self, error: Exception) -> None:
         level = logging.WARNING if isinstance(error, LimitExceeded) else logging.DEBUG
@@ -278,6 +337,8 @@ class Connection:
         try:
             frame = encode(reply, self._limit)
         except LimitExceeded as error:
+            if self._link is not None:
+                self._link.take_back(reply.call)
             failure = lower_failure(
                 LimitExceeded(f"the answer is too long: {error}"), self._service.codecs
             )

@@ -15,13 +15,16 @@ import os
 import socket
 import stat
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from kinfolk.addresses import Address, TcpAddress, UnixAddress, default_folder, private_folder
 from kinfolk.errors import AddressError, AlreadyRunning
+from kinfolk.server.files import because, beside
 from kinfolk.sockets import close_in_children
 
-__all__ = ["Listener", "listen"]
+__all__ = ["Listener", "listen", "running"]
+
+_LONGEST: Final = 8192
 
 
 class Listener:
@@ -48,20 +51,23 @@ class Listener:
         lock.release()
 
 
-def listen(address: Address, *, key: bytes | None, insecure: bool = False) -> Listener:
+def listen(
+    address: Address, *, key: bytes | None, insecure: bool = False, about: str = ""
+) -> Listener:
     """Take an address and listen there.
 
     Args:
         address: Where to listen. Port 0 takes any that is free.
         key: The key that clients will have to hold, if any.
         insecure: Listen also where others can read along.
+        about: What is served there, for those who find the address taken: the file of the spec.
 
     Raises:
         AlreadyRunning: Another server listens there.
         AddressError: The address cannot be used, or not without a key or `insecure`.
     """
     if isinstance(address, UnixAddress):
-        return _listen_unix(address)
+        return _listen_unix(address, about)
     if key is None:
         raise AddressError(
             f"{address} can be reached by every user of this machine: give an authkey, in "
@@ -73,11 +79,11 @@ def listen(address: Address, *, key: bytes | None, insecure: bool = False) -> Li
 # --- Unix sockets
 
 
-def _listen_unix(address: UnixAddress) -> Listener:
+def _listen_unix(address: UnixAddress, about: str) -> Listener:
     path = Path(address.path)
     if path.parent == default_folder():
         private_folder()
-    lock = _Lock(address)
+    lock = _Lock(address, about)
     try:
         _remove_stale(address)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -88,7 +94,7 @@ def _listen_unix(address: UnixAddress) -> Listener:
             sock.listen(socket.SOMAXCONN)
         except OSError as error:
             sock.close()
-            raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
+            raise AddressError(f"cannot listen at {address}: {because(error)}") from None
     except BaseException:
         lock.release()
         raise
@@ -120,28 +126,24 @@ class _Lock:
         AddressError: It cannot be made.
     """
 
-    def __init__(self, address: UnixAddress) -> None:
-        socket_path = Path(address.path)
-        suffix = ".pid" if socket_path.suffix == ".sock" else f"{socket_path.suffix}.pid"
-        self._path = socket_path.with_suffix(suffix)
+    def __init__(self, address: UnixAddress, about: str) -> None:
+        self._path = beside(address, ".pid")
         try:
             self._file = self._take(address)
+            self._write(about)
         except OSError as error:
             if isinstance(error, AlreadyRunning):
                 raise
             raise AddressError(
-                f"cannot listen at {address}: {self._path}: {error.strerror}"
+                f"cannot listen at {address}: {self._path}: {because(error)}"
             ) from None
-        self._file.truncate()
-        self._file.write(f"{os.getpid()}\n")
-        self._file.flush()
         # The lock belongs to the open file, which a forked child would keep open.
         close_in_children(self._file)
 
     def _take(self, address: UnixAddress) -> IO[str]:
         while True:
             file = open(  # noqa: SIM115 - an opener is needed, and it stays open
-                self._path, "r+", encoding="ascii", opener=_open_lock
+                self._path, "r+", encoding="utf-8", opener=_open_lock
             )
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,6 +153,16 @@ class _Lock:
             if self._is(file):
                 return file
             file.close()
+
+    def _write(self, about: str) -> None:
+        text = "".join(f"{line}\n" for line in (os.getpid(), about) if line)
+        self._file.truncate()
+        try:
+            # Unbuffered: a full disk would refuse the rest of a buffer once more on closing.
+            os.write(self._file.fileno(), text.encode())
+        except OSError:
+            self.release()
+            raise
 
     def _is(self, file: IO[str]) -> bool:
         # The one who held it may have removed it between our opening and our locking it.
@@ -170,9 +182,30 @@ def _open_lock(path: str, flags: int) -> int:
 
 
 def _held(address: UnixAddress, content: str) -> str:
-    pid = content.strip()
-    server = f"the server with pid {pid}" if pid.isdigit() else "another server"
-    return f"{server} already serves {address}"
+    pid, about = _parsed(content)
+    server = f"the server with pid {pid}" if pid else "another server"
+    return f"{server} already serves {address}{about and f' from {about}'}"
+
+
+def _parsed(content: str) -> tuple[int, str]:
+    pid, _, rest = content.partition("\n")
+    return int(pid) if pid.isdecimal() else 0, rest.strip()
+
+
+def running(address: UnixAddress) -> tuple[int, str]:
+    """Return the pid of the server at an address, and what it said to be about.
+
+    0 and "" are for what is not known, and for a server that is gone.
+    """
+    try:
+        with open(beside(address, ".pid"), encoding="utf-8", opener=_open_to_read) as file:
+            return _parsed(file.read(_LONGEST))
+    except (OSError, ValueError):
+        return 0, ""
+
+
+def _open_to_read(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 # --- TCP
@@ -184,7 +217,9 @@ def _listen_tcp(address: TcpAddress, *, insecure: bool) -> Listener:
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except socket.gaierror as error:
-        raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
+        raise AddressError(
+            f"cannot listen at {address}: {error.strerror}: check the name of the host"
+        ) from None
     family, _, _, _, where = found[0]
     if not insecure and not ipaddress.ip_address(where[0]).is_loopback:
         raise AddressError(
@@ -199,7 +234,10 @@ def _listen_tcp(address: TcpAddress, *, insecure: bool) -> Listener:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
-            raise AlreadyRunning(f"another program listens at {address}") from None
+            raise AlreadyRunning(
+                f"another program listens at {address}: give another port, or 0 for any that is "
+                "free"
+            ) from None
         raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
     with contextlib.suppress(OSError):  # not every kind of socket knows it
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

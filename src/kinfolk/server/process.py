@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeAlias
 
 from kinfolk.errors import ConnectionLost, RemoteError
 
-__all__ = ["ServerProcess"]
+__all__ = ["ServerProcess", "read_start", "stop_on", "tell_start"]
 
 _Raised: TypeAlias = tuple[bytes | None, str, str, str]
 _Initializer: TypeAlias = Callable[..., object]
@@ -77,7 +77,7 @@ class ServerProcess:
             with writer:
                 self._process.start()
             try:
-                self.url = _started(reader)
+                self.url = read_start(reader)
             except EOFError:
                 self._process.join()
                 raise ConnectionLost(
@@ -103,8 +103,12 @@ class ServerProcess:
         self._process.join()
 
 
-def _started(reader: Pipe[Any, Any]) -> str:
-    """Return the server's address, or raise what came in its place."""
+def read_start(reader: Pipe[Any, Any]) -> str:
+    """Return the address of a server that has started, or raise what it raised instead.
+
+    Raises:
+        EOFError: It ended before it said anything.
+    """
     answer: str | _Raised = reader.recv()
     if isinstance(answer, str):
         return answer
@@ -127,22 +131,41 @@ def _serve(
     initargs: tuple[Any, ...],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def start() -> Serving:
+        if initializer is not None:
+            initializer(*initargs)
+        server = make()
+        stop_on(server, signal.SIGTERM)
+        return server
+
     with writer:
-        try:
-            if initializer is not None:
-                initializer(*initargs)
-            server = make()
-        except BaseException as error:
-            writer.send(_raised(error))
-            return
-
-        def stop(_number: int, _frame: FrameType | None) -> None:
-            server.stop()
-
-        signal.signal(signal.SIGTERM, stop)
+        server = tell_start(writer, start)
+    if server is not None:
         threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
-        writer.send(server.url)
-    server.serve_forever()
+        server.serve_forever()
+
+
+def stop_on(server: Serving, *signals: signal.Signals) -> None:
+    """Have signals stop a server; the same one once more does what it does to any program."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        server.stop()
+
+    for number in signals:
+        signal.signal(number, stop)
+
+
+def tell_start(writer: Pipe[Any, Any], make: Callable[[], Serving]) -> Serving | None:
+    """Make a server, and say where it listens, or what making it raised; see `read_start`."""
+    try:
+        server = make()
+    except BaseException as error:
+        writer.send(_raised(error))
+        return None
+    writer.send(server.url)
+    return server
 
 
 def _stop_with_parent(server: Serving) -> None:

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kinfolk.addresses import Address
@@ -19,11 +19,15 @@ from kinfolk.limits import Limits
 from kinfolk.server.accepting import Acceptor
 from kinfolk.server.admission import Admission
 from kinfolk.server.connection import Connection, Service
+from kinfolk.server.files import spec_file
+from kinfolk.server.idling import Idling
 from kinfolk.server.listening import listen
 from kinfolk.server.refusing import RefusalLog
+from kinfolk.server.reporting import make_report
 from kinfolk.sockets import close_in_children
 from kinfolk.wire.greetings import Heartbeat
 from kinfolk.wire.handshake import Identity
+from kinfolk.wire.reports import ServerReport
 from kinfolk.wire.table import ManagerType
 
 if sys.platform == "linux":
@@ -50,7 +54,9 @@ class Server:
         key: The key that clients have to hold; None where the socket vouches for their user.
         insecure: Listen also where others can read along.
         limits: What there is room for.
+        idle: After how many seconds without a client it stops; None is never.
         grace: How many seconds running calls have to end when the server stops.
+        begin: Called with the name of each singleton before it is made, which may take long.
 
     Raises:
         AlreadyRunning: Another server listens there.
@@ -66,14 +72,18 @@ class Server:
         key: bytes | None = None,
         insecure: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        idle: float | None = None,
         grace: float = _GRACE,
+        begin: Callable[[str], object] | None = None,
     ) -> None:
         identity = Identity.of(offer, limits.frame, Heartbeat(limits.heartbeat, limits.misses))
         with contextlib.ExitStack() as undo:
             # The address first: a second server must not build objects that the first one has.
-            self._listener = listen(address, key=key, insecure=insecure)
+            self._listener = listen(
+                address, key=key, insecure=insecure, about=spec_file(offer.spec)
+            )
             undo.callback(self._listener.close)
-            self._host = Host(offer, entries, limits)
+            self._host = Host(offer, entries, limits, begin)
             undo.callback(self._host.close)
             self._woken, self._waker = socket.socketpair()
             undo.callback(self._close_wakers)
@@ -88,8 +98,12 @@ class Server:
         self._closed = False
         self._served = False
         self._connections: set[Connection] = set()
+        self._idling = Idling(idle, self._stop_if_idle)
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
+        self._begun = time.monotonic()
+        # Those of the connections that have ended.
+        self._calls = 0
         self._refusals = RefusalLog(_logger)
         self._service = Service(
             host=self._host,
@@ -101,6 +115,7 @@ class Server:
             refusals=self._refusals,
             deaths=self._deaths,
             stop=self.stop,
+            report=self.report,
         )
 
     @property
@@ -123,6 +138,7 @@ class Server:
             if self._served:
                 raise RuntimeError(f"{self.url} is served once only: make a new server")
             self._served = True
+            self._idling.left(0, client=True)
         try:
             acceptor = Acceptor(self._listener.sock, self._woken, self._begin, self._refusals)
             acceptor.run(lambda: self._stopping)
@@ -136,6 +152,12 @@ class Server:
         self._stopping = True
         self._wake()
 
+    def _stop_if_idle(self) -> None:
+        with self._changed:
+            if not self._connections and not self._stopping:
+                _logger.info("%s stops, since nobody is connected any more", self.url)
+                self.stop()
+
     def close(self) -> None:
         """Give the address up, end all connections and the host; closing twice has no effect."""
         if self._closed:
@@ -147,13 +169,32 @@ class Server:
         self._host.close()
         self._close_wakers()
 
+    def report(self) -> ServerReport:
+        """Return how it is doing, and who uses it. Takes the longer the more objects there are."""
+        with self._changed:
+            connections = list(self._connections)
+            calls = self._calls + sum(connection.calls for connection in connections)
+        callers = [connection.caller for connection in connections]
+        return make_report(
+            self._host,
+            list(filter(None, callers)),
+            address=self.url,
+            uptime=time.monotonic() - self._begun,
+            calls=calls,
+        )
+
     # --- Connections
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
         """Serve a connection in a thread of its own; see `Acceptor`."""
         connection = Connection(sock, address, self._service)
         with self._changed:
+            if self._stopping:
+                # It came while the server found that nobody was there.
+                sock.close()
+                return
             self._connections.add(connection)
+            self._idling.came()
         self._service.admission.arrive(connection)
         thread = threading.Thread(
             target=self._run,
@@ -176,7 +217,10 @@ class Server:
 
     def _forget(self, connection: Connection) -> None:
         with self._changed:
-            self._connections.discard(connection)
+            if connection in self._connections:
+                self._connections.discard(connection)
+                self._calls += connection.calls
+            self._idling.left(len(self._connections), client=connection.caller is not None)
             self._changed.notify_all()
         self._wake()
 

@@ -26,7 +26,7 @@ from typing import Final, TypeVar
 import msgspec
 from typing_extensions import Buffer
 
-from kinfolk.errors import LimitExceeded, ProtocolError
+from kinfolk.errors import LimitExceeded, MessageTooLong, ProtocolError
 from kinfolk.wire.messages import Reply, Request
 
 __all__ = [
@@ -65,13 +65,13 @@ def encode(message: msgspec.Struct, limit: int = DEFAULT_LIMIT) -> bytearray:
     """Return the frame of a message.
 
     Raises:
-        LimitExceeded: The message is longer than the receiver allows.
+        MessageTooLong: The message is longer than the receiver allows.
     """
     frame = bytearray()
     _encode_into(message, frame, HEADER)
     length = len(frame) - HEADER
     if length > limit:
-        raise LimitExceeded(_too_long(length, limit))
+        raise MessageTooLong(_too_long(length, limit))
     _write_header(frame, 0, length)
     return frame
 

@@ -10,6 +10,7 @@ Every message is one MessagePack array that begins with its number:
     4       Welcome    server  session, limit, fingerprint, mac, heartbeat
     5       Refused    server  kind, reason
 
+`manager` is empty for an observer, a client without a generated module, which gets no session.
 `session` is empty for a new session, else the secret token that the server gave to the first
 connection of the process; the server's answer says which session it has become. `limit` is the
 longest message that its sender receives. `fingerprint` stands for all that its sender was

@@ -55,7 +55,15 @@ from kinfolk.wire.greetings import (
 )
 from kinfolk.wire.table import ManagerType
 
-__all__ = ["ClientHandshake", "Identity", "Peer", "ServerHandshake", "farewell", "farewell_to_the_silent"]
+__all__ = [
+    "OBSERVER",
+    "ClientHandshake",
+    "Identity",
+    "Peer",
+    "ServerHandshake",
+    "farewell",
+    "farewell_to_the_silent",
+]
 
 # How the standard library's servers begin, after a length of four bytes; as much as is read first.
 _CHALLENGE: Final = b"#CHA"
@@ -100,9 +108,16 @@ class Identity:
         return cls(f"{offer.spec}:{offer.name}", digest[:_SHOWN], limit, heartbeat)
 
 
+OBSERVER: Final = Identity("", "")
+"""What a client says that has no generated module, and makes no calls."""
+
+
 @attrs.frozen
 class Peer:
-    """What the other end said of itself; `session` is what the two now share."""
+    """What the other end said of itself.
+
+    `session` is what the two now share; it is empty if the client is an observer.
+    """
 
     session: bytes
     limit: int
@@ -287,7 +302,8 @@ class ServerHandshake:
         identity: What to say of this end.
         key: The shared key; None where the socket itself vouches for the client's user.
         admit: Takes the token that a client presents, empty for a new session, and returns the
-            token of the session that it gets. May raise `HandshakeFailed` and `LimitExceeded`.
+            token of the session that it gets. May raise `HandshakeFailed` and `LimitExceeded`. Not
+            asked about an observer, which gets none.
     """
 
     def __init__(
@@ -343,9 +359,9 @@ class ServerHandshake:
 
     def _welcome(self, hello: Hello) -> bytes:
         own = self._identity
-        if hello.manager != own.manager:
+        if hello.manager not in {own.manager, OBSERVER.manager}:
             raise SpecMismatch(f"the server offers {own.manager}, not {hello.manager}")
-        session = self._admit(hello.session, hello.pid)
+        session = self._admit(hello.session, hello.pid) if hello.manager else b""
         welcome = Welcome(session, own.limit, own.fingerprint, heartbeat=own.heartbeat)
         frame = self._transcript.record(welcome)
         if self._key is not None:

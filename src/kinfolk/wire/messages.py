@@ -14,6 +14,7 @@ known only once the member is.
     6       Claim      client  call, target
     7       Lend       client  call, targets
     8       Describe   client  call
+    9       Report     client  call
     17      Result     server  call, value
     18      Failed     server  call, failure
     19      Declined   server  call
@@ -22,7 +23,9 @@ known only once the member is.
 
 `call` is chosen by the client and never used twice in a session; replies come in any order.
 `Release` has no reply. The `Result` of a `Withdraw` says whether the method has run, "yes" or "no";
-that of a `Describe` is a description (see `descriptions`), and of `Claim`, `Lend` and `Stop` nil.
+that of a `Describe` is a description (see `descriptions`), that of a `Report` a report (see
+`reports`), and of `Claim`, `Lend` and `Stop` nil. An observer, which has no session, may send
+`Stop`, `Describe` and `Report`.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ __all__ = [
     "Next",
     "Release",
     "Reply",
+    "Report",
     "Request",
     "Result",
     "Stop",
@@ -148,6 +152,12 @@ class Describe(msgspec.Struct, array_like=True, frozen=True, tag=8):
     call: int
 
 
+class Report(msgspec.Struct, array_like=True, frozen=True, tag=9):
+    """Say how the server is doing, and who uses it."""
+
+    call: int
+
+
 class Result(msgspec.Struct, array_like=True, frozen=True, tag=17):
     """The call returned."""
 
@@ -184,5 +194,5 @@ class Items(msgspec.Struct, array_like=True, frozen=True, tag=21):
     failure: Failure | None = None
 
 
-Request: TypeAlias = Call | Next | Release | Withdraw | Stop | Claim | Lend | Describe
+Request: TypeAlias = Call | Next | Release | Withdraw | Stop | Claim | Lend | Describe | Report
 Reply: TypeAlias = Result | Failed | Declined | Streaming | Items

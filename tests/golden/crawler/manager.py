@@ -111,10 +111,10 @@ class JobProxy(_Proxy):
 
 _TABLE = _Table(
     spec="golden.crawler.spec",
-    fingerprint="a634932903409dacd59b09df1cbbb461",
+    fingerprint="290bf7bffcd63a213565dae769165a62",
     proxies=(FrontierProxy, PlannerProxy, JobProxy),
     values=(Page,),
-    uses=lambda: (kinfolk.types.manager,),
+    uses=lambda: (kinfolk.types.containers_manager, kinfolk.types.locks_manager),
 )
 
 
@@ -128,8 +128,8 @@ class CrawlManager(_Manager):
         table=_TABLE,
         singletons=lambda: {
             "frontier": FrontierProxy,
-            "cookies": kinfolk.types.manager.DictProxy[str, str],
-            "login_lock": kinfolk.types.manager.RLockProxy,
+            "cookies": kinfolk.types.containers_manager.DictProxy[str, str],
+            "login_lock": kinfolk.types.locks_manager.RLockProxy,
             "planner": PlannerProxy,
         },
         factories=lambda: {
@@ -141,7 +141,7 @@ class CrawlManager(_Manager):
         """URLs still to fetch."""
         return self._singleton("frontier")
 
-    def cookies(self) -> kinfolk.types.manager.DictProxy[str, str]:
+    def cookies(self) -> kinfolk.types.containers_manager.DictProxy[str, str]:
         """A dictionary that any number of processes share.
 
         What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
@@ -153,7 +153,7 @@ class CrawlManager(_Manager):
         """
         return self._singleton("cookies")
 
-    def login_lock(self) -> kinfolk.types.manager.RLockProxy:
+    def login_lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
         It belongs to the thread or task that acquired it, which may acquire it again and must release
@@ -172,4 +172,5 @@ class CrawlManager(_Manager):
 
 
 # Last, since generated modules may mention each other.
-import kinfolk.types.manager
+import kinfolk.types.containers_manager
+import kinfolk.types.locks_manager

@@ -5,7 +5,8 @@
 
 from collections.abc import Iterator
 
-import kinfolk.types.manager
+import kinfolk.types.containers_manager
+import kinfolk.types.locks_manager
 from golden.crawler.spec import Page
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
@@ -67,7 +68,7 @@ class CrawlManager(_Manager):
     def frontier(self) -> FrontierProxy:
         """URLs still to fetch."""
 
-    def cookies(self) -> kinfolk.types.manager.DictProxy[str, str]:
+    def cookies(self) -> kinfolk.types.containers_manager.DictProxy[str, str]:
         """A dictionary that any number of processes share.
 
         What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
@@ -78,7 +79,7 @@ class CrawlManager(_Manager):
         them under a lock, or write a shared class with a method for it.
         """
 
-    def login_lock(self) -> kinfolk.types.manager.RLockProxy:
+    def login_lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
         It belongs to the thread or task that acquired it, which may acquire it again and must release

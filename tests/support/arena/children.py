@@ -10,7 +10,7 @@ from typing import Any
 from support.arena.manager import LedgerProxy, ToolProxy
 from support.arena.serving import open_arena
 
-from kinfolk.types.manager import RLockProxy
+from kinfolk.types.locks_manager import RLockProxy
 
 __all__ = ["borrow", "use"]
 

@@ -159,9 +159,9 @@ class CensusProxy(_Proxy):
 
 _TABLE = _Table(
     spec="support.arena.spec",
-    fingerprint="c201e0e243e7e033f9e6d17b3175717c",
+    fingerprint="36c8ca6bb01b2a35423c4593d3cda52e",
     proxies=(LedgerProxy, GateProxy, WitnessProxy, BeltProxy, ToolProxy, CensusProxy),
-    uses=lambda: (kinfolk.types.manager,),
+    uses=lambda: (kinfolk.types.locks_manager,),
 )
 
 
@@ -177,7 +177,7 @@ class ArenaManager(_Manager):
             "ledger": LedgerProxy,
             "witness": WitnessProxy,
             "belt": BeltProxy,
-            "lock": kinfolk.types.manager.RLockProxy,
+            "lock": kinfolk.types.locks_manager.RLockProxy,
             "census": CensusProxy,
             "door": GateProxy,
         },
@@ -199,7 +199,7 @@ class ArenaManager(_Manager):
         """Items that are taken away as they are looked at."""
         return self._singleton("belt")
 
-    def lock(self) -> kinfolk.types.manager.RLockProxy:
+    def lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
         It belongs to the thread or task that acquired it, which may acquire it again and must release
@@ -226,4 +226,4 @@ class ArenaManager(_Manager):
 
 
 # Last, since generated modules may mention each other.
-import kinfolk.types.manager
+import kinfolk.types.locks_manager

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 
-import kinfolk.types.manager
+import kinfolk.types.locks_manager
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
 
@@ -122,7 +122,7 @@ class ArenaManager(_Manager):
     def belt(self) -> BeltProxy:
         """Items that are taken away as they are looked at."""
 
-    def lock(self) -> kinfolk.types.manager.RLockProxy:
+    def lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
         It belongs to the thread or task that acquired it, which may acquire it again and must release

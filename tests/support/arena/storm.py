@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from traceback import walk_tb
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from support.arena.manager import ArenaManager
 from support.arena.serving import open_arena
@@ -32,28 +32,32 @@ class Interrupted(BaseException):
 
 
 class Alarm:
-    """Raises in the main thread after a while, as long as it is armed."""
+    """Raises in the main thread after a while, as many times as it is armed for."""
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
-        self._armed = False
+        self._strikes = 0
         signal.signal(signal.SIGALRM, self._ring)
 
     def _ring(self, _number: int, _frame: FrameType | None) -> None:
-        if self._armed:
-            self._armed = False
+        if self._strikes:
+            self._strikes -= 1
+            if self._strikes:
+                self._set()
             raise Interrupted
 
-    def during(self, call: Callable[[], T]) -> T:
-        """Call something, and perhaps interrupt it."""
-        self._armed = True
+    def _set(self) -> None:
+        longest = self._dice.choice([1e-4, 3e-4, 1e-3])
+        signal.setitimer(signal.ITIMER_REAL, self._dice.uniform(1e-6, longest))
+
+    def during(self, call: Callable[[], T], strikes: int = 1) -> T:
+        """Call something, and perhaps interrupt it, and what is done about that as well."""
+        self._strikes = strikes
         try:
-            signal.setitimer(
-                signal.ITIMER_REAL, self._dice.uniform(1e-6, self._dice.choice([1e-4, 3e-4, 1e-3]))
-            )
+            self._set()
             return call()
         finally:
-            self._armed = False
+            self._strikes = 0
 
 
 class Storm:
@@ -79,7 +83,7 @@ class Storm:
         # Those that struck while a lock was being given back.
         self.giving_back = 0
         self._acts = (
-            *(self.note, self.note_in_time, self.make, self.drop),
+            *(self.note, self.note_in_time, self.make, self.drop, self.twice),
             *(self.lock, self.lock_in_time, self.release, self.hold, self.hold_too_long),
         )
 
@@ -116,6 +120,10 @@ class Storm:
         if answer != number:
             self.wrong.append(f"note({number}) returned {answer}")
         self.returned.append(number)
+
+    def twice(self) -> None:
+        """Be interrupted while an interruption is dealt with."""
+        self._alarm.during(self._manager.belt().left, strikes=2)
 
     def lock(self) -> None:
         """Wait for the lock; whoever is interrupted does not have it."""
@@ -201,12 +209,13 @@ def main(url: str, key: str, seed: int, rounds: int) -> None:
     with open_arena(url, key) as manager:
         storm = Storm(manager, seed, rounds)
         storm.run()
-        books = {
-            name: getattr(storm, name)
-            for name in (
-                *("returned", "ran", "did_not_run", "wrong", "interruptions", "giving_back"),
-            )
-        }
+        manager.belt().left()
+        channel: Any = manager._channel
+        names = "returned", "ran", "did_not_run", "wrong", "interruptions", "giving_back"
+        books = {name: getattr(storm, name) for name in names}
+        pool = channel._pool
+        books["connections"] = len(pool._connections)
+        books["idle"] = len(pool._idle)
         print(json.dumps(books), flush=True)
         sys.stdin.readline()
 

@@ -10,7 +10,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from support.hosted.spec import Page, Refused
 
-import kinfolk.types.manager
+import kinfolk.types.containers_manager
+import kinfolk.types.locks_manager
 from kinfolk.proxy import Proxy as _Proxy
 from kinfolk.wire.shared import SharedType as _SharedType
 from kinfolk.wire.table import ManagerType as _ManagerType
@@ -303,7 +304,7 @@ _TABLE = _Table(
     ),
     values=(Page,),
     errors=(Refused,),
-    uses=lambda: (kinfolk.types.manager,),
+    uses=lambda: (kinfolk.types.containers_manager, kinfolk.types.locks_manager),
 )
 
 
@@ -333,10 +334,10 @@ OFFER = _ManagerType(
         "feed": FeedProxy,
         "open_feed": OpenFeedProxy,
         "boxes": BoxesProxy,
-        "lock": kinfolk.types.manager.RLockProxy,
+        "lock": kinfolk.types.locks_manager.RLockProxy,
         "gate": GateProxy,
         "vault": VaultProxy,
-        "cookies": kinfolk.types.manager.DictProxy[str, Page],
+        "cookies": kinfolk.types.containers_manager.DictProxy[str, Page],
     },
     factories=lambda: {
         "job": TownFactories.job,
@@ -370,13 +371,13 @@ class Town:
     def boxes(self) -> BoxesProxy:
         return self._channel.singleton("boxes")
 
-    def lock(self) -> kinfolk.types.manager.RLockProxy:
+    def lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         return self._channel.singleton("lock")
 
     def gate(self) -> GateProxy:
         return self._channel.singleton("gate")
 
-    def cookies(self) -> kinfolk.types.manager.DictProxy[str, Page]:
+    def cookies(self) -> kinfolk.types.containers_manager.DictProxy[str, Page]:
         return self._channel.singleton("cookies")
 
     def job(self, name: str, retries: int = 3) -> JobProxy:

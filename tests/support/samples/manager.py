@@ -159,11 +159,11 @@ class StationProxy(_Proxy):
 
 _TABLE = _Table(
     spec="support.samples.spec",
-    fingerprint="cfc922ba69f7ac95d9bf1494e0c44bee",
+    fingerprint="f4ec377535c054f47e7387f70b4d84ef",
     proxies=(FrontierProxy, JobProxy, TroubleProxy, StationProxy),
     values=(Page,),
     errors=(Odd,),
-    uses=lambda: (kinfolk.types.manager,),
+    uses=lambda: (kinfolk.types.locks_manager,),
 )
 
 
@@ -179,7 +179,7 @@ class SampleManager(_Manager):
             "frontier": FrontierProxy,
             "trouble": TroubleProxy,
             "station": StationProxy,
-            "lock": kinfolk.types.manager.RLockProxy,
+            "lock": kinfolk.types.locks_manager.RLockProxy,
         },
         factories=lambda: {
             "job": SampleManager.job,
@@ -198,7 +198,7 @@ class SampleManager(_Manager):
         """Where calls wait for each other, and where it is seen who has left."""
         return self._singleton("station")
 
-    def lock(self) -> kinfolk.types.manager.RLockProxy:
+    def lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
         It belongs to the thread or task that acquired it, which may acquire it again and must release
@@ -213,4 +213,4 @@ class SampleManager(_Manager):
 
 
 # Last, since generated modules may mention each other.
-import kinfolk.types.manager
+import kinfolk.types.locks_manager

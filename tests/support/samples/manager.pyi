@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import kinfolk.types.manager
+import kinfolk.types.locks_manager
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
 from support.samples.spec import Page
@@ -115,7 +115,7 @@ class SampleManager(_Manager):
     def station(self) -> StationProxy:
         """Where calls wait for each other, and where it is seen who has left."""
 
-    def lock(self) -> kinfolk.types.manager.RLockProxy:
+    def lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
         It belongs to the thread or task that acquired it, which may acquire it again and must release

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from kinfolk.examples.login.manager import DictItemProxy, LoginManager
-from kinfolk.types.manager import RLockProxy
+from kinfolk.types.locks_manager import RLockProxy
 
 __all__ = ["ManagerClient"]
 

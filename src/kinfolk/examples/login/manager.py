@@ -42,9 +42,9 @@ class DictItemProxy(_Proxy):
 
 _TABLE = _Table(
     spec="kinfolk.examples.login.spec",
-    fingerprint="4f9f089a132e313324d6c42024ee32ef",
+    fingerprint="ae43700815fe957783a16ec4d7d01b8f",
     proxies=(DictItemProxy,),
-    uses=lambda: (kinfolk.types.manager,),
+    uses=lambda: (kinfolk.types.locks_manager,),
 )
 
 
@@ -58,7 +58,7 @@ class LoginManager(_Manager):
         table=_TABLE,
         singletons=lambda: {
             "dict": DictItemProxy,
-            "open_qq_login_lock": kinfolk.types.manager.RLockProxy,
+            "open_qq_login_lock": kinfolk.types.locks_manager.RLockProxy,
         },
         factories=lambda: {},
     )
@@ -67,7 +67,7 @@ class LoginManager(_Manager):
         """Cookies by site."""
         return self._singleton("dict")
 
-    def open_qq_login_lock(self) -> kinfolk.types.manager.RLockProxy:
+    def open_qq_login_lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
         It belongs to the thread or task that acquired it, which may acquire it again and must release
@@ -78,4 +78,4 @@ class LoginManager(_Manager):
 
 
 # Last, since generated modules may mention each other.
-import kinfolk.types.manager
+import kinfolk.types.locks_manager

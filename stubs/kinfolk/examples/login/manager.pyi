@@ -3,7 +3,7 @@
 # ruff: noqa
 """Managers and proxies for `kinfolk.examples.login.spec`."""
 
-import kinfolk.types.manager
+import kinfolk.types.locks_manager
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
 
@@ -30,7 +30,7 @@ class LoginManager(_Manager):
     def dict(self) -> DictItemProxy:
         """Cookies by site."""
 
-    def open_qq_login_lock(self) -> kinfolk.types.manager.RLockProxy:
+    def open_qq_login_lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
         It belongs to the thread or task that acquired it, which may acquire it again and must release

@@ -1,0 +1,49 @@
+"""Keys, as commands are given them: in a file that nobody else can read, or in the environment."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from kinfolk.errors import AuthenticationFailed
+from kinfolk.managers import check_key
+
+__all__ = ["find_key", "key_of_environment", "key_of_file"]
+
+
+def find_key(file: Path | None) -> bytes | None:
+    """Return the key from a file, if one is given, else that of the environment, if it has one.
+
+    Raises:
+        AuthenticationFailed: It cannot be read, others can read it, or it is too short.
+    """
+    return key_of_environment() if file is None else key_of_file(file)
+
+
+def key_of_environment() -> bytes | None:
+    """Return what `KINFOLK_AUTHKEY` says, if anything. Raises what `find_key` does."""
+    key = os.environ.get("KINFOLK_AUTHKEY")
+    return _checked(key.encode(), "KINFOLK_AUTHKEY") if key else None
+
+
+def key_of_file(file: Path) -> bytes:
+    """Return the key that stands in a file. Raises what `find_key` does."""
+    try:
+        with file.open("rb") as opened:
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+            key = opened.read().strip()
+    except OSError as error:
+        raise AuthenticationFailed(f"the key file {file}: {error.strerror}") from None
+    if mode & 0o077:
+        raise AuthenticationFailed(
+            f"the key file {file} is open to other users (mode {mode:o}): run `chmod 600 {file}`"
+        )
+    return _checked(key, str(file))
+
+
+def _checked(key: bytes, source: str) -> bytes:
+    try:
+        return check_key(key)
+    except ValueError as error:
+        raise AuthenticationFailed(f"{source}: {error}") from None

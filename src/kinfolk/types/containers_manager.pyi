@@ -1,0 +1,1 @@
+../../../stubs/kinfolk/types/containers_manager.pyi

@@ -1,0 +1,136 @@
+"""Containers that processes share.
+
+They are shared classes like any other, and work without a server too: a `Dict` in a unit test is a
+dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Generic, Self, TypeVar, cast, overload
+
+from kinfolk.declare import shared, stream
+
+__all__ = ["Dict"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+D = TypeVar("D")
+
+_MISSING: Final[Any] = object()
+
+
+@shared
+class Dict(Generic[K, V]):
+    """A dictionary that any number of processes share.
+
+    What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
+    server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
+    the moment of the call, and iterating goes over the keys that there were when it began.
+
+    Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
+    them under a lock, or write a shared class with a method for it.
+    """
+
+    def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), /, **kwargs: V) -> None:
+        self._items: dict[K, V] = {}
+        self._update(items, kwargs)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, key: object, /) -> bool:
+        return key in self._items
+
+    def __getitem__(self, key: K, /) -> V:
+        return self._items[key]
+
+    def __setitem__(self, key: K, value: V, /) -> None:
+        self._items[key] = value
+
+    def __delitem__(self, key: K, /) -> None:
+        del self._items[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(list(self._items))
+
+    @stream(ahead=100)
+    def __reversed__(self) -> Iterator[K]:
+        return reversed(list(self._items))
+
+    def __or__(self, other: dict[K, V], /) -> dict[K, V]:
+        return self._items | other
+
+    def __ror__(self, other: dict[K, V], /) -> dict[K, V]:
+        return other | self._items
+
+    def __ior__(self, other: Mapping[K, V] | Iterable[tuple[K, V]], /) -> Self:
+        self._items.update(other)
+        return self
+
+    @overload
+    def get(self, key: K, default: None = None, /) -> V | None: ...
+    @overload
+    def get(self, key: K, default: V, /) -> V: ...
+    @overload
+    def get(self, key: K, default: D, /) -> V | D: ...
+    def get(self, key: K, default: V | D | None = None, /) -> V | D | None:
+        """Return the value of a key, or the default if the dictionary does not have it."""
+        return self._items.get(key, default)
+
+    def setdefault(self, key: K, default: V, /) -> V:
+        """Return the value of a key, which is set to the default first if it is not there."""
+        return self._items.setdefault(key, default)
+
+    @overload
+    def pop(self, key: K, /) -> V: ...
+    @overload
+    def pop(self, key: K, default: V, /) -> V: ...
+    @overload
+    def pop(self, key: K, default: D, /) -> V | D: ...
+    def pop(self, key: K, default: V | D = _MISSING, /) -> V | D:
+        """Remove a key and return its value, or the default if the dictionary does not have it.
+
+        Raises:
+            KeyError: It does not have the key, and there is no default.
+        """
+        if default is _MISSING:
+            return self._items.pop(key)
+        return self._items.pop(key, default)
+
+    def popitem(self) -> tuple[K, V]:
+        """Remove the key that was added last, and return it with its value.
+
+        Raises:
+            KeyError: The dictionary is empty.
+        """
+        return self._items.popitem()
+
+    def update(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), /, **kwargs: V) -> None:
+        """Set several keys in one call: those of a mapping or of pairs, then those by name."""
+        self._update(items, kwargs)
+
+    def clear(self) -> None:
+        """Remove every key."""
+        self._items.clear()
+
+    def keys(self) -> list[K]:
+        """Return the keys, in the order in which they were added."""
+        return list(self._items)
+
+    def values(self) -> list[V]:
+        """Return the values, in the order of their keys."""
+        return list(self._items.values())
+
+    def items(self) -> list[tuple[K, V]]:
+        """Return the keys with their values."""
+        return list(self._items.items())
+
+    def copy(self) -> dict[K, V]:
+        """Return all of it, as a dictionary of the caller's own."""
+        return self._items.copy()
+
+    def _update(self, items: Mapping[K, V] | Iterable[tuple[K, V]], named: dict[str, V]) -> None:
+        self._items.update(items)
+        # Names are for dictionaries whose keys are text.
+        self._items.update(cast("dict[K, V]", named))

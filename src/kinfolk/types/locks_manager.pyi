@@ -1,0 +1,1 @@
+../../../stubs/kinfolk/types/locks_manager.pyi

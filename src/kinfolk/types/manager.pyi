@@ -1,1 +1,0 @@
-../../../stubs/kinfolk/types/manager.pyi

@@ -1,0 +1,172 @@
+"""Calls that were cut short, and what is still to be done about them.
+
+Nobody will see what such a call returns, so it is recalled: it is withdrawn at the other end before
+the channel does anything else. What gives something back is the exception. Who is thrown out of a
+`release` has no use for a lock that stays taken, since nobody will release it again. So such a call
+is owed until it has been carried out, and it is carried out once.
+
+Either is noted first of all, and by a method of a deque: no signal handler comes between.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+from kinfolk.deadlines import own_deadline
+from kinfolk.errors import (
+    ArgumentError,
+    CallTimeout,
+    ConnectionClosed,
+    ConnectionLost,
+    Executed,
+    KinfolkError,
+    MessageTooLong,
+    SpecMismatch,
+)
+from kinfolk.keeper import keeper
+
+if TYPE_CHECKING:
+    from kinfolk.wire.members import Member
+    from kinfolk.wire.messages import Target
+
+__all__ = ["SHORT_MOMENT", "Debt", "Settling", "Unsettled"]
+
+SHORT_MOMENT: Final = 0.25
+"""How many seconds to try to settle a call that was just cut short."""
+
+_logger = logging.getLogger(__name__)
+
+Debt: TypeAlias = tuple[Any, str, Mapping[str, object], list[int], int]
+"""A call that is owed: the proxy, which keeps the object, the member, the arguments, the numbers of
+the attempts so far, of which the last may have arrived, and the caller."""
+
+
+class Settling(Protocol):
+    """A channel, as far as it settles calls that were cut short."""
+
+    @property
+    def unsettled(self) -> Unsettled:
+        """What this session has to settle; another one knows nothing of it."""
+        ...
+
+    @property
+    def linked(self) -> bool:
+        """Whether the session may still be there: without a connection it has ended."""
+        ...
+
+    def withdraw(self, number: int) -> Executed:
+        """Take back a call; return whether it has run. One that was undone has not."""
+        ...
+
+    def attempt(
+        self,
+        target: Target,
+        member: Member,
+        arguments: Mapping[str, object],
+        attempts: list[int],
+        caller: int | None = None,
+    ) -> tuple[Any, BaseException | None]:
+        """Make a call that is not recalled when it is cut short; return its outcome.
+
+        Args:
+            target: The object.
+            member: What to call.
+            arguments: By name.
+            attempts: Gets the number of the call, before it is sent.
+            caller: For whom; by default for this thread.
+        """
+        ...
+
+    def loss_told(self) -> None:
+        """Note that the caller is about to hear that a connection was lost."""
+        ...
+
+    def tidy(self) -> None:
+        """Settle, among other things; see `Tidy`."""
+        ...
+
+
+class Unsettled:
+    """The calls of one session that were cut short; any number of threads may use it at once."""
+
+    def __init__(self) -> None:
+        self.left: Final[deque[int | Debt]] = deque()
+        self.note: Final[Callable[[int | Debt], object]] = self.left.append
+        self._paying = threading.RLock()
+
+    def settle(self, channel: Settling, block: AbstractContextManager[None]) -> dict[int, Executed]:
+        """Withdraw what was recalled, and make the calls that are owed and have not run.
+
+        What cannot be settled before the deadline of the block is left to the keeper, or to the
+        next call.
+
+        Returns:
+            What was recalled, by number: whether it has run.
+        """
+        found: dict[int, Executed] = {}
+        if not self.left:
+            return found
+        keeper.note(channel)
+        try:
+            with block:
+                for each in tuple(self.left):
+                    if not channel.linked:
+                        self.left.clear()
+                    elif isinstance(each, int):
+                        self._withdraw(channel, each, found)
+                    else:
+                        self._pay(channel, each)
+        except ConnectionClosed:
+            # The session has ended, and with it all that could be settled.
+            self.left.clear()
+        except (KinfolkError, OSError):
+            pass  # The keeper tries again.
+        return found
+
+    def pay(self, channel: Settling, debt: Debt, error: BaseException) -> None:
+        """Settle a call that was just cut short by an exception, which says what came of it."""
+        self.settle(channel, own_deadline(SHORT_MOMENT))
+        if isinstance(error, CallTimeout | ConnectionLost):
+            # Never "no", since it will be carried out.
+            error.executed = "unknown" if self._is_left(debt) else "yes"
+        if isinstance(error, ConnectionLost):
+            channel.loss_told()
+
+    def _withdraw(self, channel: Settling, number: int, found: dict[int, Executed]) -> None:
+        executed = channel.withdraw(number)
+        if channel.unsettled is self:
+            found[number] = executed
+        self._done(number)
+
+    def _pay(self, channel: Settling, debt: Debt) -> None:
+        proxy, name, arguments, attempts, caller = debt
+        # One at a time, or two threads would find out the same and make the same call.
+        with self._paying:
+            if not self._is_left(debt):
+                return
+            arrived = bool(attempts) and channel.withdraw(attempts[-1]) == "yes"
+            # What a session held was freed with it, and another owes nothing for that.
+            if not arrived and channel.unsettled is self:
+                try:
+                    member = proxy._members[name]
+                    channel.attempt(proxy._target, member, arguments, attempts, caller)
+                except (ArgumentError, MessageTooLong, SpecMismatch) as error:
+                    # It will never be carried out, and must not keep the others waiting.
+                    _logger.error("%s could not be called: %s", name, error)  # noqa: TRY400
+            self._done(debt)
+
+    def _is_left(self, debt: Debt) -> bool:
+        return any(each is debt for each in tuple(self.left))
+
+    def _done(self, item: int | Debt) -> None:
+        for index in reversed(range(len(self.left))):
+            # Others may be settling too, and what they removed has moved the rest to the left; but
+            # from the first line to the second no other thread and no handler comes in between.
+            if index < len(self.left) and self.left[index] is item:
+                del self.left[index]
+                return

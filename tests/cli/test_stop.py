@@ -1,0 +1,63 @@
+"""`kinfolk stop`, as a user runs it."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from support.commands import Project
+from support.folders import short_folder
+from support.programs import Program
+
+
+@pytest.mark.parametrize("target", [(), ("crawler.spec",), ("crawler.spec:Crawl",)])
+def test_a_server_is_gone_when_it_returns(
+    project: Project, served: Program, target: tuple[str, ...]
+) -> None:
+    """Named, or the only one there is; its address and files are free at once."""
+    done = project.run("stop", *target)
+    where = f"unix://{project.sockets}/crawler.spec.Crawl.sock"
+    assert (done.code, done.errors) == (0, "")
+    assert done.printed == f"stopped crawler.spec:Crawl, process {served.pid}, at {where}\n"
+    assert list(project.sockets.iterdir()) == []
+    assert served.process.poll() == 0
+    with project.serve():
+        pass
+
+
+def test_the_environment_says_which(project: Project, served: Program) -> None:
+    """As it does for those who open it."""
+    with short_folder() as other:
+        elsewhere = f"unix://{other}/own.sock"
+        with project.serve("--address", elsewhere) as second:
+            assert project.run("stop", KINFOLK_ADDRESS=elsewhere).code == 0
+            assert second.wait() == 0
+    assert served.process.poll() is None
+
+
+def test_of_several_one_has_to_be_named(project: Project, served: Program) -> None:
+    """The error lists what could be written."""
+    private = f"unix://{project.sockets}/other.sock"
+    with project.serve("--address", private) as second:
+        first = f"unix://{project.sockets}/crawler.spec.Crawl.sock"
+        assert project.run("stop").refusal == f"2 servers run: name one of {first}, {private}"
+        assert project.run("stop", private).code == 0
+        assert second.wait() == 0
+    assert project.run("stop").code == 0
+
+
+def test_none_runs(project: Project) -> None:
+    """The error says where it looked, and how one is started."""
+    assert project.run("stop").refusal == (
+        f"no server runs in {project.sockets}: start one with `kinfolk serve SPEC`, or name the "
+        "address of another"
+    )
+    named = project.run("stop", "crawler.spec").refusal
+    assert named == ("no server of crawler.spec runs: start it with `kinfolk serve crawler.spec`")
+
+
+def test_a_server_that_does_not_answer(project: Project, served: Program) -> None:
+    """It is not taken for one that has ended."""
+    served.signal(signal.SIGSTOP)
+    assert "then said nothing" in project.run("stop").refusal
+    assert served.process.poll() is None

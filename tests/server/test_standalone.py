@@ -1,0 +1,264 @@
+"""Servers that are started when somebody needs them, in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.folders import short_folder
+from support.programs import Program
+from support.threads import until
+
+from kinfolk.addresses import UnixAddress
+from kinfolk.client.observer import Observer
+from kinfolk.errors import ConnectionLost, HandshakeFailed, NotRunning, NotSupported
+from kinfolk.examples.login.manager import LoginManager
+
+SPEC = """
+import os
+import attrs
+from kinfolk import manager, shared, singleton
+
+@shared
+@attrs.define
+class Counter:
+    value: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        if os.environ.get("BROKEN"):
+            raise KeyError("the disk is empty")
+
+    def add(self) -> tuple[int, int]:
+        self.value += 1
+        return os.getpid(), self.value
+
+@manager
+class Crawl:
+    counter = singleton(Counter)
+"""
+
+CLIENT = """
+import json, sys
+from crawl_manager import CrawlManager
+
+idle = json.loads(sys.argv[1])
+try:
+    with CrawlManager.open(start=True, idle=idle, timeout=60) as crawl:
+        print(json.dumps(crawl.counter().add()), flush=True)
+        sys.stdin.readline()
+except Exception as error:
+    print(json.dumps([type(error).__name__, str(error), *getattr(error, "__notes__", [])]))
+"""
+
+
+class Project:
+    """A folder with a spec, and another for its sockets."""
+
+    def __init__(self, folder: Path, sockets: Path) -> None:
+        self.folder = folder
+        self.sockets = sockets
+        folder.mkdir()
+        (folder / "crawl_spec.py").write_text(SPEC)
+        command = [sys.executable, "-m", "kinfolk", "generate", "crawl_spec"]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+    def client(self, idle: float | None = None, **env: str) -> Program:
+        """Start a program that opens the manager, calls it once, and stays until it is told."""
+        env = {"KINFOLK_DIR": str(self.sockets), "PYTHONPATH": str(self.folder), **env}
+        return Program("-c", CLIENT, json.dumps(idle), cwd=None, **env)
+
+    def beside(self, suffix: str) -> Path:
+        """Return a file beside the socket."""
+        return self.sockets / f"crawl_spec.Crawl{suffix}"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """Make a project, and end its server afterwards."""
+    with short_folder() as sockets:
+        project = Project(tmp_path / "project", Path(sockets) / "k")
+        yield project
+        if project.beside(".pid").exists():
+            end(int(project.beside(".pid").read_text().splitlines()[0]))
+
+
+def answer(client: Program) -> list[Any]:
+    """Return what a client printed."""
+    found: list[Any] = json.loads(client.line(60))
+    return found
+
+
+def leave(client: Program) -> None:
+    """Have a client go, and wait until it is gone."""
+    client.tell("go")
+    client.wait()
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process is there; ours are not our children."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def end(pid: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """End a server."""
+    if alive(pid):
+        os.kill(pid, number)
+        until(lambda: not alive(pid))
+
+
+def test_of_several_processes_one_starts_the_server(project: Project) -> None:
+    """All of them use the same one, and it outlives them."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(project.client()) for _ in range(5)]
+        answers = [answer(client) for client in clients]
+        (pid,) = {pid for pid, _ in answers}
+        assert sorted(count for _, count in answers) == [1, 2, 3, 4, 5]
+        for client in clients:
+            leave(client)
+    assert alive(pid)
+    with project.client() as late:
+        assert answer(late) == [pid, 6]
+
+
+def test_an_idle_server_ends_and_is_started_again(project: Project) -> None:
+    """What its objects held went with it."""
+    with project.client(idle=0.1) as client:
+        pid, count = answer(client)
+        assert count == 1
+        leave(client)
+    until(lambda: not alive(pid))
+    assert not project.beside(".sock").exists()
+    with project.client(idle=0.1) as client:
+        other, count = answer(client)
+        assert (other != pid, count) == (True, 1)
+
+
+def test_clients_come_and_go_while_the_server_ends(project: Project) -> None:
+    """Each gets a server, whatever the old one is about."""
+    for _ in range(5):
+        with project.client(idle=0.0) as client:
+            assert answer(client)[1] == 1
+            leave(client)
+
+
+def test_a_server_that_is_used_does_not_end(project: Project) -> None:
+    """Only without any client does the time run."""
+    with project.client(idle=0.05) as client:
+        pid, _ = answer(client)
+        for _ in range(3):
+            with project.client() as other:
+                assert answer(other)[0] == pid
+                leave(other)
+
+
+def test_looking_at_a_server_does_not_keep_it(project: Project) -> None:
+    """However often somebody does: it ends for want of clients."""
+    with project.client(idle=0.3) as client:
+        pid, _ = answer(client)
+        address = UnixAddress(str(project.beside(".sock")))
+        with Observer(address) as observer:
+            assert observer.report().pid == pid
+        leave(client)
+
+    def gone() -> bool:
+        try:
+            Observer(address).close()
+        except (NotRunning, HandshakeFailed, ConnectionLost):
+            return True
+        return False
+
+    until(gone)
+    until(lambda: not alive(pid))
+
+
+def test_a_killed_server_is_replaced(project: Project) -> None:
+    """Its files are taken over."""
+    with project.client() as client:
+        pid, _ = answer(client)
+        end(pid, signal.SIGKILL)
+    assert project.beside(".sock").exists()
+    with project.client() as client:
+        assert answer(client)[1] == 1
+
+
+def test_what_starting_raises_is_raised_at_the_caller(project: Project) -> None:
+    """As itself, with the traceback of the server's process."""
+    with project.client(BROKEN="1") as client:
+        name, text, *notes = answer(client)
+    assert (name, text) == ("KeyError", "'the disk is empty'")
+    assert "crawl_spec.py" in "".join(notes)
+
+
+def test_a_server_of_another_project_is_refused(project: Project, tmp_path: Path) -> None:
+    """Both files are named."""
+    other = Project(tmp_path / "other", project.sockets)
+    with project.client() as client:
+        pid, _ = answer(client)
+        with other.client() as stranger:
+            name, text = answer(stranger)
+    assert name == "SpecMismatch"
+    assert f"process {pid}" in text
+    assert str(project.folder / "crawl_spec.py") in text
+    assert str(other.folder / "crawl_spec.py") in text
+
+
+def test_a_second_server_names_the_first(project: Project) -> None:
+    """With its pid, and the file of its spec."""
+    with project.client() as client:
+        pid, _ = answer(client)
+        command = [sys.executable, "-m", "kinfolk", "serve", "crawl_spec"]
+        env = {**os.environ, "KINFOLK_DIR": str(project.sockets)}
+        done = subprocess.run(
+            command, cwd=project.folder, env=env, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert f"the server with pid {pid} already serves" in done.stderr
+    assert str(project.folder / "crawl_spec.py") in done.stderr
+
+
+def test_the_log_is_private_and_no_link(project: Project) -> None:
+    """It is opened for the user alone, and nothing is written where a link leads."""
+    with project.client() as client:
+        pid, _ = answer(client)
+    log = project.beside(".log")
+    assert log.stat().st_mode & 0o077 == 0
+    assert "serving crawl_spec at unix://" in log.read_text()
+    end(pid)
+    log.unlink()
+    log.symlink_to(project.folder / "elsewhere")
+    with project.client() as client:
+        name, text = answer(client)
+    assert name == "AddressError"
+    assert "cannot be started" in text
+    assert not (project.folder / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("opening", "error", "text"),
+    [
+        (lambda: LoginManager.open(idle=1.0), ValueError, "start=True"),
+        (
+            lambda: LoginManager.open("tcp://127.0.0.1:1", authkey="long enough", start=True),
+            NotSupported,
+            "kinfolk serve kinfolk.examples.login.spec --address tcp://127.0.0.1:1",
+        ),
+    ],
+)
+def test_what_cannot_be_started(
+    opening: Callable[[], object], error: type[Exception], text: str
+) -> None:
+    """A server elsewhere; and there is no time for a server that is not started."""
+    with pytest.raises(error, match=text):
+        opening()
