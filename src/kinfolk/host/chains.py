@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from kinfolk.errors import Deadlock
 from kinfolk.host.owners import Owner, current_owner
 
-__all__ = ["Awaited", "Chain", "Held", "graph", "thread", "waiting_for"]
+__all__ = ["Awaited", "Chain", "Held", "graph", "serving_nothing", "thread", "waiting_for"]
 
 
 class Chain:
@@ -134,6 +134,20 @@ graph: Final = _Graph()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=graph.start_afresh)
+
+
+@contextmanager
+def serving_nothing() -> Generator[None, None, None]:
+    """Say that what this thread does within the block is no part of the request that it serves.
+
+    It is done also if that request was taken back.
+    """
+    chain = thread.chain
+    before, chain.serves = chain.serves, None
+    try:
+        yield
+    finally:
+        chain.serves = before
 
 
 @contextmanager
