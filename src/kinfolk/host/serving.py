@@ -153,7 +153,8 @@ class Service:
         """Return the reply to a call whose result has come."""
         references = HostReferences(self._objects, self._holdings)
         try:
-            result = waiting.pending.result()
+            # Not kept by those who remember the call, or an object that was returned would live on.
+            result = waiting.pending.take()
             reply = _encoded(waiting.call, result, waiting.operation, references)
         except BaseException as error:
             references.take_back()

@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -123,14 +123,14 @@ class Session(Lifetime):
             self._links.add(link)
         return link
 
-    def detach(self, link: Link, withdrawn: Collection[int]) -> None:
-        """Note that a connection was closed, and these calls with it that waited.
+    def detach(self, link: Link, withdrawn: Mapping[int, Executed]) -> None:
+        """Note that a connection was closed, and what became of the calls with it that waited.
 
         The session ends with the last.
         """
         with self._attaching:
             self._freed_calls += len(withdrawn)
-            self.withdrawn.update(dict.fromkeys(withdrawn, "no"))
+            self.withdrawn.update(withdrawn)
             self._finished[link.latest] = None
             if link.running:
                 self._fading.add(link)
@@ -164,8 +164,7 @@ class Session(Lifetime):
             # Only now: it may have waited until this very moment.
             granted = self._granted.pop(call, None)
         if granted is not None:
-            granted.withdraw()
-            executed = "no"
+            executed = "no" if granted.withdraw() else "yes"
         self.service.take_back(call)
         with self._attaching:
             self.withdrawn[call] = executed
@@ -290,9 +289,9 @@ class Link:
         if waiting is not None:
             pending, answer = waiting
             self._session.under_way.discard(call)
-            pending.withdraw()
+            undone = pending.withdraw()
             self._refuse(call, answer, withdrawn())
-            return "no"
+            return "no" if undone else "yes"
         if running is not None:
             return self._outcome(call, running)
         return "yes" if call == self.latest else None
@@ -323,9 +322,10 @@ class Link:
             self._session.under_way.difference_update(waiting)
             self._waiting.clear()
         unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
-        for pending, _ in waiting.values():
-            pending.withdraw()
-        self._session.detach(self, [*waiting, *unbegun])
+        withdrawn: dict[int, Executed] = dict.fromkeys(unbegun, "no")
+        for call, (pending, _) in waiting.items():
+            withdrawn[call] = "no" if pending.withdraw() else "yes"
+        self._session.detach(self, withdrawn)
 
     # --- Inside
 
@@ -384,9 +384,9 @@ class Link:
                 del self._running[number]
                 self._waiting[number] = pending, answer
         if over:
-            pending.withdraw()
-            # Only now: who withdrew it waits for this, and then nothing belongs to it.
-            self._session.undone(number)
+            if pending.withdraw():
+                # Only now: who withdrew it waits for this, and then nothing belongs to it.
+                self._session.undone(number)
             self._ended(number)
             self._session.under_way.discard(number)
             self._refuse(number, answer, withdrawn())

@@ -159,7 +159,7 @@ class StationProxy(_Proxy):
 
 _TABLE = _Table(
     spec="support.samples.spec",
-    fingerprint="cfc922ba69f7ac95d9bf1494e0c44bee",
+    fingerprint="f4ec377535c054f47e7387f70b4d84ef",
     proxies=(FrontierProxy, JobProxy, TroubleProxy, StationProxy),
     values=(Page,),
     errors=(Odd,),
