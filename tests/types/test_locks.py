@@ -68,9 +68,8 @@ def test_any_thread_of_the_session_may_release_a_lock(sharing: SharingManager) -
 def test_only_the_caller_may_release_an_rlock(sharing: SharingManager) -> None:
     """As often as it acquired it."""
     lock = sharing.rlock()
-    with lock, lock:
-        with pytest.raises(RuntimeError):
-            Run(lock.release).result()
+    with lock, lock, pytest.raises(RuntimeError):
+        Run(lock.release).result()
     assert not lock.locked()
 
 
@@ -96,9 +95,9 @@ def test_each_new_holder_has_a_higher_token(engine: Engine, name: str) -> None:
 def test_only_the_holder_reads_the_token(engine: Engine, name: str) -> None:
     """Whoever has lost the lock cannot take the token of the next for its own."""
     with engine.open() as one, engine.open() as two:
-        with getattr(one, name)():
-            with pytest.raises(RuntimeError, match="only a caller that has the lock"):
-                _ = getattr(two, name)().token
+        text = "only a caller that has the lock"
+        with getattr(one, name)(), pytest.raises(RuntimeError, match=text):
+            _ = getattr(two, name)().token
         with pytest.raises(RuntimeError):
             _ = getattr(one, name)().token
 

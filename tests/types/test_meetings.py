@@ -54,11 +54,10 @@ def start_waiting(engine: Engine, condition: ConditionProxy, count: int = 1) -> 
         with condition:
             return condition.wait()
 
-    runs = list[Run[bool]]()
+    before, runs = engine.waiting, list[Run[bool]]()
     for _ in range(count):
-        before = engine.waiting
         runs.append(Run(wait))
-        until(lambda before=before: engine.waiting == before + 1)
+        until(lambda: engine.waiting == before + len(runs))
     return runs
 
 
@@ -153,7 +152,7 @@ def test_without_the_lock_nobody_waits_or_notifies(sharing: SharingManager) -> N
     """A RuntimeError, as with `threading.Condition`."""
     condition = sharing.condition()
     for call in (condition.wait, condition.notify, condition.notify_all, condition.release):
-        with pytest.raises(RuntimeError, match="does not have|has the lock"):
+        with pytest.raises(RuntimeError, match=r"does not have|has the lock"):
             call()
 
 

@@ -23,9 +23,14 @@ class Broken(Exception):
 def fail(queue: Any, error: Exception) -> int:
     """Take an item, and raise in its block."""
     found = list[int]()
-    with pytest.raises(type(error)), queue.take() as item:
-        found.append(item)
-        raise error
+
+    def work() -> None:
+        with queue.take() as item:
+            found.append(item)
+            raise error
+
+    with pytest.raises(type(error)):
+        work()
     return found[0]
 
 

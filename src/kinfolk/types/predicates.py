@@ -39,11 +39,11 @@ class WaitFor:
             RuntimeError: The caller does not have the lock.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        result = predicate()
+        left, result = timeout, predicate()
         while not result:
+            self.wait(left)  # at least once, also without any time
             left = None if end is None else end - time.monotonic()
+            result = predicate()
             if left is not None and left <= 0:
                 break
-            self.wait(left)
-            result = predicate()
         return result

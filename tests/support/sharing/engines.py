@@ -1,4 +1,4 @@
-"""What carries the calls of the shared types in tests: each behaviour is tested over all of them."""
+"""What carries calls to shared objects: each behaviour is tested over all of them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ __all__ = ["ENGINES", "Engine"]
 
 @attrs.frozen
 class Engine:
-    """Shared objects, and how to reach them; each manager that is opened is another session."""
+    """Shared objects, and how to reach them; each manager that is opened is another session.
+
+    Other processes reach them at the address, if there is one.
+    """
 
     host: Host
     open: Callable[[], SharingManager]
+    address: str = ""
 
     @property
     def waiting(self) -> int:
@@ -56,7 +60,7 @@ def _typed() -> Iterator[Engine]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield Engine(server._host, lambda: SharingManager.open(address))
+            yield Engine(server._host, lambda: SharingManager.open(address), address)
         finally:
             server.stop()
             thread.join(PATIENCE)
