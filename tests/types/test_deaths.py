@@ -15,6 +15,8 @@ from support.sharing.engines import ENGINES, Engine
 from support.sharing.manager import SharingManager
 from support.threads import Run, until
 
+from kinfolk.calls import CallingChannel
+from kinfolk.references import ProxyReferences
 from kinfolk.types.locks_manager import RLockProxy
 from kinfolk.wire.messages import Call
 
@@ -169,11 +171,14 @@ def test_two_thousand_who_wait_cost_no_thread() -> None:
     with short_folder() as folder, serve_here("unix", folder) as served, served.open() as manager:
         lock = manager.lock()
         lock.acquire()
+        channel = manager._channel
+        assert isinstance(channel, CallingChannel)
         with served.raw() as raw:
             host = served.here._host
 
             def ask(number: int, timeout: float) -> None:
-                arguments = msgspec.Raw(acquire.arguments.encode({"timeout": timeout}, None))
+                data = acquire.arguments.encode({"timeout": timeout}, ProxyReferences(channel))
+                arguments = msgspec.Raw(data)
                 raw.send(Call(number, "lock", "acquire", number, arguments))
 
             def waiting(count: int) -> None:
