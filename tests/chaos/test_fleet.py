@@ -1,8 +1,8 @@
 """Workers that are killed at random, and what they shared.
 
-A run is a plan drawn from a seed, of workers that are started and killed. The same seed replays the
-same plan, and every worker draws what it does from it too; how the system then schedules them is not
-replayed, so a failure may take several tries to come again.
+A run is a plan drawn from a seed, of workers that are started and killed. The same seed replays
+the same plan, and every worker draws what it does from it too; how the system then schedules them
+is not replayed, so a failure may take several tries to come again.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from kinfolk.host.hosting import Host
 from kinfolk.host.owners import Lifetime, Owner, acting_for
 from kinfolk.host.waiters import Pending, deferred_of
 from kinfolk.types import (
+    Barrier,
     BoundedSemaphore,
     Event,
     Lock,
@@ -158,6 +159,15 @@ def test_what_was_said_of_an_event_stays_said() -> None:
     event.set()
     assert call.pending.withdraw()
     assert event.is_set()
+
+
+def test_whoever_has_met_breaks_no_barrier() -> None:
+    """Nor can it be undone that the others have gone on."""
+    barrier = Barrier(2)
+    one, two = Call(barrier.wait).deliver(), Call(barrier.wait).deliver()
+    assert (one.answers, two.answers) == ([0], [1])
+    assert not one.pending.withdraw()
+    assert not barrier.broken
 
 
 def test_a_session_is_remembered_only_as_long_as_it_has_something() -> None:

@@ -207,6 +207,25 @@ def test_a_wait_that_is_cut_short_leaves_its_block_in_order(
         assert engine.waiting == 0
 
 
+def test_a_wait_that_is_cut_short_can_be_released_as_often_as_before(engine: Engine) -> None:
+    """Each of several blocks is left in order, and none but they."""
+    with engine.open() as one, engine.open() as two:
+        mine, theirs = one.condition(), two.condition()
+
+        def wait() -> None:
+            with mine, mine, kinfolk.deadline(0.05):
+                mine.wait()
+
+        run = Run(wait)
+        until(lambda: engine.waiting == 1)
+        with theirs, pytest.raises(CallTimeout):
+            run.result()
+        with theirs:
+            pass
+        with pytest.raises(RuntimeError):
+            mine.release()
+
+
 def test_a_notification_that_nobody_hears_goes_to_the_next(engine: Engine) -> None:
     """The first to wait is gone before it got the lock again."""
     with engine.open() as dying, engine.open() as alive:

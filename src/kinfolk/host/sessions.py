@@ -20,7 +20,7 @@ import msgspec
 from kinfolk.errors import ConnectionClosed, Executed, LimitExceeded, ProtocolError
 from kinfolk.host import turns
 from kinfolk.host.chains import thread
-from kinfolk.host.latest import Latest
+from kinfolk.host.latest import Grants, Latest
 from kinfolk.host.objects import Objects
 from kinfolk.host.owners import Lifetime
 from kinfolk.host.places import raised
@@ -53,7 +53,6 @@ _logger = logging.getLogger(__name__)
 
 _MOMENT: Final = 1.0
 _GLANCE: Final = 0.0005
-_GRANTS: Final = 5_000
 
 _EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
     "yes": msgspec.Raw(msgspec.msgpack.encode("yes")),
@@ -91,7 +90,7 @@ class Session(Lifetime):
         # still on their way here.
         self.withdrawn: Final[Latest[Executed | None]] = Latest()
         # What can still be undone by a `Withdraw`, if it crossed the reply or that was lost.
-        self._granted: Latest[Pending[Any]] = Latest(_GRANTS)
+        self._granted: Final = Grants()
         # The latest calls of the connections that were closed; and those whose method still runs.
         self._finished: Latest[None] = Latest()
         self._fading: set[Link] = set()
@@ -147,7 +146,12 @@ class Session(Lifetime):
     def granted(self, call: int, pending: Pending[Any]) -> None:
         """Note what a call is granted, before it is told."""
         with self._attaching:
-            self._granted[call] = pending
+            self._granted.add(call, pending)
+
+    def weigh(self, call: int, weight: int) -> None:
+        """Note how many bytes a call that was granted something has brought and taken."""
+        with self._attaching:
+            self._granted.weigh(call, weight)
 
     def withdraw(self, call: int) -> Executed:
         """Take back a call; return whether its method has run, and was not undone.
@@ -162,7 +166,7 @@ class Session(Lifetime):
         executed = known or self._withdraw(call, links)
         with self._attaching:
             # Only now: it may have waited until this very moment.
-            granted = self._granted.pop(call, None)
+            granted = self._granted.pop(call)
         if granted is not None:
             executed = "no" if granted.withdraw() else "yes"
         self.service.take_back(call)
@@ -404,6 +408,8 @@ class Link:
         reply = self._service.finish(waiting)
         if waiting.call in self._session.withdrawn:
             self._service.take_back(waiting.call)
+        taken = len(reply.value) if isinstance(reply, Result) else 0
+        self._session.weigh(waiting.call, waiting.weight + taken)
         # A result that could not be encoded has not been granted.
         arrived = isinstance(reply, Result) or pending.failed
         return self._pass_on(reply, answer) and arrived

@@ -108,7 +108,7 @@ class Pending(Generic[T]):
 
     It is settled at most once, and by one only: whoever claims it first. `subject` is whatever the
     class that lets it wait has to know of the call, such as the item to be put into a full queue.
-    `claimed` says that somebody has claimed it, and stays so.
+    `claimed` says that somebody has claimed it, `failed` that it was answered with an exception.
     """
 
     def __init__(self, owner: Owner, queue: Waiters[T] | None = None, subject: Any = None) -> None:
@@ -116,6 +116,7 @@ class Pending(Generic[T]):
         self.subject = subject
         self._queue = queue
         self.claimed = False
+        self.failed = False
         self._lock = threading.Lock()
         self._state = _State.WAITING
         self._outcome: tuple[T | None, BaseException | None] = None, None
@@ -200,11 +201,6 @@ class Pending(Generic[T]):
 
     # --- For the one who called
 
-    @property
-    def failed(self) -> bool:
-        """Whether it was answered with an exception."""
-        return self._outcome[1] is not None
-
     def result(self) -> T:
         """Return what it was settled with, or raise what it failed with."""
         value, error = self._outcome
@@ -214,8 +210,7 @@ class Pending(Generic[T]):
 
     def take(self) -> T:
         """Return or raise what `result` does, and keep it no longer."""
-        value, error = self._outcome
-        self._outcome = None, error
+        (value, error), self._outcome = self._outcome, (None, None)
         if error is not None:
             raise error
         return cast("T", value)
@@ -298,6 +293,7 @@ class Pending(Generic[T]):
                 return self._undone
             self._state = _State.ARRIVED
             self._outcome = outcome
+            self.failed = outcome[1] is not None
             receiver = self._receiver
             if receiver is None:
                 # Whoever takes it will come; until then it counts as granted.
@@ -371,13 +367,14 @@ class Waiters(Generic[T]):
 
     def next(self) -> Pending[T] | None:
         """Take the first out of the queue, to be settled; None if nobody waits."""
-        while True:
+        while self._queue:
             with self._lock:
                 if not self._queue:
                     return None
                 pending, _ = self._queue.popitem(last=False)
             if pending.claim():
                 return pending
+        return None
 
     def all(self) -> list[Pending[T]]:
         """Take all out of the queue, to be settled."""

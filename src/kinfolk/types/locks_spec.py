@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 from types import TracebackType
 
-from kinfolk.declare import blocking, hidden, shared
+from kinfolk.declare import blocking, shared
 from kinfolk.host.granting import Grant, Granting
 from kinfolk.host.owners import Lifetime
-from kinfolk.host.waiters import Held, Owner, Waiters, current_owner, deferred, later, settled
+from kinfolk.host.waiters import Held, Owner, Waiters, current_owner, deferred
 from kinfolk.types.mutex import Mutex
 
 __all__ = ["BoundedSemaphore", "Lock", "RLock", "Semaphore"]
@@ -50,16 +50,11 @@ class RLock(Mutex):
     def _is_owned(self, owner: Owner) -> bool:
         return self._held.owner == owner
 
-    @hidden
-    def ask(self, timeout: float | None) -> bool:
-        """Acquire the lock as the call under way, at once if its caller has it already."""
-        with self._guard:
-            again = self._is_owned(current_owner())
-            self._count += again
-            take_back = functools.partial(self._take_back, self._token)
-        if again:
-            return later(settled(value=True, undo=functools.partial(self._undo, take_back)))
-        return super().ask(timeout)
+    def _enter(self, owner: Owner) -> bool:
+        if self._is_owned(owner):
+            self._count += 1
+            return True
+        return super()._enter(owner)
 
 
 @shared(concurrent=True)

@@ -9,9 +9,18 @@ from collections.abc import Callable
 from types import TracebackType
 
 from kinfolk.declare import blocking, hidden
-from kinfolk.host.granting import Grant, Granting
+from kinfolk.host.granting import Grant, Granting, check_timeout
 from kinfolk.host.owners import Lifetime
-from kinfolk.host.waiters import Held, Owner, Pending, Waiters, current_owner, deferred
+from kinfolk.host.waiters import (
+    Held,
+    Owner,
+    Pending,
+    Waiters,
+    current_owner,
+    deferred,
+    later,
+    settled,
+)
 from kinfolk.types.values import Holder
 
 __all__ = ["Mutex", "seconds_of"]
@@ -108,6 +117,12 @@ class Mutex(Granting):
     @hidden
     def ask(self, timeout: float | None) -> bool:
         """Acquire the lock as the call under way; the result is what `@deferred` methods return."""
+        owner, undo = current_owner(), None
+        with self._guard:
+            if self._enter(owner):
+                undo = functools.partial(self._undo, self._last_grant())
+        if undo is not None:
+            return later(settled(value=True, undo=undo))
         return self._ask(self._waiters, timeout, expired=False)
 
     @hidden
@@ -157,18 +172,32 @@ class Mutex(Granting):
 
     def _grants(self) -> list[Grant[bool]]:
         while self._held.owner is None and (waiter := self._waiters.next()) is not None:
-            owner, token = waiter.owner, self._token + 1
-            take_back = functools.partial(self._take_back, token)
-            abandon = functools.partial(self._abandon, owner.session)
-            if self._returning.get(owner) is waiter:
-                self._end_return(owner)
-            if not owner.session.at_end(self, abandon):
+            if self._returning.get(waiter.owner) is waiter:
+                self._end_return(waiter.owner)
+            if not self._take(waiter.owner, waiter.subject or 1):
                 continue
+            take_back = self._last_grant()
             if self._promise(waiter, take_back):
-                self._held.owner, self._count, self._token = owner, waiter.subject or 1, token
                 return [Grant(waiter, value=True, take_back=take_back)]
-            owner.session.forget(self)
+            self._free()
         return []
+
+    def _enter(self, owner: Owner) -> bool:
+        """Let a caller have the lock if it need not wait; return whether it has it."""
+        # Whoever waits has had it before it was free.
+        return self._held.owner is None and self._take(owner)
+
+    def _take(self, owner: Owner, depth: int = 1) -> bool:
+        """Let a caller have the free lock; return False if its process has ended."""
+        if not owner.session.at_end(self, functools.partial(self._abandon, owner.session)):
+            return False
+        self._held.owner, self._count = owner, depth
+        self._token += 1
+        return True
+
+    def _last_grant(self) -> Callable[[], object]:
+        """Return what takes back the last acquisition, should its owner never hear of it."""
+        return functools.partial(self._take_back, self._token)
 
     def _give_back(self) -> None:
         self._count -= 1
@@ -181,7 +210,7 @@ class Mutex(Granting):
             owner.session.forget(self)
 
     def _take_back(self, token: int) -> None:
-        """Take back one acquisition, of which its owner never heard."""
+        """Take back one acquisition of who had or has this token."""
         if self._token == token and self._held.owner is not None:
             self._give_back()
 
@@ -215,7 +244,8 @@ def seconds_of(blocking: bool, timeout: float) -> float | None:
     """Return for how long to wait, as the arguments of the locks of `threading` say it.
 
     Raises:
-        ValueError: They refuse the arguments.
+        ValueError: A timeout without blocking, or a negative one.
+        OverflowError: It is larger than `threading.TIMEOUT_MAX`.
     """
     if timeout == -1:
         return None if blocking else 0
@@ -223,4 +253,5 @@ def seconds_of(blocking: bool, timeout: float) -> float | None:
         raise ValueError("cannot specify a timeout for a call that does not block")
     if not timeout >= 0:
         raise ValueError(f"timeout must not be negative, and is {timeout}")
+    check_timeout(timeout)
     return timeout

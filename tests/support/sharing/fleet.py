@@ -1,7 +1,7 @@
 """Workers that use shared objects at random, until they are killed.
 
-`python -m support.sharing.fleet ADDRESS BOOK` forks a worker for each line `SEED` that it reads, and
-prints its number. Workers write what they do into one book, each line in one step, so that the
+`python -m support.sharing.fleet ADDRESS BOOK` forks a worker for each line `SEED` that it reads,
+and prints its number. Workers write what they do into one book, each line in one step, so that the
 lines stand in the order in which things happened:
 
     enter NAME TOKEN PID      it is inside NAME, of which this is the token, if it has any
