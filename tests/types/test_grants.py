@@ -41,6 +41,15 @@ class Call:
         self.pending: Pending[Any] = pending
         self.answers: list[object] = []
 
+    def refuse(self) -> None:
+        """Be withdrawn between being chosen and being granted something."""
+
+        def grant(_: Callable[[], object]) -> bool:
+            self.pending.withdraw()
+            return False
+
+        self.pending.grant = grant  # type: ignore[method-assign]
+
     def deliver(self, *, reached: bool = True) -> Call:
         """Let the answer come, as soon as there is one."""
 
@@ -88,6 +97,47 @@ def test_work_goes_to_the_next_who_can_be_reached() -> None:
     assert len(last.answers) == 1
     assert queue.lent() == [1]
     assert queue.failed() == []
+
+
+# --- Who takes the call back at the very moment of the grant
+
+
+@pytest.mark.parametrize("make", [Lock, RLock, Semaphore])
+def test_what_nobody_wants_any_more_stays_free(make: Callable[[], Any]) -> None:
+    """It goes to the next, and is nothing that the session would have to give back."""
+    lock = make()
+    lock.acquire()
+    call, last = Call(lock.acquire), Call(lock.acquire).deliver()
+    call.refuse()
+    lock.release()
+    assert last.answers == [True]
+    assert not call.session.held
+
+
+def test_an_item_that_nobody_wants_any_more_is_the_next_for_others() -> None:
+    """It is neither lost nor lent."""
+    queue, work = Queue[int](), WorkQueue[int]()
+    get, take = Call(queue.get), Call(work.take)
+    get.refuse()
+    take.refuse()
+    for item in (1, 2):
+        queue.put(item)
+        work.put(item)
+    assert [queue.get(), queue.get()] == [1, 2]
+    assert not take.session.held
+    with work.take() as item:
+        assert item == 1
+
+
+def test_an_item_that_nobody_puts_any_more_is_not_in_the_queue() -> None:
+    """And there is room for the next."""
+    queue: Queue[int] = Queue(1)
+    queue.put(1)
+    put, last = Call(queue.put, 2000), Call(queue.put, 3).deliver()
+    put.refuse()
+    assert queue.get() == 1
+    assert last.answers == [None]
+    assert queue.get() == 3
 
 
 # --- Who takes the call back after it was granted

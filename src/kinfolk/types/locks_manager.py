@@ -40,7 +40,7 @@ class LockProxy(_Proxy):
         return self._call("acquire", {"blocking": blocking, "timeout": timeout})
 
     def release(self) -> None:
-        """Release the lock, as many times as it was acquired; then it goes to the next who waits.
+        """Release the lock, which goes to the next who waits; an `RLock` only after the last time.
 
         Raises:
             RuntimeError: The caller does not have it.
@@ -105,7 +105,7 @@ class RLockProxy(_Proxy):
         return self._call("acquire", {"blocking": blocking, "timeout": timeout})
 
     def release(self) -> None:
-        """Release the lock, as many times as it was acquired; then it goes to the next who waits.
+        """Release the lock, which goes to the next who waits; an `RLock` only after the last time.
 
         Raises:
             RuntimeError: The caller does not have it.

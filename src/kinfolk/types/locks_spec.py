@@ -162,12 +162,12 @@ class Semaphore(Granting):
             self._lower(session, 1)
 
     def _forget(self, session: Lifetime, n: int) -> None:
-        """Note whose permits were released: those of a process, then those of the others."""
-        for each in (session, *self._held):
-            count = min(n, self._held.get(each, 0))
-            if count:
-                self._lower(each, count)
-                n -= count
+        """Note whose permits were released: those of a process, then those held for longest."""
+        while n and self._held:
+            each = session if session in self._held else next(iter(self._held))
+            count = min(n, self._held[each])
+            self._lower(each, count)
+            n -= count
 
     def _lower(self, session: Lifetime, count: int) -> None:
         self._held[session] -= count

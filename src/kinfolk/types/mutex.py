@@ -55,7 +55,7 @@ class Mutex(Granting):
         return self.ask(seconds_of(blocking, timeout))
 
     def release(self) -> None:
-        """Release the lock, as many times as it was acquired; then it goes to the next who waits.
+        """Release the lock, which goes to the next who waits; an `RLock` only after the last time.
 
         Raises:
             RuntimeError: The caller does not have it.

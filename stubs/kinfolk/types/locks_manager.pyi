@@ -31,7 +31,7 @@ class LockProxy(_Proxy):
         """
 
     def release(self) -> None:
-        """Release the lock, as many times as it was acquired; then it goes to the next who waits.
+        """Release the lock, which goes to the next who waits; an `RLock` only after the last time.
 
         Raises:
             RuntimeError: The caller does not have it.
@@ -82,7 +82,7 @@ class RLockProxy(_Proxy):
         """
 
     def release(self) -> None:
-        """Release the lock, as many times as it was acquired; then it goes to the next who waits.
+        """Release the lock, which goes to the next who waits; an `RLock` only after the last time.
 
         Raises:
             RuntimeError: The caller does not have it.
