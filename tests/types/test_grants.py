@@ -48,7 +48,7 @@ class Call:
             self.pending.withdraw()
             return False
 
-        self.pending.grant = grant  # type: ignore[method-assign]
+        self.pending.grant = grant  # type: ignore[method-assign, assignment]
 
     def deliver(self, *, reached: bool = True) -> Call:
         """Let the answer come, as soon as there is one."""

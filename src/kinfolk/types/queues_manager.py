@@ -10,7 +10,7 @@ from queue import Empty, Full
 from typing import Generic, TypeVar
 
 from kinfolk.proxy import Proxy as _Proxy
-from kinfolk.types.queues_spec import ShutDown
+from kinfolk.types.errors import ShutDown
 from kinfolk.wire.shared import SharedType as _SharedType
 from kinfolk.wire.table import Table as _Table
 
@@ -145,7 +145,7 @@ class JoinableQueueProxy(QueueProxy[_T], Generic[_T]):
 
 _TABLE = _Table(
     spec="kinfolk.types.queues_spec",
-    fingerprint="f919f8d1372d80f94bc6bb7079bcb75c",
+    fingerprint="c0241f27670badf0cc087da287f7cadf",
     proxies=(QueueProxy, LifoQueueProxy, PriorityQueueProxy, JoinableQueueProxy),
     errors=(ShutDown, Empty, Full),
 )

@@ -8,29 +8,18 @@ it, or room.
 from __future__ import annotations
 
 import functools
-import queue
-import sys
 from queue import Empty, Full
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kinfolk.declare import blocking, raises, shared
-from kinfolk.errors import KinfolkError
 from kinfolk.host.granting import Grant, Granting
 from kinfolk.host.waiters import Pending, Waiters, deferred
+from kinfolk.types.errors import ShutDown
 from kinfolk.types.stores import Fifo, Heap, Lifo, Store
 
-__all__ = ["JoinableQueue", "LifoQueue", "PriorityQueue", "Queue", "ShutDown"]
+__all__ = ["JoinableQueue", "LifoQueue", "PriorityQueue", "Queue"]
 
 T = TypeVar("T")
-
-if TYPE_CHECKING or sys.version_info < (3, 13):
-    _ShutDown = Exception
-else:
-    _ShutDown = queue.ShutDown
-
-
-class ShutDown(KinfolkError, _ShutDown):
-    """The queue was shut down; from Python 3.13 on it is a `queue.ShutDown`."""
 
 
 @shared(concurrent=True)

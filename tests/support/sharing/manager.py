@@ -11,7 +11,7 @@ from queue import Full
 from threading import BrokenBarrierError
 
 from kinfolk.managers import Manager as _Manager
-from kinfolk.types.queues_spec import ShutDown
+from kinfolk.types.errors import ShutDown
 from kinfolk.wire.table import ManagerType as _ManagerType
 from kinfolk.wire.table import Table as _Table
 
@@ -20,7 +20,7 @@ __all__ = ["SharingManager"]
 
 _TABLE = _Table(
     spec="support.sharing.spec",
-    fingerprint="073a721b91e808ffc54dc80b08c0b814",
+    fingerprint="c41df6b9f8d883d53ca27e0d788c0a09",
     errors=(Empty, ShutDown, Full, BrokenBarrierError),
     uses=lambda: (
         kinfolk.types.locks_manager,
