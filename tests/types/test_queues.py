@@ -216,6 +216,18 @@ def test_what_cannot_be_compared_is_refused_and_nothing_is_lost() -> None:
     assert len(found) == len(items)
 
 
+def test_what_cannot_be_compared_any_more_is_put_back_all_the_same() -> None:
+    """Its place is of less weight than the item."""
+    heap: Heap[Picky] = Heap()
+    items = [Picky(rank) for rank in (1, 2)]
+    for item in items:
+        heap.put(item)
+    first = heap.get()
+    first.refuses = True
+    heap.put_back(first)
+    assert len(heap) == 2
+
+
 def test_a_put_that_cannot_be_compared_is_refused_when_there_is_room() -> None:
     """It had waited: the caller who made room is none the wiser."""
     shared: PriorityQueue[Any] = PriorityQueue(2)

@@ -150,7 +150,7 @@ class Mutex(Granting):
             return True
 
         with self._guard:
-            if not owner.session.at_end(owner, functools.partial(self._forsake, owner)):
+            if not owner.session.at_end((self, owner), functools.partial(self._forsake, owner)):
                 return
             pending = self._returning[owner] = self._waiters.enqueue(owner, depth)
             grants = self._grants()
@@ -227,7 +227,7 @@ class Mutex(Granting):
 
     def _end_return(self, owner: Owner) -> None:
         del self._returning[owner]
-        owner.session.forget(owner)
+        owner.session.forget((self, owner))
 
     # --- Without it
 

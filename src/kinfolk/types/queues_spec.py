@@ -149,7 +149,7 @@ class Queue(Granting, Generic[T]):
             self._is_shutdown = True
             while immediate and self._items:
                 self._items.get()
-                self._unfinished -= min(self._unfinished, 1)
+                self._unfinished = max(self._unfinished - 1, 0)
             grants = self._grants()
         self._tell(grants)
 
@@ -213,7 +213,7 @@ class Queue(Granting, Generic[T]):
     def _take_out(self, item: T) -> bool:
         """Take out an item whose `put` has not arrived; return whether it was there still."""
         found = self._items.remove(item)
-        self._unfinished -= found
+        self._unfinished = max(self._unfinished - found, 0)
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from abc import ABC, abstractmethod
 from collections import deque
@@ -102,8 +103,9 @@ class Heap(Store[T]):
         return first
 
     def put_back(self, item: T) -> None:
-        """Put in again what was the smallest item."""
-        self.put(item)
+        """Put in again what was the smallest item, in any place if it cannot be compared."""
+        with contextlib.suppress(Exception):
+            heapq.heappush(self._items, item)
 
     def remove(self, item: T) -> bool:
         """Take out this very item; return whether it was there still."""
