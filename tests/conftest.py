@@ -1,8 +1,11 @@
-"""Options of the test suite."""
+"""Options of the test suite, and what keeps it apart from everything else on the machine."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from support.folders import short_folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,3 +18,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how long the chaos lasts, over both transports together",
     )
     group.addoption("--chaos-seed", type=int, help="replay the plan of this seed")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_sockets() -> Iterator[None]:
+    """Keep away from the user's own servers, and from another run of the suite beside this one."""
+    with pytest.MonkeyPatch.context() as patch, short_folder() as folder:
+        patch.setenv("KINFOLK_DIR", str(folder))
+        for name in ("KINFOLK_ADDRESS", "KINFOLK_AUTHKEY"):
+            patch.delenv(name, raising=False)
+        yield

@@ -16,9 +16,9 @@ import attrs
 import pytest
 from support.folders import short_folder
 from support.programs import PATIENCE, Program
-from support.samples.manager import SampleManager
 from support.serving import KEY, serve, serve_here
-from support.threads import until
+from support.striking import strikes
+from support.threads import Run, until
 
 from kinfolk import heartbeat
 from kinfolk.heartbeat import fell_silent, keep_watch
@@ -117,7 +117,7 @@ def test_who_does_not_read_is_not_silent(pair: tuple[socket.socket, socket.socke
         info = heartbeat._INFO.unpack(
             left.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, heartbeat._INFO.size)
         )
-        heartbeat._watch.look()
+        assert not heartbeat._is_silent(left, 1)
         return int(info[heartbeat._LAST_ANSWER]) >= milliseconds
 
     # Its window is asked for less and less often, so that a whole interval passes without a word.
@@ -126,11 +126,19 @@ def test_who_does_not_read_is_not_silent(pair: tuple[socket.socket, socket.socke
     assert left.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
 
+def test_an_interruption_keeps_nobody_from_being_looked_after(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    """Wherever a signal handler raises in the thread that opens a connection."""
+    for _ in strikes(lambda: keep_watch(pair[0], 1, 1)):
+        Run(lambda: keep_watch(pair[1], 1, 1)).result()
+
+
 @linux_only
 def test_what_is_closed_is_forgotten(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Nothing is kept of connections that ended, nor a thread for them."""
+    """Nothing is kept of connections that ended."""
     keep_watch(pair[0], 1, 1)
-    assert pair[0] in heartbeat._watch._sockets
+    until(lambda: pair[0] in heartbeat._watch._sockets)
     pair[0].close()
     until(lambda: pair[0] not in heartbeat._watch._sockets)
 
@@ -242,13 +250,3 @@ def test_a_network_that_goes_silent_ends_the_connection(
             assert waiter.wait() == 0
         assert {holder.line(), holder.line()} == {"waiting call lost", "new call lost"}
         assert holder.wait() == 0
-
-
-def test_a_manager_opens_again_after_the_watch_had_ended(folder: Path) -> None:
-    """The thread that looks after connections comes back when it is needed."""
-    with serve_here("tcp", folder, limits={"heartbeat": 1}) as served:
-        for _ in range(2):
-            with SampleManager.open(served.url, authkey=KEY) as manager:
-                assert manager.frontier().limit == 500
-            if sys.platform == "linux":
-                until(lambda: not heartbeat._watch._beat)

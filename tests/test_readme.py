@@ -1,4 +1,4 @@
-"""The README's walk from an empty folder to a typed call, done as it says."""
+"""Every command and example of the README, done as it says."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 import pytest
+from support.programs import PATIENCE
 
 README = Path(__file__).parent.parent / "README.md"
-WALK = README.read_text().partition("## From an empty folder")[2].partition("\n## ")[0]
+TEXT = README.read_text()
+WALK = TEXT.partition("## From an empty folder")[2].partition("\n## ")[0]
+REST = TEXT.replace(WALK, "")
 FILE = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+TOML = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+INLINE = re.compile(r"`(kinfolk [^`]*)`")
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 # What is another one each time: where the server listens, and its process.
 PLACE = re.compile(r"unix:\S+|process \d+")
@@ -36,11 +43,17 @@ class Command:
             assert PLACE.sub("…", printed) == PLACE.sub("…", self.expected)
 
 
-def _commands() -> Iterator[Command]:
-    for block in CONSOLE.findall(WALK):
+def _commands(text: str) -> Iterator[Command]:
+    for block in CONSOLE.findall(text):
         for part in block.removeprefix("$ ").split("\n$ "):
             line, _, expected = part.partition("\n")
             yield Command(shlex.split(line), expected and expected.rstrip("\n") + "\n")
+
+
+def _write_files(home: Path) -> None:
+    for name, text in FILE.findall(WALK):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
 
 
 @pytest.fixture
@@ -57,10 +70,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_walk(tmp_path: Path, environment: dict[str, str]) -> None:
     """Every file and command of the walk works, and prints what the README shows."""
     home = tmp_path / "home"
-    for name, text in FILE.findall(WALK):
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(text)
-    commands = [command for command in _commands() if command.words[0] != "pip"]
+    _write_files(home)
+    commands = [command for command in _commands(WALK) if command.words[0] != "pip"]
     assert [command.words[:2] for command in commands] == [
         ["kinfolk", "generate"],
         ["kinfolk", "serve"],
@@ -96,3 +107,102 @@ def test_walk(tmp_path: Path, environment: dict[str, str]) -> None:
         said = [server.communicate()[0] for server in servers]
     assert said == [""]
     assert [server.returncode for server in servers] == [0]
+
+
+# --- The rest of it
+
+
+@pytest.fixture
+def home(tmp_path: Path, environment: dict[str, str]) -> Path:
+    """Make the folder of the walk, with what is generated there."""
+    path = tmp_path / "home"
+    _write_files(path)
+    _run(["kinfolk", "generate", "crawler.spec"], path, environment)
+    return path
+
+
+def _run(words: list[str], home: Path, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        words,
+        cwd=home,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout
+
+
+@contextmanager
+def _serving(words: list[str], home: Path, environment: dict[str, str]) -> Iterator[None]:
+    with subprocess.Popen(
+        words, cwd=home, env=environment, stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline().startswith("serving crawler.spec:Crawl at ")
+            yield
+        finally:
+            server.terminate()
+
+
+def test_it_begins_with_commands_of_the_walk() -> None:
+    """Which are shown to work below."""
+    walked = [command.words for command in _commands(WALK)]
+    shown = [command.words for command in _commands(REST)]
+    assert shown
+    assert all(words in walked for words in shown)
+
+
+def test_commands_within_the_text(home: Path, environment: dict[str, str]) -> None:
+    """Each works as it stands there, with the spec of the walk where it names none."""
+    own = {**environment, "HOME": str(home), "SHELL": "/bin/bash"}
+    found = {shown: shlex.split(" ".join(shown.split())) for shown in INLINE.findall(REST)}
+    serving = [words for words in found.values() if words[1] == "serve"]
+    others = [words for words in found.values() if words[1] != "serve"]
+    assert {words[1] for words in others} >= {"generate", "check", "status", "call", "shell"}
+    assert serving
+    for words in serving:
+        spec = [] if "crawler.spec" in words else ["crawler.spec"]
+        with _serving([*words, *spec], home, own):
+            _run(["kinfolk", "status", "crawler.spec"], home, own)
+    with _serving(["kinfolk", "serve", "crawler.spec"], home, own):
+        for words in sorted(others, key=lambda words: words[1] == "stop"):
+            specs = ["crawler.spec"] if words[1] in {"generate", "check"} else []
+            _run([*words, *specs], home, own)
+
+
+def test_settings(home: Path, environment: dict[str, str]) -> None:
+    """With them, neither command has to be told the spec."""
+    [settings] = TOML.findall(REST)
+    (home / "pyproject.toml").write_text(settings)
+    said = _run(["kinfolk", "generate"], home, environment)
+    assert said == "unchanged crawler/manager.py\nunchanged crawler/manager.pyi\n"
+    _run(["kinfolk", "check"], home, environment)
+
+
+def test_examples_in_python(home: Path, environment: dict[str, str]) -> None:
+    """One after the other; the first one starts the server, which is stopped at the end."""
+    blocks = [block for block in PYTHON.findall(REST) if "def test_" not in block]
+    assert "start=True" in blocks[0]
+    begin, end = "from crawler.manager import CrawlManager\n", "crawl.shutdown()\nprint('done')\n"
+    (home / "examples.py").write_text("\n".join([begin, *blocks, end]))
+    assert _run(["python", "examples.py"], home, environment) == "done\n"
+
+
+def test_the_example_of_a_test(home: Path, environment: dict[str, str]) -> None:
+    """It passes in a project that has only installed the package."""
+    [block] = [block for block in PYTHON.findall(REST) if "def test_" in block]
+    (home / "test_crawler.py").write_text(block)
+    words = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_crawler.py"]
+    assert "1 passed" in _run(words, home, environment)
+
+
+def test_scripts() -> None:
+    """Those that are named are there, for anybody to run."""
+    named = set(re.findall(r"`(scripts/\w+)`", TEXT))
+    assert {"scripts/demo", "scripts/test", "scripts/bench"} <= named
+    assert all(os.access(README.parent / name, os.X_OK) for name in named)

@@ -205,6 +205,8 @@ class CallingChannel(ABC):
             elif reply is not None:
                 unsettled.note(number)
                 unsettled.settle(self, own_deadline(SHORT_MOMENT))
+            if isinstance(error, ConnectionLost) and not isinstance(error, VersionChanged):
+                self.loss_told()
             raise
         except BaseException:
             # First of all, and by what is not written in Python: the next signal may be there.
@@ -286,6 +288,9 @@ class CallingChannel(ABC):
             if found is known:
                 raise
             return without if found is None else check(found)
+
+    def loss_told(self) -> None:  # noqa: B027 - most channels have no connections to lose
+        """Note that the caller is about to hear that a connection was lost."""
 
     def meet_again(self) -> None:  # noqa: B027 - most channels lead to the same server for good
         """Make sure that the differences are those of the server as it is now.

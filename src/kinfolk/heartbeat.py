@@ -20,8 +20,10 @@ import socket
 import struct
 import sys
 import threading
+import time
+from queue import Empty, SimpleQueue
 from typing import Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 from kinfolk.signals import leave_signals_to_others
 
@@ -67,6 +69,9 @@ if sys.platform == "linux":
     _INFO: Final = struct.Struct("=8B13I")
     _REPEATED, _PROBES, _LAST_ANSWER = 2, 3, 20
 
+    # Seconds to sleep where there is nothing to look after; a new connection wakes the thread.
+    _LONG: Final = 3600.0
+
     def _is_silent(sock: socket.socket, seconds: int) -> bool:
         """Return whether nothing was heard for so long, though an answer is due."""
         try:
@@ -81,55 +86,63 @@ if sys.platform == "linux":
         return (repeated > 0 or probes > 1) and milliseconds >= seconds * 1000
 
     class _Watch:
-        """A thread that looks after connections, for as long as there are any."""
+        """A thread that looks after connections, started with the first."""
 
         def __init__(self) -> None:
             self.start_afresh()
 
         def start_afresh(self) -> None:
             """Begin without connections, as a forked child has to: they are its parent's."""
-            self._changed = threading.Condition()
+            # A signal handler may raise while a connection is opened, and would leave a lock locked
+            # that is written in Python, as a condition is.
+            self._new: SimpleQueue[tuple[ref[socket.socket], int, int]] = SimpleQueue()
             self._sockets: WeakKeyDictionary[socket.socket, tuple[int, int]] = WeakKeyDictionary()
-            # How many seconds the thread sleeps; 0 where there is no thread.
-            self._beat = 0
+            self._starting = threading.Lock()
+            self._runs = False
 
         def add(self, sock: socket.socket, interval: int, misses: int) -> None:
             """Look after a connection until it is closed."""
-            with self._changed:
-                self._sockets[sock] = interval, misses
-                if interval < self._beat:
-                    self._changed.notify()
-                if self._beat:
-                    return
+            self._new.put((ref(sock), interval, misses))
+            if not self._runs:
                 thread = threading.Thread(target=self._run, name="kinfolk-heartbeat", daemon=True)
                 with contextlib.suppress(RuntimeError):  # no more threads: the next one tries again
                     thread.start()
-                    self._beat = interval
 
         def _run(self) -> None:
             leave_signals_to_others()
-            while self._wait():
-                self.look()
+            with self._starting:
+                first, self._runs = not self._runs, True
+            while first:
+                self._wait()
+                self._look()
 
-        def _wait(self) -> bool:
-            """Wait for a beat; return False once there is nothing to look after."""
-            with self._changed:
-                self._beat = min((interval for interval, _ in self._sockets.values()), default=0)
-                if self._beat:
-                    self._changed.wait(self._beat)
-                return bool(self._beat)
+        def _wait(self) -> None:
+            """Wait for a beat, and take what is new."""
+            beats = [interval for interval, _ in self._sockets.values()]
+            end = time.monotonic() + min(beats, default=_LONG)
+            while (left := end - time.monotonic()) > 0:
+                try:
+                    end = min(end, time.monotonic() + self._take(*self._new.get(timeout=left)))
+                except Empty:
+                    return
 
-        def look(self) -> None:
+        def _take(self, found: ref[socket.socket], interval: int, misses: int) -> int:
+            # A function of its own, which keeps no socket alive while this waits.
+            sock = found()
+            if sock is not None:
+                self._sockets[sock] = interval, misses
+            return interval
+
+        def _look(self) -> None:
             """End the connections that are silent, and forget those that are closed."""
-            with self._changed:
-                for sock, (interval, misses) in list(self._sockets.items()):
-                    if sock.fileno() < 0:
-                        del self._sockets[sock]
-                    elif _is_silent(sock, interval * misses):
-                        del self._sockets[sock]
-                        _silent.add(sock)
-                        with contextlib.suppress(OSError):
-                            sock.shutdown(socket.SHUT_RDWR)
+            for sock, (interval, misses) in list(self._sockets.items()):
+                if sock.fileno() < 0:
+                    del self._sockets[sock]
+                elif _is_silent(sock, interval * misses):
+                    del self._sockets[sock]
+                    _silent.add(sock)
+                    with contextlib.suppress(OSError):
+                        sock.shutdown(socket.SHUT_RDWR)
 
     _watch: Final = _Watch()
     os.register_at_fork(after_in_child=_watch.start_afresh)

@@ -60,7 +60,10 @@ def check_key(authkey: str | bytes) -> bytes:
     """
     key = authkey.encode() if isinstance(authkey, str) else bytes(authkey)
     if len(key) < _SHORTEST_KEY:
-        raise ValueError(f"an authkey has at least {_SHORTEST_KEY} bytes, and this one {len(key)}")
+        raise ValueError(
+            f"an authkey has at least {_SHORTEST_KEY} bytes, and this one {len(key)}: make one "
+            "with `python -c 'import secrets; print(secrets.token_hex())'`"
+        )
     return key
 
 
@@ -389,6 +392,7 @@ def make_server(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     idle: float | None = None,
     grace: float = 1.0,
+    begin: Callable[[str], object] | None = None,
 ) -> Server:
     """Make what a manager offers, and a server for it that listens at an address.
 
@@ -400,6 +404,7 @@ def make_server(
         limits: What there is room for.
         idle: After how many seconds without a client the server stops; None is never.
         grace: How many seconds running calls have to end when the server stops.
+        begin: Called with the name of each singleton before it is made.
 
     Raises:
         SpecMismatch: The generated class no longer fits its spec.
@@ -418,12 +423,16 @@ def make_server(
         limits=limits,
         idle=idle,
         grace=grace,
+        begin=begin,
     )
 
 
 def _key_of_environment() -> bytes | None:
     key = os.environ.get("KINFOLK_AUTHKEY")
-    return check_key(key) if key else None
+    try:
+        return check_key(key) if key else None
+    except ValueError as error:
+        raise ValueError(f"KINFOLK_AUTHKEY: {error}") from None
 
 
 def _key_at(place: Address, key: bytes | None) -> bytes | None:

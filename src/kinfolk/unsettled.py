@@ -82,6 +82,10 @@ class Settling(Protocol):
         """
         ...
 
+    def loss_told(self) -> None:
+        """Note that the caller is about to hear that a connection was lost."""
+        ...
+
     def tidy(self) -> None:
         """Settle, among other things; see `Tidy`."""
         ...
@@ -130,6 +134,8 @@ class Unsettled:
         if isinstance(error, CallTimeout | ConnectionLost):
             # Never "no", since it will be carried out.
             error.executed = "unknown" if self._is_left(debt) else "yes"
+        if isinstance(error, ConnectionLost):
+            channel.loss_told()
 
     def _withdraw(self, channel: Settling, number: int, found: dict[int, Executed]) -> None:
         executed = channel.withdraw(number)

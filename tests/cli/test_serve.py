@@ -73,6 +73,12 @@ from {module} import CountManager
 with CountManager.open() as manager:
     print(manager.counter().add(2))
 """
+OTHER_VERSION = """
+from kinfolk.wire import greetings
+
+greetings.VERSION = 9
+greetings.PREAMBLE = greetings.MAGIC + bytes([9])
+"""
 KEY = "a key for tests only"
 
 
@@ -230,6 +236,10 @@ def test_a_singleton_that_cannot_be_made_shows_the_users_traceback(folder: Path)
         assert "self._open_database()" in server.errors
         assert "RuntimeError: no database" in server.errors
         assert "the singleton Stores.store" in server.errors
+        assert server.errors.splitlines()[-1] == (
+            "kinfolk: nothing is served: broken failed to make its objects, as shown above: "
+            "RuntimeError: no database"
+        )
         assert "kinfolk/" not in server.errors
     assert sockets(folder) == []
 
@@ -249,7 +259,41 @@ def test_a_port_in_use(folder: Path) -> None:
         taken.listen()
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         error = refused(folder, "app.spec", "--address", address, KINFOLK_AUTHKEY=KEY)
-    assert error == f"kinfolk: another program listens at {address}\n"
+    remedy = "give another port, or 0 for any that is free"
+    assert error == f"kinfolk: another program listens at {address}: {remedy}\n"
+
+
+def test_a_host_that_does_not_resolve(folder: Path) -> None:
+    """The error names the address, and says what to look at."""
+    address = "tcp://no.such.host.invalid:5000"
+    error = refused(folder, "app.spec", "--address", address, KINFOLK_AUTHKEY=KEY)
+    assert error.startswith(f"kinfolk: cannot listen at {address}: ")
+    assert error.endswith(": check the name of the host\n")
+
+
+def test_a_short_key_in_the_environment(folder: Path) -> None:
+    """The error says where it stands, and how to make a better one."""
+    arguments = ["app.spec", "--address", "tcp://127.0.0.1:0"]
+    error = refused(folder, *arguments, KINFOLK_AUTHKEY="short")
+    assert error.startswith("kinfolk: KINFOLK_AUTHKEY: an authkey has at least 8 bytes, and this")
+    assert error.endswith(
+        "make one with `python -c 'import secrets; print(secrets.token_hex())'`\n"
+    )
+
+
+def test_a_client_of_another_version(folder: Path) -> None:
+    """The client is told which version each end has, and the server's log as well."""
+    code = OTHER_VERSION + CLIENT.format(module="app.manager")
+    with kinfolk_serve(folder, "app.spec") as server:
+        server.line()
+        with Program("-c", code, cwd=folder, KINFOLK_DIR=str(folder / "own")) as client:
+            assert client.wait() == 1
+            last = client.errors.splitlines()[-1]
+        server.signal(signal.SIGTERM)
+        server.wait()
+    assert last.startswith("kinfolk.errors.HandshakeFailed: unix://")
+    assert last.endswith("install the same release of kinfolk at both ends")
+    assert "speaks version 9 of the protocol and this end version 1" in server.errors
 
 
 def test_tcp_without_a_key(folder: Path) -> None:

@@ -13,6 +13,8 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,15 @@ from crawler.manager import CrawlManager
 with CrawlManager.open() as crawl:
     crawl.login_lock().acquire()
 """
+
+
+@contextmanager
+def waiting(project: Project) -> Iterator[tuple[Program, Program]]:
+    """Run a program that has the lock, and from then on another that waits for it."""
+    with project.start("-c", HOLDER) as holder:
+        holder.expect("ready")
+        with project.start("-c", WAITER) as waiter:
+            yield holder, waiter
 
 
 def servers(project: Project, *arguments: str, **env: str) -> list[dict[str, Any]]:
@@ -152,7 +163,7 @@ def test_a_server_with_a_key_is_asked_with_it(project: Project, tmp_path: Path) 
         wrong = project.run("status", url, KINFOLK_AUTHKEY="another key")
         assert "does not hold the server's key" in wrong.refusal
         short = project.run("status", url, KINFOLK_AUTHKEY="short")
-        assert short.refusal == "KINFOLK_AUTHKEY: an authkey has at least 8 bytes, and this one 5"
+        assert short.refusal.startswith("KINFOLK_AUTHKEY: an authkey has at least 8 bytes, and")
 
 
 def test_a_folder_that_is_open_to_others(project: Project) -> None:
@@ -166,8 +177,7 @@ def test_a_folder_that_is_open_to_others(project: Project) -> None:
 
 def test_json_has_all_that_a_program_asks_for(project: Project, served: Program) -> None:
     """Its keys are public, and stay."""
-    with project.start("-c", HOLDER) as holder, project.start("-c", WAITER) as waiter:
-        holder.expect("ready")
+    with waiting(project) as (holder, waiter):
         found = servers(project)[0]
         while not found["waits"][0]["waiters"]:
             found = servers(project)[0]
@@ -214,8 +224,7 @@ def test_json_has_all_that_a_program_asks_for(project: Project, served: Program)
 
 def test_the_table_shows_the_same_to_people(project: Project, served: Program) -> None:
     """Who holds and who waits is named by process and program."""
-    with project.start("-c", HOLDER) as holder, project.start("-c", WAITER) as waiter:
-        holder.expect("ready")
+    with waiting(project) as (holder, waiter):
         while not servers(project)[0]["waits"][0]["waiters"]:
             pass
         lines = [line.split() for line in project.run("status").printed.splitlines()]

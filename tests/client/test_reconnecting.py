@@ -106,6 +106,23 @@ def test_a_loss_that_was_seen_between_calls_is_told(short: Path) -> None:
         assert manager.ledger().note(2) == 2
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_loss_is_told_once(moment: str, short: Path) -> None:
+    """Though the keeper found another connection lost too, at about the same time."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+        pool = manager._channel._pool  # type: ignore[union-attr]
+        first.program.kill()
+    if moment == "before":
+        pool.overlooked()
+    with pytest.raises(ConnectionLost):
+        manager.ledger().note(1)
+    if moment == "after":
+        pool.overlooked()
+    with serve_arena("unix", short, first.url), manager:
+        assert manager.ledger().note(2) == 2
+
+
 def test_two_threads_meet_the_new_server_as_one_session(short: Path) -> None:
     """What one of them makes, the other can use."""
     first, manager = bereft(short)

@@ -11,7 +11,7 @@ from kinfolk.host.waiters import settled
 @pytest.mark.parametrize("way", ["assigned", "by default"])
 def test_the_oldest_is_forgotten(way: str) -> None:
     """However an entry comes in, there are never more than so many, and the latest stay."""
-    latest: Latest[str] = Latest()
+    latest: Latest[str] = Latest(100)
     for call in range(150):
         if way == "assigned":
             latest[call] = "known"
@@ -22,7 +22,7 @@ def test_the_oldest_is_forgotten(way: str) -> None:
 
 def test_an_entry_that_changes_forgets_nobody() -> None:
     """Only those that are new make others go."""
-    latest: Latest[str] = Latest()
+    latest: Latest[str] = Latest(100)
     for call in range(100):
         latest[call] = "asked"
     latest[0] = "answered"

@@ -208,6 +208,72 @@ def test_a_closed_link_waits_for_nothing(host: Host) -> None:
     other.link.close()
 
 
+def test_a_call_that_waits_has_not_run_though_its_link_is_just_being_closed(host: Host) -> None:
+    """Whoever asks in that moment hears of it when nothing can be granted to it any more."""
+    one, two = Client(host), Client(host)
+    other = Client(host, two.session)
+    acquire(one)
+    call = acquire(two)
+    with host._objects._named["lock"].obj._waiters._lock:
+        closing = Run(two.link.close)
+        until(lambda: not two.link._waiting)
+        asking = Run(lambda: other.session.withdraw(call))
+        until(lambda: call in two.session.withdrawn)
+    assert asking.result() == "no"
+    closing.result()
+    assert other.session.withdraw(call) == "no"
+
+
+def test_whoever_asks_at_the_same_time_hears_the_same(host: Host) -> None:
+    """And only when the lock is free, though another thread is giving it back."""
+    client = Client(host)
+    other = Client(host, client.session)
+    call = acquire(client)
+    granted = client.session._granted.get(call)
+    assert granted is not None
+    with host._objects._named["lock"].obj._guard:
+        asking = [Run(lambda: other.session.withdraw(call)) for _ in range(2)]
+        until(lambda: granted._undone)
+    assert [run.result() for run in asking] == ["no", "no"]
+    assert is_free(host)
+
+
+def test_a_call_that_waits_for_its_turn_has_not_run_either(host: Host) -> None:
+    """Its link took it out of the queue, and has not come to telling so."""
+    client = Client(host)
+    other = Client(host, client.session)
+    turn = host._objects._named["frontier"].turn
+    assert turn is not None
+    turn.take("a test")
+    waiting = Run(lambda: client.start("frontier", OFFER.members(FrontierProxy)["pop"]))
+    until(lambda: turn.waiting)
+    (call,) = client.link._queued
+    with graph.lock:
+        closing = Run(client.link.close)
+        until(lambda: not client.link._queued)
+        assert other.session.withdraw(call) == "no"
+    closing.result()
+    assert waiting.result() == call
+    turn.leave()
+    assert other.session.withdraw(call) == "no"
+
+
+def test_a_link_that_was_closed_while_it_worked_is_forgotten(host: Host) -> None:
+    """Once that has ended, whether the call would have waited or not."""
+    holder, client = Client(host), Client(host)
+    Client(host, client.session)
+    acquire(holder)
+    lock = host._objects._named["lock"].obj
+    with lock._guard:
+        run = Run(lambda: acquire(client))
+        until(lambda: client.link._running)
+        client.link.close()
+        assert client.session._fading
+    run.result()
+    assert not client.session._fading
+    assert len(lock._waiters) == 0
+
+
 def test_a_grant_that_cannot_be_sent_goes_to_the_next(host: Host) -> None:
     """The connection has broken, and its link is not closed yet."""
     one, two, three = Client(host), Client(host), Client(host)

@@ -161,16 +161,54 @@ def test_nothing_is_granted_to_who_withdrew() -> None:
     assert undo.count == 0
 
 
-def test_a_grant_that_could_not_be_passed_on_is_left_to_who_granted() -> None:
-    """It is undone by one of them only."""
+def test_a_grant_that_could_not_be_passed_on_is_undone() -> None:
+    """Once, whoever withdraws it besides."""
     undo = Undo()
     waiters, pending = waiting()
     pending.deliver(Receiver(reached=False))
     assert waiters.next() is pending
     assert pending.grant(undo)
-    assert not pending.settle("mine")
+    assert pending.settle("mine")
+    pending.withdraw()
+    assert undo.count == 1
+
+
+def test_what_cannot_be_passed_on_without_a_grant_is_left_to_who_settles() -> None:
+    """Nothing belongs to the owner yet, so there is nothing to undo."""
+    undo = Undo()
+    _, pending = waiting()
+    pending.deliver(Receiver(reached=False))
+    assert not pending.settle("mine", undo)
     pending.withdraw()
     assert undo.count == 0
+
+
+def test_withdrawing_ends_when_the_grant_is_undone() -> None:
+    """Also where another thread is about it: until then it still belongs to the owner."""
+    undoing, go = threading.Event(), threading.Event()
+    steps: list[str] = []
+
+    def undo() -> None:
+        undoing.set()
+        assert go.wait(30)
+        steps.append("undone")
+
+    waiters, pending = waiting()
+    pending.deliver(Receiver(reached=False))
+    assert waiters.next() is pending
+    assert pending.grant(undo)
+    settling = Run(lambda: pending.settle("mine"))
+    assert undoing.wait(30)
+
+    def withdraw() -> None:
+        pending.withdraw()
+        steps.append("withdrawn")
+
+    withdrawing = Run(withdraw)
+    go.set()
+    assert settling.result()
+    withdrawing.result()
+    assert steps == ["undone", "withdrawn"]
 
 
 def test_withdrawing_after_the_grant_undoes_it_once() -> None:
@@ -273,7 +311,7 @@ def test_what_cannot_be_undone_is_said_to_stay() -> None:
     _, pending = waiting()
     pending.settle("mine", lambda: False)
     assert not pending.withdraw()
-    assert pending.withdraw()
+    assert not pending.withdraw()
 
 
 # --- Waiting in a thread

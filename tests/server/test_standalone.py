@@ -19,7 +19,7 @@ from support.threads import until
 
 from kinfolk.addresses import UnixAddress
 from kinfolk.client.observer import Observer
-from kinfolk.errors import ConnectionLost, NotRunning, NotSupported
+from kinfolk.errors import ConnectionLost, HandshakeFailed, NotRunning, NotSupported
 from kinfolk.examples.login.manager import LoginManager
 
 SPEC = """
@@ -175,7 +175,7 @@ def test_looking_at_a_server_does_not_keep_it(project: Project) -> None:
     def gone() -> bool:
         try:
             Observer(address).close()
-        except (NotRunning, ConnectionLost):
+        except (NotRunning, HandshakeFailed, ConnectionLost):
             return True
         return False
 

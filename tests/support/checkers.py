@@ -19,8 +19,6 @@ from support.goldens import MANAGERS, TESTS
 
 __all__ = ["Message", "mypy", "mypy_of_modules", "pyright", "stubtest"]
 
-SOURCES = TESTS.parent / "src"
-
 
 @attrs.frozen(order=True)
 class Message:
@@ -64,7 +62,7 @@ def _mypy(targets: list[str], path: list[Path], folder: Path) -> list[Message]:
 def mypy() -> list[Message]:
     """Return what mypy --strict says of the stubs, the specs and the typing tests."""
     # The second folder is a base of its own, since a package `typing` is something else.
-    return _mypy(["golden", "typing"], [TESTS / "typing", TESTS, SOURCES], TESTS)
+    return _mypy(["golden", "typing"], [TESTS / "typing", TESTS], TESTS)
 
 
 @cache
@@ -75,14 +73,14 @@ def mypy_of_modules() -> list[Message]:
         shutil.copytree(
             TESTS / "golden", folder / "golden", ignore=shutil.ignore_patterns("*.pyi", "__pyc*")
         )
-        return _mypy(["golden"], [folder, SOURCES], folder)
+        return _mypy(["golden"], [folder], folder)
 
 
 @cache
 def pyright() -> list[Message]:
     """Return what pyright says in strict mode of all of them: modules, stubs and tests."""
     arguments = ["--outputjson", "--pythonpath", sys.executable, "--project", str(TESTS)]
-    found = json.loads(_run(["pyright", *arguments], path=[TESTS, SOURCES], folder=TESTS))
+    found = json.loads(_run(["pyright", *arguments], path=[TESTS], folder=TESTS))
     assert found["summary"]["filesAnalyzed"] > len(MANAGERS), "pyright found nothing to check"
     return sorted(
         Message(
@@ -98,4 +96,4 @@ def pyright() -> list[Message]:
 @cache
 def stubtest() -> str:
     """Return what stubtest says of the generated modules, with no allowlist."""
-    return _run(["mypy.stubtest", *MANAGERS], path=[TESTS, SOURCES], folder=TESTS)
+    return _run(["mypy.stubtest", *MANAGERS], path=[TESTS], folder=TESTS)

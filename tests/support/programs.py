@@ -15,7 +15,7 @@ from typing import Self
 
 __all__ = ["PATIENCE", "Program", "stat_of"]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until a test gives up on a program; nothing is measured by it."""
 
 _TESTS = Path(__file__).parents[1]

@@ -6,7 +6,6 @@ from typing import Any
 
 import jedi  # type: ignore[import-untyped]
 import pytest
-from support.checkers import SOURCES
 from support.goldens import TESTS
 
 IMPORTS = """\
@@ -24,7 +23,7 @@ generics = GenericsManager.local()
 
 def script(line: str) -> Any:
     """Return what jedi knows of a module that ends in a line being typed."""
-    project = jedi.Project(TESTS, added_sys_path=[str(TESTS), str(SOURCES)])
+    project = jedi.Project(TESTS, added_sys_path=[str(TESTS)])
     return jedi.Script(IMPORTS + line, path=TESTS / "typing" / "typed.py", project=project)
 
 

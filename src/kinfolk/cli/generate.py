@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from kinfolk.cli.progress import progress
 from kinfolk.cli.specs import split_spec
 from kinfolk.codegen.files import Change, apply
 from kinfolk.codegen.generate import changes
@@ -64,13 +65,14 @@ def _changes(specs: Iterable[str], stubs: Path | None) -> list[Change]:
     settings = find_settings(Path.cwd())
     if settings.folder is not None and str(settings.folder) not in sys.path:
         sys.path.insert(1, str(settings.folder))
-    modules = [split_spec(spec)[0] for spec in specs or settings.specs]
+    modules = dict.fromkeys(split_spec(spec)[0] for spec in specs or settings.specs)
     if not modules:
         raise GenerateError(
             "which spec? Name a module, as in `kinfolk generate crawler.spec`, "
             'or list it in pyproject.toml: [tool.kinfolk] specs = ["crawler.spec"]'
         )
-    return changes(dict.fromkeys(modules), stubs or settings.stubs)
+    with progress("reading", len(modules)) as begin:
+        return changes(modules, stubs or settings.stubs, begin)
 
 
 def _done(change: Change) -> str:

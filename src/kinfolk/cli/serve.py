@@ -15,6 +15,8 @@ from cyclopts import Group, Parameter
 from kinfolk.addresses import Address, TcpAddress, resolve_address
 from kinfolk.cli.generated import managers_in
 from kinfolk.cli.keys import key_of_environment, key_of_file
+from kinfolk.cli.problems import one_line
+from kinfolk.cli.progress import progress
 from kinfolk.cli.specs import split_spec
 from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, SpecMismatch
@@ -124,7 +126,8 @@ def _server(
     manager: type[Manager], place: Address, key: bytes | None, *, insecure: bool, limits: Limits
 ) -> Server:
     try:
-        return make_server(manager, place, key, insecure=insecure, limits=limits)
+        with progress("making", len(type_of(manager).singletons)) as begin:
+            return make_server(manager, place, key, insecure=insecure, limits=limits, begin=begin)
     except KinfolkError:
         raise
     except Exception as error:
@@ -133,7 +136,11 @@ def _server(
         while trace is not None and _is_ours(trace.tb_frame):
             trace = trace.tb_next
         traceback.print_exception(type(error), error, trace or error.__traceback__)
-        sys.exit(f"kinfolk: the objects of {type_of(manager).spec} could not be made")
+        spec, name = type_of(manager).spec, type(error).__name__
+        sys.exit(
+            f"kinfolk: nothing is served: {spec} failed to make its objects, as shown above: "
+            f"{name}: {one_line(error)}"
+        )
 
 
 def _is_ours(frame: FrameType) -> bool:

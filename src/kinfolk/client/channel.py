@@ -170,6 +170,10 @@ class SocketChannel(CallingChannel):
             self._pool.overlooked()
             raise
 
+    def loss_told(self) -> None:
+        """Note that the caller is about to hear that a connection was lost."""
+        self._pool.loss_told()
+
     def withdraw(self, number: int) -> Executed:
         """Take back a call; see `CallingChannel.withdraw`."""
         with self._unheard():

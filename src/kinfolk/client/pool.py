@@ -105,7 +105,10 @@ class Pool:
         # The same, of calls that need not be taken back, or were.
         self._spent: set[Connection] = set()
         self._mended: deque[int] = deque(maxlen=_REMEMBERED)
+        # Whether a connection was lost where nobody could be told; and the session of which
+        # somebody was told that a connection was lost.
         self._unnoticed = False
+        self._told: bytes | None = None
 
     @property
     def closed(self) -> bool:
@@ -227,7 +230,11 @@ class Pool:
 
         If the session has ended with it, the next call says so: what this process held is gone.
         """
-        self._unnoticed = not self._closed
+        self._unnoticed = not self._closed and self._told != self._session
+
+    def loss_told(self) -> None:
+        """Note that a caller hears of a loss; no other call has to say so of this session."""
+        self._unnoticed, self._told = False, self._session
 
     def check(self) -> None:
         """See that there is a connection, or that the server cannot be reached."""
@@ -262,7 +269,8 @@ class Pool:
                     while self._doubtful:
                         self._idle.append(self._doubtful.pop())
                     self._user.met(differences, anew=anew)
-                    self._session = connection.session
+                    # Either it is another session, or this one has not ended with what was lost.
+                    self._session, self._told = connection.session, None
                     self._connections.add(connection)
                     self._close_spent()
                     keeper.start()

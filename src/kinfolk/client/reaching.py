@@ -71,7 +71,9 @@ def connect(destination: Destination, until: float) -> socket.socket:
     except TimeoutError:
         raise CallTimeout(f"{address} did not accept a connection {when}", executed="no") from None
     except socket.gaierror as error:
-        raise AddressError(f"{address} cannot be reached: {error.strerror}") from None
+        raise AddressError(
+            f"{address} cannot be reached: {error.strerror}: check the name of the host"
+        ) from None
     except OSError as error:
         if isinstance(error, KinfolkError) or error.errno in _EXHAUSTED:
             raise

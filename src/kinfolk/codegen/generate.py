@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from kinfolk.codegen.files import Change, apply
@@ -15,18 +15,23 @@ from kinfolk.spec.model import Spec
 __all__ = ["changes", "generate"]
 
 
-def changes(modules: Iterable[str], stubs: Path | None = None) -> list[Change]:
+def changes(
+    modules: Iterable[str],
+    stubs: Path | None = None,
+    begin: Callable[[str], object] | None = None,
+) -> list[Change]:
     """Return every generated file of the specs, as it is and as it is to be.
 
     Args:
         modules: The names of spec modules.
         stubs: The root of a tree of stubs, instead of the folders of the modules.
+        begin: Called with the name of each module before it is read.
 
     Raises:
         SpecError: A spec has mistakes; all of them are reported.
         GenerateError: A file that is not generated stands in the way.
     """
-    specs = _read(list(modules))
+    specs = _read(list(modules), begin)
     planned = [change for spec in specs for change in plan(spec, render(spec), stubs)]
     found: dict[Path, Change] = {}
     for change in planned:
@@ -35,11 +40,13 @@ def changes(modules: Iterable[str], stubs: Path | None = None) -> list[Change]:
     return list(found.values())
 
 
-def _read(modules: list[str]) -> list[Spec]:
+def _read(modules: list[str], begin: Callable[[str], object] | None) -> list[Spec]:
     """Read all specs, and report the mistakes of all of them together."""
     specs: list[Spec] = []
     problems: list[Problem] = []
     for module in modules:
+        if begin is not None:
+            begin(module)
         try:
             specs.append(read(module, generating=modules))
         except SpecError as error:

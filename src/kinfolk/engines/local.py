@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from queue import Empty, SimpleQueue
 from typing import NoReturn
 
 from kinfolk.calls import CallingChannel, Numbered
@@ -29,7 +30,7 @@ class LocalChannel(CallingChannel):
         keeper.start()
         self._lock = threading.Lock()
         self._closed = False
-        self._awaited: set[_Awaited] = set()
+        self._awaited: set[SimpleQueue[Reply | None]] = set()
         session = host.session("this process")
         session.at_end(self, self._ended)
         self._link = session.attach()
@@ -57,8 +58,8 @@ class LocalChannel(CallingChannel):
         with self._lock:
             self._closed = True
             awaited = list(self._awaited)
-        for each in awaited:
-            each.done.set()
+        for replies in awaited:
+            replies.put(None)
 
     def pickled(self, proxy: Proxy) -> NoReturn:
         """Refuse: no other process reaches what lives in this one."""
@@ -69,25 +70,29 @@ class LocalChannel(CallingChannel):
 
     def exchange(self, request: Numbered) -> Reply:
         """Have the host carry out a request; see `CallingChannel.exchange`."""
-        awaited = _Awaited()
+        # No event or condition, which are written in Python: a signal handler may raise in this
+        # thread while it waits, and would leave their lock to whoever answers.
+        replies: SimpleQueue[Reply | None] = SimpleQueue()
         with self._lock:
             if self._closed:
                 raise ConnectionClosed(f"{self.address} was closed; open the manager again")
-            self._awaited.add(awaited)
+            self._awaited.add(replies)
         try:
-            self._link.receive(request, awaited.answer)
-            self._wait_for(awaited)
+            self._link.receive(request, replies.put)
+            reply = self._wait_for(replies)
         finally:
-            self._awaited.discard(awaited)
-        if awaited.reply is None:
+            self._awaited.discard(replies)
+        if reply is None:
             raise ConnectionClosed(f"{self.address} was closed while the call waited")
-        return awaited.reply
+        return reply
 
-    def _wait_for(self, awaited: _Awaited) -> None:
+    def _wait_for(self, replies: SimpleQueue[Reply | None]) -> Reply | None:
         end = end_of_block()
         left = None if end is None else max(end - time.monotonic(), 0)
-        if not awaited.done.wait(left):
-            raise CallTimeout(f"{self.address} did not answer before the deadline")
+        try:
+            return replies.get(timeout=left)
+        except Empty:
+            raise CallTimeout(f"{self.address} did not answer before the deadline") from None
 
     def tell(self, message: Release) -> None:
         """Have the host note what died; see `CallingChannel.tell`."""
@@ -96,16 +101,3 @@ class LocalChannel(CallingChannel):
 
 def _ignore(_: Reply) -> None:
     """Take an answer that does not come."""
-
-
-class _Awaited:
-    """A reply to come."""
-
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.reply: Reply | None = None
-
-    def answer(self, reply: Reply) -> None:
-        if self.reply is None:
-            self.reply = reply
-            self.done.set()

@@ -31,23 +31,18 @@ T = TypeVar("T")
 
 
 class Grant(NamedTuple, Generic[T]):  # made for each call, and attrs takes thrice as long
-    """What a call is answered with: a value, or an exception that it raises if it `failed`.
-
-    `take_back` is called with the guard held if the caller never hears of it, and returns False if
-    it cannot be undone any more.
-    """
+    """What a call is answered with: a value, or an exception that it raises if it `failed`."""
 
     pending: Pending[T]
     value: T | BaseException
-    take_back: Callable[[], object] = lambda: None
     failed: bool = False
 
-    def tell(self) -> bool:
-        """Answer the call; return whether it is still there."""
+    def tell(self) -> None:
+        """Answer the call; if it is not there any more, what it was promised is taken back."""
         if self.failed:
             self.pending.fail(cast("BaseException", self.value))
-            return True
-        return self.pending.settle(cast("T", self.value))
+        else:
+            self.pending.settle(cast("T", self.value))
 
 
 class Granting(ABC):
@@ -92,20 +87,21 @@ class Granting(ABC):
         return later(pending)
 
     def _promise(self, pending: Pending[Any], take_back: Callable[[], object]) -> bool:
-        """Say, with the guard held, that something is granted to a call.
+        """Say, with the guard held, that something belongs to a call, before it is told.
+
+        Args:
+            pending: The call.
+            take_back: Called with the guard held if the caller never hears of it. It returns False
+                if that cannot be undone any more.
 
         Returns:
-            False if the call has been withdrawn, and nothing is granted.
+            False if the call has been withdrawn, and nothing belongs to it.
         """
         return pending.grant(functools.partial(self._undo, take_back))
 
     def _tell(self, grants: list[Grant[Any]]) -> None:
-        """Answer those to whom something was granted, or whoever comes after them."""
-        while missed := [grant for grant in grants if not grant.tell()]:
-            with self._guard:
-                for grant in missed:
-                    grant.take_back()
-                grants = self._grants()
+        for grant in grants:
+            grant.tell()
 
     def _undo(self, take_back: Callable[[], object]) -> bool:
         with self._guard:

@@ -7,7 +7,7 @@ many threads as there are.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kinfolk.declare import Factory, Singleton
@@ -28,6 +28,7 @@ class Host:
         offer: What the generated module says of the manager.
         entries: What its spec says, by name; the singletons are made at once, in this order.
         limits: What there is room for.
+        begin: Called with the name of each singleton before it is made, which may take long.
 
     Raises:
         ArgumentError: A singleton takes an entry that the manager does not offer before it.
@@ -39,6 +40,7 @@ class Host:
         offer: ManagerType,
         entries: Mapping[str, Singleton | Factory],
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        begin: Callable[[str], object] | None = None,
     ) -> None:
         self.offer = offer
         self._limits = limits
@@ -50,6 +52,8 @@ class Host:
         made: dict[int, object] = {}
         for name, entry in entries.items():
             if isinstance(entry, Singleton):
+                if begin is not None:
+                    begin(name)
                 self._make(name, entry, made)
 
     def session(self, peer: str) -> Session:

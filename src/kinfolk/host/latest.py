@@ -24,7 +24,7 @@ class Latest(OrderedDict[int, T]):
         most: How many.
     """
 
-    def __init__(self, most: int = 100) -> None:
+    def __init__(self, most: int = 1_000) -> None:
         super().__init__()
         self._most = most
 
@@ -60,6 +60,10 @@ class Grants:
             self._weights[call] = weight
             self._weight += weight
             self._forget_oldest()
+
+    def get(self, call: int) -> Pending[Any] | None:
+        """Return what a call was granted; None if that is not known."""
+        return self._pendings.get(call)
 
     def pop(self, call: int) -> Pending[Any] | None:
         """Forget a call, and return what it was granted; None if that is not known any more."""

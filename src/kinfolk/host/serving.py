@@ -76,7 +76,7 @@ class Service:
         # What the replies of the latest calls mention, should a client never see its reply.
         self._mentioned: Latest[list[int]] = Latest()
         # The latest calls that gave something back. Their caller may ask for it much later.
-        self._given_back: Latest[None] = Latest(1_000)
+        self._given_back: Latest[None] = Latest()
         self._closed = False
         self._lock = threading.Lock()
 

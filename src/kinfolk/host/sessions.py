@@ -129,7 +129,9 @@ class Session(Lifetime):
         """
         with self._attaching:
             self._freed_calls += len(withdrawn)
-            self.withdrawn.update(withdrawn)
+            for call, executed in withdrawn.items():
+                self._granted.pop(call)
+                self.withdrawn[call] = executed
             self._finished[link.latest] = None
             if link.running:
                 self._fading.add(link)
@@ -143,8 +145,8 @@ class Session(Lifetime):
         with self._attaching:
             self._fading.discard(link)
 
-    def granted(self, call: int, pending: Pending[Any]) -> None:
-        """Note what a call is granted, before it is told."""
+    def undoable(self, call: int, pending: Pending[Any]) -> None:
+        """Note what a call has waited for, and may have been granted."""
         with self._attaching:
             self._granted.add(call, pending)
 
@@ -166,16 +168,19 @@ class Session(Lifetime):
         executed = known or self._withdraw(call, links)
         with self._attaching:
             # Only now: it may have waited until this very moment.
-            granted = self._granted.pop(call)
+            granted = self._granted.get(call)
         if granted is not None:
             executed = "no" if granted.withdraw() else "yes"
         self.service.take_back(call)
         with self._attaching:
-            self.withdrawn[call] = executed
+            # Another thread may have found out meanwhile: one that was asked too, or that closed
+            # the connection of the call.
+            self._granted.pop(call)
+            executed = self.withdrawn[call] = self.withdrawn.get(call) or executed
         return executed
 
     def undone(self, call: int) -> None:
-        """Note that a call which has run was undone."""
+        """Note that a call was not begun, or was undone."""
         with self._attaching:
             self.withdrawn[call] = "no"
 
@@ -286,7 +291,7 @@ class Link:
         if self._unqueue(call):
             return "no"
         with self._lock:
-            waiting = self._waiting.pop(call, None)
+            waiting = self._stop_waiting(call)
             running = self._running.get(call)
             if running is not None:
                 self._recalled.add(call)
@@ -314,6 +319,8 @@ class Link:
         self._running.pop(call, None)
         recalled = call in self._recalled
         self._recalled.discard(call)
+        if self._closed:
+            self._session.faded(self)
         return recalled
 
     def close(self) -> None:
@@ -322,13 +329,13 @@ class Link:
             if self._closed:
                 return
             self._closed = True
-            waiting = dict(self._waiting)
+            waiting = {call: self._stop_waiting(call) for call in tuple(self._waiting)}
             self._session.under_way.difference_update(waiting)
-            self._waiting.clear()
         unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
         withdrawn: dict[int, Executed] = dict.fromkeys(unbegun, "no")
-        for call, (pending, _) in waiting.items():
-            withdrawn[call] = "no" if pending.withdraw() else "yes"
+        for call, found in waiting.items():
+            undone = found is None or found[0].withdraw()
+            withdrawn[call] = "no" if undone else "yes"
         self._session.detach(self, withdrawn)
 
     # --- Inside
@@ -368,17 +375,29 @@ class Link:
         session.under_way.discard(number)
         if recalled:
             self._service.take_back(number)
-        if self._closed:
-            session.faded(self)
-        else:
+        if not self._closed:
             answer(outcome)
 
     def _unqueue(self, call: int) -> bool:
         """See that a call is not begun; return False if it has begun, or has never come."""
-        found = self._queued.pop(call, None)
+        with self._lock:
+            found = self._queued.pop(call, None)
+            if found is not None:
+                self._session.undone(call)
         if found is not None:
             turns.withdraw(*found)
         return found is not None
+
+    def _stop_waiting(self, call: int) -> tuple[Pending[Any], Answer] | None:
+        """Take a call out of those that wait, with the lock held; return None if it is not there.
+
+        What comes of it can be undone from then on, and it is: who withdraws the call at this
+        moment, in another thread, must find it in the one place or in the other.
+        """
+        found = self._waiting.pop(call, None)
+        if found is not None:
+            self._session.undoable(call, found[0])
+        return found
 
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
         number, pending = waiting.call, waiting.pending
@@ -400,11 +419,9 @@ class Link:
     def _arrived(self, waiting: Waiting, answer: Answer, pending: Pending[Any]) -> bool:
         """Answer a call that has waited; return whether the answer could be given."""
         with self._lock:
-            if self._waiting.pop(waiting.call, None) is None:
+            if self._stop_waiting(waiting.call) is None:
                 return False
             self._session.under_way.discard(waiting.call)
-            # In one step, or who withdraws it now would find it nowhere.
-            self._session.granted(waiting.call, pending)
         reply = self._service.finish(waiting)
         if waiting.call in self._session.withdrawn:
             self._service.take_back(waiting.call)

@@ -35,9 +35,10 @@ from __future__ import annotations
 import enum
 import functools
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import nullcontext
+from queue import SimpleQueue
 from typing import Any, Generic, TypeGuard, TypeVar, cast
 
 from kinfolk.errors import ConnectionLost
@@ -103,6 +104,29 @@ class _State(enum.Enum):
     WITHDRAWN = enum.auto()
 
 
+class _Undoing(threading.local):
+    """The grants that a thread undoes: each may make another that cannot be passed on either."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Pending[Any]] = deque()
+        self._busy = False
+
+    def withdraw(self, pending: Pending[Any]) -> None:
+        """Withdraw it, at once or after the one that this thread is about: not within that one."""
+        self._queue.append(pending)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._queue:
+                self._queue.popleft().withdraw()
+        finally:
+            self._busy = False
+
+
+_undoing = _Undoing()
+
+
 class Pending(Generic[T]):
     """A result that is not there yet, for one owner.
 
@@ -118,10 +142,13 @@ class Pending(Generic[T]):
         self.claimed = False
         self.failed = False
         self._lock = threading.Lock()
+        # Held while a grant is undone: until then no one may say that nothing belongs to the owner.
+        self._undoing = threading.Lock()
         self._state = _State.WAITING
         self._outcome: tuple[T | None, BaseException | None] = None, None
         self._undo: Callable[[], object] | None = None
         self._undone = False
+        self._stays = False
         self._receiver: Callable[[Pending[T]], bool] | None = None
         self._alarm: Alarm | None = None
 
@@ -136,7 +163,7 @@ class Pending(Generic[T]):
 
         Returns:
             False if the caller is no longer there, and what it was to be given is left: `undo` will
-            not be called, nor what `grant` was given.
+            not be called. What `grant` was given has been called then, and this returns True.
         """
         return self._arrive((value, None), undo)
 
@@ -230,15 +257,20 @@ class Pending(Generic[T]):
     def withdraw(self) -> bool:
         """Take back the call: it waits no more, and what it was granted meanwhile is undone.
 
+        Nothing belongs to the owner any more when this returns, whichever thread undid it.
+
         Returns:
-            False if what it was granted could not be undone any more.
+            False if what it was granted could not be undone.
         """
-        with self._lock:
-            self._state = _State.WITHDRAWN
-            undo, self._undo = self._undo, None
-            self._undone = self._undone or undo is not None
-        self._leave()
-        return undo is None or undo() is not False
+        with self._undoing:
+            with self._lock:
+                self._state = _State.WITHDRAWN
+                undo, self._undo = self._undo, None
+                self._undone = self._undone or undo is not None
+            self._leave()
+            if undo is not None and undo() is False:
+                self._stays = True
+            return not self._stays
 
     def wait(self, label: str = "") -> T:
         """Block this thread until it is settled, and return or raise the result.
@@ -251,15 +283,17 @@ class Pending(Generic[T]):
             Deadlock: The one who has what it waits for waits, itself or through others, for the
                 turn of an object that this thread is calling. Not raised where a deadline ends it.
         """
-        arrived = threading.Event()
+        # No event, which is written in Python: a signal handler may raise in this thread while it
+        # waits, and would leave the event's lock to whoever settles this.
+        arrived: SimpleQueue[None] = SimpleQueue()
 
         def receive(_: Pending[T]) -> bool:
-            arrived.set()
+            arrived.put(None)
             return True
 
         def abandon() -> None:
             self.withdraw()
-            arrived.set()
+            arrived.put(None)
 
         session = self.owner.session
         self.deliver(receive)
@@ -268,7 +302,7 @@ class Pending(Generic[T]):
                 abandon()
             held = self._queue.held if self._queue is not None and self._alarm is None else None
             with waiting_for(held, label) if held is not None else nullcontext():
-                arrived.wait()
+                arrived.get()
         except BaseException:
             self.withdraw()
             raise
@@ -305,11 +339,14 @@ class Pending(Generic[T]):
         with self._lock:
             if self._state is _State.WITHDRAWN:  # meanwhile
                 return self._undone
+            granted = self._undo is not None
             if accepted:
                 self._undo = undo or self._undo
-            else:
-                self._state, self._undo = _State.WITHDRAWN, None
-        return accepted
+            elif not granted:
+                self._state = _State.WITHDRAWN
+        if granted and not accepted:
+            _undoing.withdraw(self)
+        return granted or accepted
 
     def _leave(self) -> None:
         if self._queue is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
 import resource
@@ -12,12 +13,13 @@ from typing import IO, Final
 from kinfolk.addresses import UnixAddress
 from kinfolk.limits import Limits
 
-__all__ = ["beside", "open_log", "open_private", "raise_file_limit", "spec_file"]
+__all__ = ["because", "beside", "open_log", "open_private", "raise_file_limit", "spec_file"]
 
 # A connection costs one, and on Linux another with which its process is watched.
 _FILES_EACH: Final = 2
 _OTHER_FILES: Final = 200
 _LONG: Final = 2**20
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def raise_file_limit(limits: Limits) -> None:
@@ -44,6 +46,14 @@ def beside(address: UnixAddress, suffix: str) -> Path:
     """Return the path of a file that belongs to a socket: `crawl.sock` has `crawl.pid`."""
     path = Path(address.path)
     return path.with_suffix(suffix if path.suffix == ".sock" else path.suffix + suffix)
+
+
+def because(error: OSError) -> str:
+    """Return why a file beside a socket cannot be made, and what to do about it."""
+    reason = error.strerror or str(error)
+    if error.errno in _FULL:
+        reason += ": free some space, or set KINFOLK_DIR to a folder on another disk"
+    return reason
 
 
 def open_log(address: UnixAddress) -> IO[bytes]:

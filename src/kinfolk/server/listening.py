@@ -19,7 +19,7 @@ from typing import IO, Final
 
 from kinfolk.addresses import Address, TcpAddress, UnixAddress, default_folder, private_folder
 from kinfolk.errors import AddressError, AlreadyRunning
-from kinfolk.server.files import beside
+from kinfolk.server.files import because, beside
 from kinfolk.sockets import close_in_children
 
 __all__ = ["Listener", "listen", "running"]
@@ -94,7 +94,7 @@ def _listen_unix(address: UnixAddress, about: str) -> Listener:
             sock.listen(socket.SOMAXCONN)
         except OSError as error:
             sock.close()
-            raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
+            raise AddressError(f"cannot listen at {address}: {because(error)}") from None
     except BaseException:
         lock.release()
         raise
@@ -130,15 +130,13 @@ class _Lock:
         self._path = beside(address, ".pid")
         try:
             self._file = self._take(address)
+            self._write(about)
         except OSError as error:
             if isinstance(error, AlreadyRunning):
                 raise
             raise AddressError(
-                f"cannot listen at {address}: {self._path}: {error.strerror}"
+                f"cannot listen at {address}: {self._path}: {because(error)}"
             ) from None
-        self._file.truncate()
-        self._file.writelines(f"{line}\n" for line in (os.getpid(), about) if line)
-        self._file.flush()
         # The lock belongs to the open file, which a forked child would keep open.
         close_in_children(self._file)
 
@@ -155,6 +153,16 @@ class _Lock:
             if self._is(file):
                 return file
             file.close()
+
+    def _write(self, about: str) -> None:
+        text = "".join(f"{line}\n" for line in (os.getpid(), about) if line)
+        self._file.truncate()
+        try:
+            # Unbuffered: a full disk would refuse the rest of a buffer once more on closing.
+            os.write(self._file.fileno(), text.encode())
+        except OSError:
+            self.release()
+            raise
 
     def _is(self, file: IO[str]) -> bool:
         # The one who held it may have removed it between our opening and our locking it.
@@ -209,7 +217,9 @@ def _listen_tcp(address: TcpAddress, *, insecure: bool) -> Listener:
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except socket.gaierror as error:
-        raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
+        raise AddressError(
+            f"cannot listen at {address}: {error.strerror}: check the name of the host"
+        ) from None
     family, _, _, _, where = found[0]
     if not insecure and not ipaddress.ip_address(where[0]).is_loopback:
         raise AddressError(
@@ -224,7 +234,10 @@ def _listen_tcp(address: TcpAddress, *, insecure: bool) -> Listener:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
-            raise AlreadyRunning(f"another program listens at {address}") from None
+            raise AlreadyRunning(
+                f"another program listens at {address}: give another port, or 0 for any that is "
+                "free"
+            ) from None
         raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
     with contextlib.suppress(OSError):  # not every kind of socket knows it
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

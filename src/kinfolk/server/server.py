@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kinfolk.addresses import Address
@@ -56,6 +56,7 @@ class Server:
         limits: What there is room for.
         idle: After how many seconds without a client it stops; None is never.
         grace: How many seconds running calls have to end when the server stops.
+        begin: Called with the name of each singleton before it is made, which may take long.
 
     Raises:
         AlreadyRunning: Another server listens there.
@@ -73,6 +74,7 @@ class Server:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         idle: float | None = None,
         grace: float = _GRACE,
+        begin: Callable[[str], object] | None = None,
     ) -> None:
         identity = Identity.of(offer, limits.frame, Heartbeat(limits.heartbeat, limits.misses))
         with contextlib.ExitStack() as undo:
@@ -81,7 +83,7 @@ class Server:
                 address, key=key, insecure=insecure, about=spec_file(offer.spec)
             )
             undo.callback(self._listener.close)
-            self._host = Host(offer, entries, limits)
+            self._host = Host(offer, entries, limits, begin)
             undo.callback(self._host.close)
             self._woken, self._waker = socket.socketpair()
             undo.callback(self._close_wakers)

@@ -37,7 +37,14 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.limits import Limits
-from kinfolk.server.files import beside, open_log, open_private, raise_file_limit, spec_file
+from kinfolk.server.files import (
+    because,
+    beside,
+    open_log,
+    open_private,
+    raise_file_limit,
+    spec_file,
+)
 from kinfolk.server.listening import running
 from kinfolk.server.process import read_start, stop_on, tell_start
 from kinfolk.server.server import Server
@@ -137,10 +144,10 @@ def _turn_to_start(address: UnixAddress, end: float) -> Generator[None, None, No
 
     Raises:
         CallTimeout: Another process has it, and takes too long.
+        AddressError: No file can be made beside the socket.
     """
     _see_folder(address)
-    path = beside(address, ".starting")
-    with open(path, "wb", opener=open_private) as file:
+    with _open_turn(address) as file:
         while not _locked(file):
             if time.monotonic() > end:
                 raise CallTimeout(
@@ -150,6 +157,18 @@ def _turn_to_start(address: UnixAddress, end: float) -> Generator[None, None, No
                 )
             time.sleep(_PAUSE)
         yield
+
+
+def _open_turn(address: UnixAddress) -> IO[bytes]:
+    try:
+        return open(beside(address, ".starting"), "wb", opener=open_private)
+    except OSError as error:
+        raise _unable(address, error) from None
+
+
+def _unable(address: UnixAddress, error: OSError) -> AddressError:
+    where = f"{error.filename}: " if error.filename else ""
+    return AddressError(f"a server for {address} cannot be started: {where}{because(error)}")
 
 
 def _locked(file: IO[bytes]) -> bool:
@@ -215,7 +234,7 @@ def _start(address: UnixAddress, theirs: Pipe[Any, Any]) -> None:
                 start_new_session=True,
             )
     except OSError as error:
-        raise AddressError(f"a server for {address} cannot be started: {error}") from None
+        raise _unable(address, error) from None
     # It leaves a child behind, and ends at once.
     process.wait()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from typing import Final
+
+from kinfolk.spec.files import read_module
 
 __all__ = [
     "HEADER",
@@ -40,13 +41,9 @@ def manager_names(manager: str) -> tuple[str, ...]:
     return f"{manager}Manager", f"Async{manager}Manager"
 
 
-def is_generated(path: Path) -> bool:
-    """Tell whether a file exists and was written by the generator."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.readline().startswith(HEADER)
-    except OSError:
-        return False
+def is_generated(text: str) -> bool:
+    """Tell whether the text of a module was written by the generator."""
+    return text.startswith(HEADER)
 
 
 def has_generated(spec_module: str) -> bool:
@@ -55,4 +52,7 @@ def has_generated(spec_module: str) -> bool:
         found = importlib.util.find_spec(output_module(spec_module))
     except (ImportError, ValueError):
         return False
-    return found is not None and found.origin is not None and is_generated(Path(found.origin))
+    if found is None or found.origin is None:
+        return False
+    data = read_module(found.origin, found.loader)
+    return data is not None and is_generated(data.decode("utf-8", "replace"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
 from types import FunctionType, ModuleType
 
 from kinfolk.declare import Factory, SharedMark, Singleton, offer_of, shared_mark
@@ -51,7 +50,7 @@ def read(module_name: str, *, generating: Collection[str] = ()) -> Spec:
     if source is None:
         text = f"the source of `{module_name}` cannot be read; a spec is a file that ends in .py"
         raise SpecError([Problem(shown(getattr(module, "__file__", None) or module_name), 1, text)])
-    if is_generated(Path(source.path)):
+    if is_generated(source.first_line):
         text = f"`{module_name}` is generated; name the spec from which it is"
         raise SpecError([Problem(source.file, 1, text)])
     spec = _Reader(module, source, reading, generating).read()

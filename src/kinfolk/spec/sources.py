@@ -15,12 +15,12 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, TypeAlias, cast
 
 import attrs
 
+from kinfolk.spec.files import read_module
 from kinfolk.spec.model import Location
 from kinfolk.spec.problems import shown
 
@@ -126,6 +126,11 @@ class Source:
     def doc(self) -> str | None:
         """The module's docstring."""
         return ast.get_docstring(self.tree)
+
+    @property
+    def first_line(self) -> str:
+        """What the file begins with."""
+        return self._lines[0]
 
     def location(self, node: ast.stmt | ast.expr | ast.arg) -> Location:
         """Return where a node stands."""
@@ -296,11 +301,8 @@ def _load(module: ModuleType) -> Source | None:
     path = getattr(module, "__file__", None)
     if path is None or not path.endswith(".py"):
         return None
-    try:
-        text = importlib.util.decode_source(Path(path).read_bytes())
-    except OSError:
-        return None
-    return Source(module, path, text)
+    data = read_module(path, module.__loader__)
+    return None if data is None else Source(module, path, importlib.util.decode_source(data))
 
 
 def is_type_statement(statement: ast.stmt) -> bool:

@@ -143,14 +143,12 @@ class Semaphore(Granting):
         found: list[Grant[bool]] = []
         while self._value and (waiter := self._waiters.next()) is not None:
             session = waiter.owner.session
-            take_back = functools.partial(self._take_back, session)
-            abandon = functools.partial(self._abandon, session)
-            if not session.at_end(self, abandon):
+            if not session.at_end(self, functools.partial(self._abandon, session)):
                 continue
-            if self._promise(waiter, take_back):
+            if self._promise(waiter, functools.partial(self._take_back, session)):
                 self._value -= 1
                 self._held[session] = self._held.get(session, 0) + 1
-                found.append(Grant(waiter, value=True, take_back=take_back))
+                found.append(Grant(waiter, value=True))
             elif session not in self._held:
                 session.forget(self)
         return found

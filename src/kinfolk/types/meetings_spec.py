@@ -192,12 +192,7 @@ class Condition(WaitFor):
 
     def _return(self, waiter: Pending[bool]) -> None:
         """Let a caller have the lock again, and tell it then whether it was notified."""
-
-        def tell() -> None:
-            notified = waiter.subject.notified
-            if not waiter.settle(notified) and notified:
-                self._notify(1)
-
+        tell = functools.partial(waiter.settle, waiter.subject.notified)
         self._lock.regain(waiter.owner, waiter.subject.depth, tell)
 
     def _withdrawn(self, waiter: Pending[bool]) -> None:

@@ -176,9 +176,8 @@ class Mutex(Granting):
                 self._end_return(waiter.owner)
             if not self._take(waiter.owner, waiter.subject or 1):
                 continue
-            take_back = self._last_grant()
-            if self._promise(waiter, take_back):
-                return [Grant(waiter, value=True, take_back=take_back)]
+            if self._promise(waiter, self._last_grant()):
+                return [Grant(waiter, value=True)]
             self._free()
         return []
 

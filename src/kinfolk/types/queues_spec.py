@@ -189,7 +189,7 @@ class Queue(Granting, Generic[T]):
                 return Grant(waiter, error, failed=True)
             take_back = functools.partial(self._items.put_back, item)
             if self._promise(waiter, take_back):
-                return Grant(waiter, item, take_back)
+                return Grant(waiter, item)
             take_back()
         return None
 
@@ -206,7 +206,7 @@ class Queue(Granting, Generic[T]):
             self._unfinished += 1
             take_back = functools.partial(self._take_out, waiter.subject)
             if self._promise(waiter, take_back):
-                return Grant(waiter, None, take_back)
+                return Grant(waiter, None)
             take_back()
         return None
 

@@ -161,14 +161,13 @@ class WorkQueue(Granting, Generic[T]):
         while self._items and (waiter := self._takers.next()) is not None:
             session = waiter.owner.session
             lending = _Lending(self._items[0], session)
-            take_back = functools.partial(self._take_back, lending)
             gone = functools.partial(self.fail, lending, "the worker's process has ended")
             if not session.at_end(lending, gone):
                 continue
-            if self._promise(waiter, take_back):
+            if self._promise(waiter, functools.partial(self._take_back, lending)):
                 self._items.popleft()
                 self._lent[lending] = None
-                found.append(Grant(waiter, Loan(self, lending), take_back))
+                found.append(Grant(waiter, Loan(self, lending)))
             else:
                 session.forget(lending)
         if not self._items and not self._lent:
