@@ -12,7 +12,8 @@ from support.sharing.engines import Engine
 from support.sharing.manager import SharingManager
 from support.threads import Run, run_all, until
 
-from kinfolk.types import BoundedSemaphore, Lock, RLock, Semaphore
+from kinfolk.host.owners import Lifetime, Owner, Process
+from kinfolk.types import BoundedSemaphore, Holder, Lock, RLock, Semaphore
 
 LOCKS = ["lock", "rlock"]
 
@@ -115,6 +116,13 @@ def test_a_lock_tells_who_has_it(engine: Engine, name: str) -> None:
             assert holder.user
             assert holder.program
         assert theirs.holder() is None
+
+
+def test_of_a_process_elsewhere_only_its_number_is_known() -> None:
+    """Which it says itself; the same number here may be somebody else's."""
+    session = Lifetime()
+    session.process = Process(os.getpid())
+    assert Holder.of(Owner(session, 1), 7) == Holder(os.getpid(), user="", program="", token=7)
 
 
 def test_a_lock_that_waits_for_itself_can_still_be_released_by_another_thread() -> None:
