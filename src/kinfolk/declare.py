@@ -23,6 +23,8 @@ __all__ = [
     "hidden",
     "manager",
     "marks_of",
+    "mixin",
+    "mixin_mark",
     "offer_of",
     "raises",
     "shared",
@@ -42,6 +44,7 @@ E = TypeVar("E", bound=Callable[..., Any] | type)
 _SHARED: Final = "__kinfolk_shared__"
 _OFFER: Final = "__kinfolk_offer__"
 _MARKS: Final = "__kinfolk_marks__"
+_MIXIN: Final = "__kinfolk_mixin__"
 
 
 # --- Shared classes and their methods
@@ -95,6 +98,21 @@ def shared_mark(cls: object) -> SharedMark | None:
     origin = get_origin(cls) or cls
     mark = vars(origin).get(_SHARED) if isinstance(origin, type) else None
     return cast("SharedMark | None", mark)
+
+
+def mixin(cls: C, /) -> C:
+    """Mark a base of shared classes whose methods run where they are called.
+
+    Proxies inherit it too, so it may only use what they have. Nothing of it travels, and therefore
+    its methods can take functions.
+    """
+    setattr(cls, _MIXIN, True)
+    return cls
+
+
+def mixin_mark(cls: type) -> bool:
+    """Return whether this very class is decorated with `@mixin`."""
+    return _MIXIN in vars(cls)
 
 
 def _mark(target: Any, **changes: Any) -> None:

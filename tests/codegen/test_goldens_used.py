@@ -322,6 +322,9 @@ def test_generics(use: Use[GenericsManager]) -> None:
 def test_inheritance(use: Use[ZooManager]) -> None:
     """Members come from every base, shared or not, and the nearest one counts."""
     zoo = use(ZooManager)
+    # What takes a function runs here.
+    assert zoo.dog().sung(str.upper) == "WUFF"
+    assert zoo.puppy().sung(len) == 4
     assert (zoo.animal().twice(), zoo.dog().twice(), zoo.puppy().sound()) == (
         "......",
         "wuffwuff",

@@ -23,9 +23,14 @@ from golden.references.other_manager import GuestsManager
 from golden.shadows.manager import MyselfProxy, ShadowsManager
 from golden.signatures.manager import FieldsProxy, SignaturesManager
 from golden.signatures.spec import Color
+from support.sharing.manager import SharingManager
 
+from kinfolk.types import Condition, Failure, Holder, Lock, Queue, RLock, Semaphore, WorkQueue
 from kinfolk.types.containers_manager import DictProxy
-from kinfolk.types.locks_manager import RLockProxy
+from kinfolk.types.locks_manager import LockProxy, RLockProxy, SemaphoreProxy
+from kinfolk.types.meetings_manager import ConditionProxy
+from kinfolk.types.queues_manager import PriorityQueueProxy, QueueProxy
+from kinfolk.types.work_manager import LoanProxy, WorkQueueProxy
 
 
 def crawl(crawl: CrawlManager) -> None:
@@ -158,3 +163,47 @@ def references(references: ReferencesManager, guests: GuestsManager) -> None:
     guest = guests.guest("me")
     assert_type(guest.visit(guests.tree()), str)
     root = root.invite(guest)
+
+
+def locks(
+    lock: Lock | RLock | LockProxy | RLockProxy,
+    semaphore: Semaphore | SemaphoreProxy,
+    condition: Condition | ConditionProxy,
+) -> None:
+    """Locks and what goes with them, by themselves and over proxies."""
+    assert_type(lock.acquire(), bool)
+    assert_type(lock.acquire(False, 2.5), bool)
+    with lock as entered:
+        assert_type(entered, bool)
+        assert_type(lock.token, int)
+    assert_type(lock.holder(), Holder | None)
+    assert_type(semaphore.acquire(timeout=None), bool)
+    semaphore.release(n=2)
+    with condition:
+        assert_type(condition.wait(0.5), bool)
+        assert_type(condition.wait_for(lambda: "text", timeout=1), str)
+        condition.notify(2)
+
+
+def queues(
+    queue: Queue[str] | QueueProxy[str], work: WorkQueueProxy[str], mine: WorkQueue[str]
+) -> None:
+    """Queues of what they were declared to have."""
+    assert_type(queue.get(timeout=3), str)
+    assert_type(queue.get_nowait(), str)
+    queue.put("text", block=False)
+    assert_type(work.take(), LoanProxy[str])
+    with work.take() as item, mine.take() as other:
+        assert_type(item, str)
+        assert_type(other, str)
+    assert_type(work.lent(), list[str])
+    assert_type(work.failed(), list[Failure[str]])
+    assert_type(mine.failed()[0].item, str)
+
+
+def sharing(sharing: SharingManager) -> None:
+    """Entries, and what makes new ones."""
+    assert_type(sharing.new_priority_queue(3), PriorityQueueProxy[int])
+    assert_type(sharing.new_condition(sharing.lock()), ConditionProxy)
+    assert_type(sharing.new_condition(sharing.new_rlock()), ConditionProxy)
+    assert_type(sharing.work().take().__enter__(), int)

@@ -87,6 +87,7 @@ def _bases(shared: SharedClass, scope: Scope, dialect: Dialect) -> tuple[str, ..
     outside = dialect.namespace.scope(variables=scope.variables, early=True)
     bases = [outside.text(base) for base in shared.bases]
     bases = bases or [dialect.namespace.own("kinfolk.proxy:Proxy")]
+    bases = [outside.text((mixin,)) for mixin in shared.mixins] + bases
     if shared.type_parameters and not dialect.variables.inline:
         names = [_generic(p.kind, scope.variables[p.name]) for p in shared.type_parameters]
         bases.append(f"{outside.typing('Generic')}[{', '.join(names)}]")

@@ -62,15 +62,18 @@ class Held:
 
     Args:
         name: What it is, in words: "the lock".
+        alone: Only its owner can give it back, and so nobody gets it while that one waits.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, alone: bool = True) -> None:
         self.name = name
         self.owner: Owner | None = None
+        self._alone = alone
 
     def holder(self) -> tuple[str, Chain | None]:
         """Return its owner, and the chain in which that one waits; see `Awaited.holder`."""
-        return f"the caller that has {self.name}", graph.chain_of(self.owner)
+        chain = graph.chain_of(self.owner) if self._alone else None
+        return f"the caller that has {self.name}", chain
 
 
 class _Graph:

@@ -77,6 +77,7 @@ class ClassReader:
             location=lineage.location,
             doc=self.doc,
             bases=tuple(lineage.shared),
+            mixins=tuple(lineage.mixins),
             type_parameters=self.parameters,
             concurrent=mark.concurrent,
         )

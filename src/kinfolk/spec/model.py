@@ -166,8 +166,9 @@ class SharedClass:
     """A shared class whose proxy stands in the generated module.
 
     `bases` are the shared classes it inherits from (with their type arguments), whose proxies its
-    proxy inherits from; `members` are its own and those of bases that are not shared, in the
-    order of the source. `constructor` is what a factory takes.
+    proxy inherits from; `mixins` are other classes that its proxy inherits from. `members` are its
+    own and those of bases that are neither, in the order of the source. `constructor` is what a
+    factory takes.
     """
 
     module: str
@@ -177,6 +178,7 @@ class SharedClass:
     location: Location
     doc: str | None = None
     bases: tuple[Expression, ...] = ()
+    mixins: tuple[Name, ...] = ()
     type_parameters: tuple[TypeParameter, ...] = ()
     concurrent: bool = False
 
