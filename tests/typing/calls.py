@@ -123,6 +123,7 @@ def generics(generics: GenericsManager) -> None:
     assert_type(numbers.first("x"), int | str)
     assert_type(numbers.beside("x"), tuple[int, str])
     assert_type(numbers.merged(numbers), BoxProxy[int])
+    assert_type(numbers.total(), int)
     assert_type(generics.names().all(), list[str])
     labelled = generics.labelled()
     assert_type(labelled, LabelledBoxProxy[str, int])

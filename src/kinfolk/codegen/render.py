@@ -10,9 +10,9 @@ from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.codegen.layout import docstring, wrapped
 from kinfolk.codegen.managers import manager_class, manager_name
 from kinfolk.codegen.names import Namespace, proxy_name
-from kinfolk.codegen.proxies import Dialect, proxy_class
+from kinfolk.codegen.proxies import IN_PLACE, Dialect, proxy_class
 from kinfolk.codegen.variables import InlineVariables, ModuleVariables
-from kinfolk.spec.model import Method, SharedName, Spec, TypeParameter
+from kinfolk.spec.model import Method, SharedClass, SharedName, Spec, TypeParameter
 from kinfolk.spec.naming import HEADER
 
 __all__ = ["Generated", "render"]
@@ -20,6 +20,8 @@ __all__ = ["Generated", "render"]
 _WARNING: Final = "Changes here are lost: edit the spec, run `kinfolk generate`."
 _UNTYPED: Final = '# mypy: disable-error-code="no-any-return"'
 """What a channel returns has been checked against the annotation, which mypy cannot know."""
+_IN_PLACE: Final = '# mypy: disable-error-code="misc"'
+"""Where `+=` takes other things than `+` does, as it does for lists, mypy wants this to be said."""
 _PRIVATE: Final = "# pyright: reportPrivateUsage=false"
 """For specs that use private names of theirs in public places."""
 
@@ -66,14 +68,21 @@ def _stub(spec: Spec) -> str:
         *(proxy_class(shared, dialect).lines() for shared in spec.classes),
         *(manager_class(manager, spec, dialect).lines() for manager in spec.managers),
     ]
+    comments = [_IN_PLACE] if any(map(_has_both, spec.classes)) else []
     blocks = [
-        _start(spec, namespace),
+        _start(spec, namespace, *comments),
         namespace.imports.all(),
         _all(spec),
         variables.lines,
         *classes,
     ]
     return _joined(_spaced(blocks))
+
+
+def _has_both(shared: SharedClass) -> bool:
+    """Tell whether a class has an operator both in place and not."""
+    names = {member.name for member in shared.members}
+    return any(name in IN_PLACE and name.replace("__i", "__", 1) in names for name in names)
 
 
 def _spaced(blocks: list[list[str]]) -> list[str]:
