@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from kinfolk.proxy import Proxy as _Proxy
 from kinfolk.proxy import UNSET as _UNSET
@@ -19,6 +19,7 @@ __all__ = ["DictProxy"]
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _D = TypeVar("_D")
+_E = TypeVar("_E")
 
 
 class DictProxy(_Proxy, Generic[_K, _V]):
@@ -28,8 +29,8 @@ class DictProxy(_Proxy, Generic[_K, _V]):
     server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
     the moment of the call, and iterating goes over the keys that there were when it began.
 
-    Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
-    them under a lock, or write a shared class with a method for it.
+    Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: use
+    `increment`, `compare_and_set` or `get_or_insert`.
     """
 
     _shared = _SharedType(
@@ -47,6 +48,7 @@ class DictProxy(_Proxy, Generic[_K, _V]):
         return self._call("__getitem__", {"key": key})
 
     def __setitem__(self, key: _K, value: _V, /) -> None:
+        """Set a key. `d[key] += 1` is two calls, and not atomic; `increment` is."""
         self._call("__setitem__", {"key": key, "value": value})
 
     def __delitem__(self, key: _K, /) -> None:
@@ -58,15 +60,27 @@ class DictProxy(_Proxy, Generic[_K, _V]):
     def __reversed__(self) -> Iterator[_K]:
         return self._call("__reversed__")
 
-    def __or__(self, other: dict[_K, _V], /) -> dict[_K, _V]:
+    def __or__(
+        self,
+        other: dict[_K | _D, _V | _E] | DictProxy[Any, Any],
+        /,
+    ) -> dict[_K | _D, _V | _E]:
         return self._call("__or__", {"other": other})
 
-    def __ror__(self, other: dict[_K, _V], /) -> dict[_K, _V]:
+    def __ror__(self, other: dict[_K | _D, _V | _E], /) -> dict[_K | _D, _V | _E]:
         return self._call("__ror__", {"other": other})
 
-    def __ior__(self, other: Mapping[_K, _V] | Iterable[tuple[_K, _V]], /) -> Self:
+    def __ior__(
+        self,
+        other: Mapping[_K, _V] | Iterable[tuple[_K, _V]] | DictProxy[_K, _V],
+        /,
+    ) -> Self:
+        """Set several keys, as `update` does: in one call, which is atomic."""
         result = self._call("__ior__", {"other": other})
         return result if result is NotImplemented else self
+
+    def __eq__(self, other: object) -> bool:
+        return self._compare("__eq__", {"other": other})
 
     def get(self, key: _K, default: _V | _D | None = None, /) -> _V | _D | None:
         """Return the value of a key, or the default if the dictionary does not have it."""
@@ -75,6 +89,27 @@ class DictProxy(_Proxy, Generic[_K, _V]):
     def setdefault(self, key: _K, default: _V, /) -> _V:
         """Return the value of a key, which is set to the default first if it is not there."""
         return self._call("setdefault", {"key": key, "default": default})
+
+    def get_or_insert(self, key: _K, default: _V) -> _V:
+        """Return the value of a key, which is set to the default first if it is not there.
+
+        This is atomic: of several processes that do so at once, one inserts, and all get that.
+        """
+        return self._call("get_or_insert", {"key": key, "default": default})
+
+    def increment(self, key: _K, by: _V | int = 1) -> _V:
+        """Add to the number of a key, and return the sum. This is atomic.
+
+        A key that is not there counts as 0.
+        """
+        return self._call("increment", {"key": key, "by": by})
+
+    def compare_and_set(self, key: _K, expected: _V, new: _V) -> bool:
+        """Set a key if its value is equal to `expected`; return whether it was. This is atomic.
+
+        A key that is not there is not set.
+        """
+        return self._call("compare_and_set", {"key": key, "expected": expected, "new": new})
 
     def pop(self, key: _K, default: _V | _D = _UNSET, /) -> _V | _D:
         """Remove a key and return its value, or the default if the dictionary does not have it.
@@ -94,7 +129,7 @@ class DictProxy(_Proxy, Generic[_K, _V]):
 
     def update(
         self,
-        items: Mapping[_K, _V] | Iterable[tuple[_K, _V]] = (),
+        items: Mapping[_K, _V] | Iterable[tuple[_K, _V]] | DictProxy[_K, _V] = (),
         /,
         **kwargs: _V,
     ) -> None:
@@ -124,6 +159,6 @@ class DictProxy(_Proxy, Generic[_K, _V]):
 
 _TABLE = _Table(
     spec="kinfolk.types.containers_spec",
-    fingerprint="667e14be18fa010190f4fb060f9cd000",
+    fingerprint="45b3c1b8997add38dd4097166cf13c09",
     proxies=(DictProxy,),
 )
