@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from kinfolk.codegen.files import Change, apply
@@ -15,19 +15,26 @@ from kinfolk.spec.model import Spec
 __all__ = ["changes", "generate"]
 
 
-def changes(modules: Iterable[str], stubs: Path | None = None) -> list[Change]:
+def changes(
+    modules: Iterable[str], stubs: Path | None = None, read_only: Collection[str] = ()
+) -> list[Change]:
     """Return every generated file of the specs, as it is and as it is to be.
 
     Args:
         modules: The names of spec modules.
         stubs: The root of a tree of stubs, instead of the folders of the modules.
+        read_only: Those modules whose stubs type results by read-only protocols.
 
     Raises:
         SpecError: A spec has mistakes; all of them are reported.
         GenerateError: A file that is not generated stands in the way.
     """
     specs = _read(list(modules))
-    planned = [change for spec in specs for change in plan(spec, render(spec), stubs)]
+    planned = [
+        change
+        for spec in specs
+        for change in plan(spec, render(spec, read_only_copies=spec.module in read_only), stubs)
+    ]
     found: dict[Path, Change] = {}
     for change in planned:
         if found.setdefault(change.path, change) != change:

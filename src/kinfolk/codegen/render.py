@@ -6,6 +6,7 @@ from typing import Final
 
 import attrs
 
+from kinfolk.codegen.copies import with_read_only_copies
 from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.codegen.layout import docstring, wrapped
 from kinfolk.codegen.managers import manager_class, manager_name
@@ -34,9 +35,15 @@ class Generated:
     pyi: str
 
 
-def render(spec: Spec) -> Generated:
-    """Return the files generated from a spec. Same spec, same text."""
-    return Generated(py=_module(spec), pyi=_stub(spec))
+def render(spec: Spec, *, read_only_copies: bool = False) -> Generated:
+    """Return the files generated from a spec. Same spec, same text.
+
+    Args:
+        spec: The spec.
+        read_only_copies: Type results in the stub by read-only protocols.
+    """
+    seen = with_read_only_copies(spec) if read_only_copies else spec
+    return Generated(py=_module(spec), pyi=_stub(seen))
 
 
 def _module(spec: Spec) -> str:

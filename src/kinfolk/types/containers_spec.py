@@ -7,6 +7,8 @@ dictionary.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final, Generic, Self, TypeVar, cast, overload
 
 from kinfolk.declare import shared, stream
@@ -108,6 +110,16 @@ class Dict(Generic[K, V]):
         """
         return self._items.setdefault(key, default)
 
+    @overload
+    def increment(self: Dict[K, int], key: K, by: int = 1) -> int: ...
+    @overload
+    def increment(self: Dict[K, float], key: K, by: float = 1) -> float: ...
+    @overload
+    def increment(self: Dict[K, complex], key: K, by: complex = 1) -> complex: ...
+    @overload
+    def increment(self: Dict[K, Decimal], key: K, by: Decimal | int = 1) -> Decimal: ...
+    @overload
+    def increment(self: Dict[K, Fraction], key: K, by: Fraction | int = 1) -> Fraction: ...
     def increment(self: Dict[K, N], key: K, by: N | int = 1) -> N:
         """Add to the number of a key, and return the sum. This is atomic.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from kinfolk.declare import shared
@@ -87,6 +89,16 @@ class List(Generic[T]):
         """Return all of it, as a list of the caller's own."""
         return self._items.copy()
 
+    @overload
+    def increment(self: List[int], index: int, by: int = 1) -> int: ...
+    @overload
+    def increment(self: List[float], index: int, by: float = 1) -> float: ...
+    @overload
+    def increment(self: List[complex], index: int, by: complex = 1) -> complex: ...
+    @overload
+    def increment(self: List[Decimal], index: int, by: Decimal | int = 1) -> Decimal: ...
+    @overload
+    def increment(self: List[Fraction], index: int, by: Fraction | int = 1) -> Fraction: ...
     def increment(self: List[N], index: int, by: N | int = 1) -> N:
         """Add to the number at a position, and return the sum. This is atomic.
 
@@ -295,6 +307,16 @@ class Deque(Generic[T]):
         """Return all of it, as a deque of the caller's own."""
         return self._items.copy()
 
+    @overload
+    def increment(self: Deque[int], index: int, by: int = 1) -> int: ...
+    @overload
+    def increment(self: Deque[float], index: int, by: float = 1) -> float: ...
+    @overload
+    def increment(self: Deque[complex], index: int, by: complex = 1) -> complex: ...
+    @overload
+    def increment(self: Deque[Decimal], index: int, by: Decimal | int = 1) -> Decimal: ...
+    @overload
+    def increment(self: Deque[Fraction], index: int, by: Fraction | int = 1) -> Fraction: ...
     def increment(self: Deque[N], index: int, by: N | int = 1) -> N:
         """Add to the number at a position, and return the sum. This is atomic.
 

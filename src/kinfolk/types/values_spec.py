@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Generic, TypeVar, cast, overload
 
 from kinfolk.declare import shared
@@ -42,6 +44,16 @@ class Value(Generic[T]):
         """Replace the value."""
         self._value = value
 
+    @overload
+    def increment(self: Value[int], by: int = 1) -> int: ...
+    @overload
+    def increment(self: Value[float], by: float = 1) -> float: ...
+    @overload
+    def increment(self: Value[complex], by: complex = 1) -> complex: ...
+    @overload
+    def increment(self: Value[Decimal], by: Decimal | int = 1) -> Decimal: ...
+    @overload
+    def increment(self: Value[Fraction], by: Fraction | int = 1) -> Fraction: ...
     def increment(self: Value[N], by: N | int = 1) -> N:
         """Add to the value, which is a number, and return the sum. This is atomic."""
         self._value = cast("Any", self._value) + by
@@ -107,6 +119,10 @@ class Array(Generic[T]):
         """Return all of it, as a list of the caller's own."""
         return cast("list[T]", self._items.tolist())
 
+    @overload
+    def increment(self: Array[int], index: int, by: int = 1) -> int: ...
+    @overload
+    def increment(self: Array[float], index: int, by: float = 1) -> float: ...
     def increment(self: Array[N], index: int, by: N | int = 1) -> N:
         """Add to the number at a position, and return the sum. This is atomic.
 

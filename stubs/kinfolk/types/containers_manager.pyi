@@ -17,7 +17,6 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 _D = TypeVar("_D")
 _E = TypeVar("_E")
-_N = TypeVar("_N", int, float, complex, Decimal, Fraction)
 
 class DictProxy(_Proxy, Generic[_K, _V]):
     """A dictionary that any number of processes share.
@@ -76,7 +75,36 @@ class DictProxy(_Proxy, Generic[_K, _V]):
         This is atomic: of several processes that do so at once, one inserts, and all get that.
         """
 
-    def increment(self: DictProxy[_K, _N], key: _K, by: _N | int = 1) -> _N:
+    @overload
+    def increment(self: DictProxy[_K, int], key: _K, by: int = 1) -> int:
+        """Add to the number of a key, and return the sum. This is atomic.
+
+        A key that is not there counts as 0.
+        """
+
+    @overload
+    def increment(self: DictProxy[_K, float], key: _K, by: float = 1) -> float:
+        """Add to the number of a key, and return the sum. This is atomic.
+
+        A key that is not there counts as 0.
+        """
+
+    @overload
+    def increment(self: DictProxy[_K, complex], key: _K, by: complex = 1) -> complex:
+        """Add to the number of a key, and return the sum. This is atomic.
+
+        A key that is not there counts as 0.
+        """
+
+    @overload
+    def increment(self: DictProxy[_K, Decimal], key: _K, by: Decimal | int = 1) -> Decimal:
+        """Add to the number of a key, and return the sum. This is atomic.
+
+        A key that is not there counts as 0.
+        """
+
+    @overload
+    def increment(self: DictProxy[_K, Fraction], key: _K, by: Fraction | int = 1) -> Fraction:
         """Add to the number of a key, and return the sum. This is atomic.
 
         A key that is not there counts as 0.

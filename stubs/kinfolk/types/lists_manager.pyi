@@ -16,7 +16,6 @@ from kinfolk.proxy import Proxy as _Proxy
 __all__ = ["DequeProxy", "ListProxy"]
 
 _T = TypeVar("_T")
-_N = TypeVar("_N", int, float, complex, Decimal, Fraction)
 _D = TypeVar("_D")
 
 class ListProxy(_Proxy, Generic[_T]):
@@ -75,7 +74,40 @@ class ListProxy(_Proxy, Generic[_T]):
     def copy(self) -> list[_T]:
         """Return all of it, as a list of the caller's own."""
 
-    def increment(self: ListProxy[_N], index: int, by: _N | int = 1) -> _N:
+    @overload
+    def increment(self: ListProxy[int], index: int, by: int = 1) -> int:
+        """Add to the number at a position, and return the sum. This is atomic.
+
+        Raises:
+            IndexError: There is none at this position.
+        """
+
+    @overload
+    def increment(self: ListProxy[float], index: int, by: float = 1) -> float:
+        """Add to the number at a position, and return the sum. This is atomic.
+
+        Raises:
+            IndexError: There is none at this position.
+        """
+
+    @overload
+    def increment(self: ListProxy[complex], index: int, by: complex = 1) -> complex:
+        """Add to the number at a position, and return the sum. This is atomic.
+
+        Raises:
+            IndexError: There is none at this position.
+        """
+
+    @overload
+    def increment(self: ListProxy[Decimal], index: int, by: Decimal | int = 1) -> Decimal:
+        """Add to the number at a position, and return the sum. This is atomic.
+
+        Raises:
+            IndexError: There is none at this position.
+        """
+
+    @overload
+    def increment(self: ListProxy[Fraction], index: int, by: Fraction | int = 1) -> Fraction:
         """Add to the number at a position, and return the sum. This is atomic.
 
         Raises:
@@ -208,7 +240,40 @@ class DequeProxy(_Proxy, Generic[_T]):
     def copy(self) -> deque[_T]:
         """Return all of it, as a deque of the caller's own."""
 
-    def increment(self: DequeProxy[_N], index: int, by: _N | int = 1) -> _N:
+    @overload
+    def increment(self: DequeProxy[int], index: int, by: int = 1) -> int:
+        """Add to the number at a position, and return the sum. This is atomic.
+
+        Raises:
+            IndexError: There is none at this position.
+        """
+
+    @overload
+    def increment(self: DequeProxy[float], index: int, by: float = 1) -> float:
+        """Add to the number at a position, and return the sum. This is atomic.
+
+        Raises:
+            IndexError: There is none at this position.
+        """
+
+    @overload
+    def increment(self: DequeProxy[complex], index: int, by: complex = 1) -> complex:
+        """Add to the number at a position, and return the sum. This is atomic.
+
+        Raises:
+            IndexError: There is none at this position.
+        """
+
+    @overload
+    def increment(self: DequeProxy[Decimal], index: int, by: Decimal | int = 1) -> Decimal:
+        """Add to the number at a position, and return the sum. This is atomic.
+
+        Raises:
+            IndexError: There is none at this position.
+        """
+
+    @overload
+    def increment(self: DequeProxy[Fraction], index: int, by: Fraction | int = 1) -> Fraction:
         """Add to the number at a position, and return the sum. This is atomic.
 
         Raises:

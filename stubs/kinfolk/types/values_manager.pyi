@@ -13,7 +13,6 @@ from kinfolk.proxy import Proxy as _Proxy
 __all__ = ["ArrayProxy", "NamespaceProxy", "ValueProxy"]
 
 _T = TypeVar("_T")
-_N = TypeVar("_N", int, float, complex, Decimal, Fraction)
 
 class ValueProxy(_Proxy, Generic[_T]):
     """One value that any number of processes share.
@@ -34,7 +33,24 @@ class ValueProxy(_Proxy, Generic[_T]):
     def set(self, value: _T) -> None:
         """Replace the value."""
 
-    def increment(self: ValueProxy[_N], by: _N | int = 1) -> _N:
+    @overload
+    def increment(self: ValueProxy[int], by: int = 1) -> int:
+        """Add to the value, which is a number, and return the sum. This is atomic."""
+
+    @overload
+    def increment(self: ValueProxy[float], by: float = 1) -> float:
+        """Add to the value, which is a number, and return the sum. This is atomic."""
+
+    @overload
+    def increment(self: ValueProxy[complex], by: complex = 1) -> complex:
+        """Add to the value, which is a number, and return the sum. This is atomic."""
+
+    @overload
+    def increment(self: ValueProxy[Decimal], by: Decimal | int = 1) -> Decimal:
+        """Add to the value, which is a number, and return the sum. This is atomic."""
+
+    @overload
+    def increment(self: ValueProxy[Fraction], by: Fraction | int = 1) -> Fraction:
         """Add to the value, which is a number, and return the sum. This is atomic."""
 
     def compare_and_set(self, expected: _T, new: _T) -> bool:
@@ -69,7 +85,17 @@ class ArrayProxy(_Proxy, Generic[_T]):
     def tolist(self) -> list[_T]:
         """Return all of it, as a list of the caller's own."""
 
-    def increment(self: ArrayProxy[_N], index: int, by: _N | int = 1) -> _N:
+    @overload
+    def increment(self: ArrayProxy[int], index: int, by: int = 1) -> int:
+        """Add to the number at a position, and return the sum. This is atomic.
+
+        Raises:
+            IndexError: There is none at this position.
+            OverflowError: The sum is too large for the type code.
+        """
+
+    @overload
+    def increment(self: ArrayProxy[float], index: int, by: float = 1) -> float:
         """Add to the number at a position, and return the sum. This is atomic.
 
         Raises:
