@@ -19,9 +19,9 @@ from kinfolk.spec.naming import HEADER
 __all__ = ["Generated", "render"]
 
 _WARNING: Final = "Changes here are lost: edit the spec, run `kinfolk generate`."
-_UNTYPED: Final = '# mypy: disable-error-code="no-any-return"'
+_UNTYPED: Final = "no-any-return"
 """What a channel returns has been checked against the annotation, which mypy cannot know."""
-_IN_PLACE: Final = '# mypy: disable-error-code="misc"'
+_IN_PLACE: Final = "misc"
 """Where `+=` takes other things than `+` does, as it does for lists, mypy wants this to be said."""
 _PRIVATE: Final = "# pyright: reportPrivateUsage=false"
 """For specs that use private names of theirs in public places."""
@@ -54,7 +54,11 @@ def _module(spec: Spec) -> str:
     table = _table(spec, namespace)
     managers = [manager_class(manager, spec, dialect).lines() for manager in spec.managers]
     blocks = [
-        [*_start(spec, namespace, _UNTYPED), "", "from __future__ import annotations"],
+        [
+            *_start(spec, namespace, _UNTYPED, *_of_operators(spec)),
+            "",
+            "from __future__ import annotations",
+        ],
         namespace.imports.at_top(),
         _all(spec),
     ]
@@ -75,15 +79,19 @@ def _stub(spec: Spec) -> str:
         *(proxy_class(shared, dialect).lines() for shared in spec.classes),
         *(manager_class(manager, spec, dialect).lines() for manager in spec.managers),
     ]
-    comments = [_IN_PLACE] if any(map(_has_both, spec.classes)) else []
     blocks = [
-        _start(spec, namespace, *comments),
+        _start(spec, namespace, *_of_operators(spec)),
         namespace.imports.all(),
         _all(spec),
         variables.lines,
         *classes,
     ]
     return _joined(_spaced(blocks))
+
+
+def _of_operators(spec: Spec) -> list[str]:
+    """Return what mypy must not look for, since the operators of the spec are what they are."""
+    return [_IN_PLACE] if any(map(_has_both, spec.classes)) else []
 
 
 def _has_both(shared: SharedClass) -> bool:
@@ -100,13 +108,13 @@ def _joined(lines: list[str]) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _start(spec: Spec, namespace: Namespace, *comments: str) -> list[str]:
+def _start(spec: Spec, namespace: Namespace, *disabled: str) -> list[str]:
     return [
         f"{HEADER}{spec.module}. {_WARNING}",
         # The text is compared with the disk, so no tool may change it.
         "# fmt: off",
         "# ruff: noqa",
-        *comments,
+        *([f'# mypy: disable-error-code="{",".join(disabled)}"'] if disabled else []),
         *([_PRIVATE] if namespace.private else []),
         *docstring(f"Managers and proxies for `{spec.module}`."),
     ]
