@@ -55,6 +55,7 @@ class SharedMark:
     """What `@shared` says of a class."""
 
     concurrent: bool = False
+    dynamic: bool = False
 
 
 @attrs.frozen
@@ -70,8 +71,10 @@ class Marks:
 @overload
 def shared(cls: C, /) -> C: ...
 @overload
-def shared(*, concurrent: bool = False) -> Callable[[C], C]: ...
-def shared(cls: C | None = None, /, *, concurrent: bool = False) -> C | Callable[[C], C]:
+def shared(*, concurrent: bool = False, dynamic: bool = False) -> Callable[[C], C]: ...
+def shared(
+    cls: C | None = None, /, *, concurrent: bool = False, dynamic: bool = False
+) -> C | Callable[[C], C]:
     """Mark a class whose objects live at the server, and of which clients hold proxies.
 
     Its public methods, properties, supported operators and public attrs fields are exposed;
@@ -81,10 +84,12 @@ def shared(cls: C | None = None, /, *, concurrent: bool = False) -> C | Callable
         cls: The class, when the decorator is used without parentheses.
         concurrent: The class guards itself, and calls on one object may overlap. Otherwise the
             server lets one call at a time have its turn.
+        dynamic: Its `__getattr__`, `__setattr__` and `__delattr__` are exposed too, so that
+            clients reach attributes of any name that does not start with an underscore.
     """
 
     def mark(cls: C) -> C:
-        setattr(cls, _SHARED, SharedMark(concurrent=concurrent))
+        setattr(cls, _SHARED, SharedMark(concurrent, dynamic))
         return cls
 
     return mark if cls is None else mark(cls)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, assert_type
+from typing import AbstractSet, Any, assert_type  # noqa: UP035 - as the stub has it
 
+from golden.copies.manager import CopiesManager
 from golden.crawler.manager import CrawlManager, FrontierProxy, JobProxy, PlannerProxy
 from golden.crawler.spec import Page
 from golden.generics.manager import (
@@ -119,6 +120,21 @@ def operators(operators: OperatorsManager) -> None:
     del table["a"]
 
 
+def copies(copies: CopiesManager) -> None:
+    """Results, nested ones too, are of read-only protocols; arguments are as they were."""
+    library = copies.library()
+    assert_type(library.shelves, Mapping[str, Sequence[str]])
+    assert_type(library.books(), Sequence[str])
+    assert_type(library.shelve(["a"]), AbstractSet[str])
+    assert_type(next(library.pages()), Sequence[tuple[int, AbstractSet[int]]])
+    assert_type(library.last(), Sequence[str] | None)
+    assert_type(library.last(2), Sequence[str])
+    assert_type(library.use(library.index()), Sequence[str])
+    assert_type(copies.numbers()["a"], Sequence[int])
+    copies.numbers()["a"] = [1]
+    assert_type(copies.drawer([1]).get(), Sequence[int])
+
+
 def generics(generics: GenericsManager) -> None:
     """Type arguments reach the members, through base classes as well."""
     numbers = generics.numbers()
@@ -128,6 +144,7 @@ def generics(generics: GenericsManager) -> None:
     assert_type(numbers.first("x"), int | str)
     assert_type(numbers.beside("x"), tuple[int, str])
     assert_type(numbers.merged(numbers), BoxProxy[int])
+    assert_type(numbers.total(), int)
     assert_type(generics.names().all(), list[str])
     labelled = generics.labelled()
     assert_type(labelled, LabelledBoxProxy[str, int])

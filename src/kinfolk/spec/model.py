@@ -119,11 +119,16 @@ class TypeParameter:
 
 @attrs.frozen
 class Signature:
-    """Parameters in the order of the source, and the type of the result."""
+    """Parameters in the order of the source, and the type of the result.
+
+    `receiver` is the shared class that `self` is annotated with, which tells checkers on which
+    objects it can be called; it has no part in what travels.
+    """
 
     parameters: tuple[Parameter, ...]
     result: Expression
     type_parameters: tuple[TypeParameter, ...] = ()
+    receiver: Expression | None = None
 
 
 @attrs.frozen
