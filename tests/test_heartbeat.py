@@ -16,6 +16,7 @@ import attrs
 import pytest
 from support.folders import short_folder
 from support.programs import PATIENCE, Program
+from support.samples.manager import SampleManager
 from support.serving import KEY, serve, serve_here
 from support.striking import strikes
 from support.threads import Run, until
@@ -136,7 +137,7 @@ def test_an_interruption_keeps_nobody_from_being_looked_after(
 
 @linux_only
 def test_what_is_closed_is_forgotten(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Nothing is kept of connections that ended."""
+    """Nothing is kept of connections that ended, nor a thread for them."""
     keep_watch(pair[0], 1, 1)
     until(lambda: pair[0] in heartbeat._watch._sockets)
     pair[0].close()
@@ -250,3 +251,15 @@ def test_a_network_that_goes_silent_ends_the_connection(
             assert waiter.wait() == 0
         assert {holder.line(), holder.line()} == {"waiting call lost", "new call lost"}
         assert holder.wait() == 0
+
+
+def test_a_manager_opens_again_after_the_watch_had_ended(folder: Path) -> None:
+    """The thread that looks after connections comes back when it is needed."""
+    with serve_here("tcp", folder, limits={"heartbeat": 1}) as served:
+        for _ in range(2):
+            with SampleManager.open(served.url, authkey=KEY) as manager:
+                assert manager.frontier().limit == 500
+                if sys.platform == "linux":
+                    until(lambda: heartbeat._watch._runs)
+            if sys.platform == "linux":
+                until(lambda: not heartbeat._watch._runs)

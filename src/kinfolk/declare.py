@@ -23,6 +23,8 @@ __all__ = [
     "hidden",
     "manager",
     "marks_of",
+    "mixin",
+    "mixin_mark",
     "offer_of",
     "raises",
     "shared",
@@ -42,6 +44,7 @@ E = TypeVar("E", bound=Callable[..., Any] | type)
 _SHARED: Final = "__kinfolk_shared__"
 _OFFER: Final = "__kinfolk_offer__"
 _MARKS: Final = "__kinfolk_marks__"
+_MIXIN: Final = "__kinfolk_mixin__"
 
 
 # --- Shared classes and their methods
@@ -52,6 +55,7 @@ class SharedMark:
     """What `@shared` says of a class."""
 
     concurrent: bool = False
+    dynamic: bool = False
 
 
 @attrs.frozen
@@ -67,8 +71,10 @@ class Marks:
 @overload
 def shared(cls: C, /) -> C: ...
 @overload
-def shared(*, concurrent: bool = False) -> Callable[[C], C]: ...
-def shared(cls: C | None = None, /, *, concurrent: bool = False) -> C | Callable[[C], C]:
+def shared(*, concurrent: bool = False, dynamic: bool = False) -> Callable[[C], C]: ...
+def shared(
+    cls: C | None = None, /, *, concurrent: bool = False, dynamic: bool = False
+) -> C | Callable[[C], C]:
     """Mark a class whose objects live at the server, and of which clients hold proxies.
 
     Its public methods, properties, supported operators and public attrs fields are exposed;
@@ -78,10 +84,12 @@ def shared(cls: C | None = None, /, *, concurrent: bool = False) -> C | Callable
         cls: The class, when the decorator is used without parentheses.
         concurrent: The class guards itself, and calls on one object may overlap. Otherwise the
             server lets one call at a time have its turn.
+        dynamic: Its `__getattr__`, `__setattr__` and `__delattr__` are exposed too, so that
+            clients reach attributes of any name that does not start with an underscore.
     """
 
     def mark(cls: C) -> C:
-        setattr(cls, _SHARED, SharedMark(concurrent=concurrent))
+        setattr(cls, _SHARED, SharedMark(concurrent, dynamic))
         return cls
 
     return mark if cls is None else mark(cls)
@@ -95,6 +103,21 @@ def shared_mark(cls: object) -> SharedMark | None:
     origin = get_origin(cls) or cls
     mark = vars(origin).get(_SHARED) if isinstance(origin, type) else None
     return cast("SharedMark | None", mark)
+
+
+def mixin(cls: C, /) -> C:
+    """Mark a base of shared classes whose methods run where they are called.
+
+    Proxies inherit it too, so it may only use what they have. Nothing of it travels, and therefore
+    its methods can take functions.
+    """
+    setattr(cls, _MIXIN, True)
+    return cls
+
+
+def mixin_mark(cls: type) -> bool:
+    """Return whether this very class is decorated with `@mixin`."""
+    return _MIXIN in vars(cls)
 
 
 def _mark(target: Any, **changes: Any) -> None:

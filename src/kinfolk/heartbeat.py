@@ -69,9 +69,6 @@ if sys.platform == "linux":
     _INFO: Final = struct.Struct("=8B13I")
     _REPEATED, _PROBES, _LAST_ANSWER = 2, 3, 20
 
-    # Seconds to sleep where there is nothing to look after; a new connection wakes the thread.
-    _LONG: Final = 3600.0
-
     def _is_silent(sock: socket.socket, seconds: int) -> bool:
         """Return whether nothing was heard for so long, though an answer is due."""
         try:
@@ -86,22 +83,22 @@ if sys.platform == "linux":
         return (repeated > 0 or probes > 1) and milliseconds >= seconds * 1000
 
     class _Watch:
-        """A thread that looks after connections, started with the first."""
+        """A thread that looks after connections, for as long as there are any."""
 
         def __init__(self) -> None:
             self.start_afresh()
 
         def start_afresh(self) -> None:
             """Begin without connections, as a forked child has to: they are its parent's."""
-            # A signal handler may raise while a connection is opened, and would leave a lock locked
-            # that is written in Python, as a condition is.
+            self._claiming = threading.Lock()
+            self._runs = False
             self._new: SimpleQueue[tuple[ref[socket.socket], int, int]] = SimpleQueue()
             self._sockets: WeakKeyDictionary[socket.socket, tuple[int, int]] = WeakKeyDictionary()
-            self._starting = threading.Lock()
-            self._runs = False
 
         def add(self, sock: socket.socket, interval: int, misses: int) -> None:
             """Look after a connection until it is closed."""
+            # Without a lock: a signal handler may raise here, and leave a lock locked that is
+            # written in Python, as a condition is.
             self._new.put((ref(sock), interval, misses))
             if not self._runs:
                 thread = threading.Thread(target=self._run, name="kinfolk-heartbeat", daemon=True)
@@ -110,21 +107,33 @@ if sys.platform == "linux":
 
         def _run(self) -> None:
             leave_signals_to_others()
-            with self._starting:
-                first, self._runs = not self._runs, True
-            while first:
+            over = not self._claim()
+            while not over:
                 self._wait()
                 self._look()
+                over = self._is_over()
+
+        def _claim(self) -> bool:
+            """Become the thread that runs; return False if another is, that was started too."""
+            with self._claiming:
+                first, self._runs = not self._runs, True
+            return first
+
+        def _is_over(self) -> bool:
+            if self._sockets:
+                return False
+            # In this order, and `add` the other way round: one of the two sees the other.
+            self._runs = False
+            return self._new.empty() or not self._claim()
 
         def _wait(self) -> None:
             """Wait for a beat, and take what is new."""
             beats = [interval for interval, _ in self._sockets.values()]
-            end = time.monotonic() + min(beats, default=_LONG)
-            while (left := end - time.monotonic()) > 0:
-                try:
+            end = time.monotonic() + min(beats, default=0)
+            with contextlib.suppress(Empty):
+                while True:
+                    left = max(0.0, end - time.monotonic())
                     end = min(end, time.monotonic() + self._take(*self._new.get(timeout=left)))
-                except Empty:
-                    return
 
         def _take(self, found: ref[socket.socket], interval: int, misses: int) -> int:
             # A function of its own, which keeps no socket alive while this waits.

@@ -162,6 +162,15 @@ class Proxy(BaseProxy):
         except ArgumentError:
             return NotImplemented
 
+    def _call_dynamic(self, member: str, arguments: Mapping[str, object]) -> Any:
+        """Call a member that reaches attributes by name: those of the proxy itself stay here."""
+        name, *value = arguments.values()
+        if isinstance(name, str) and (name.startswith("_") or hasattr(type(self), name)):
+            if member == "__getattr__":
+                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", obj=self)
+            return getattr(object, member)(self, name, *value)
+        return self._call(member, arguments)
+
     def _callmethod(
         self, methodname: str, args: tuple[Any, ...] = (), kwds: Mapping[str, Any] | None = None
     ) -> Any:
@@ -177,7 +186,7 @@ class Proxy(BaseProxy):
     def __deepcopy__(self, memo: object) -> Any:
         return self._getvalue()
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any, /) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):
             # It would stay here, and look as if it had gone to the object.
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", obj=self)

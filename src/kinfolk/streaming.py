@@ -48,6 +48,7 @@ class Stream(Iterator[Any]):
         self._items: deque[Any] = deque()
         self._error: BaseException | None = None
         self._more = True
+        self._is_whole = True
         self._mention = Mention(generation)
         count(self, channel, number, self._mention)
         # Two threads may share an iterator; each item goes to one of them, in order.
@@ -59,6 +60,11 @@ class Stream(Iterator[Any]):
                 self._fetch()
             if self._items:
                 return self._items.popleft()
+            if not self._is_whole:
+                raise ObjectGone(
+                    f"{self._member.label}: a step of it was cut short, and what it yielded then "
+                    "is lost: begin anew"
+                )
             error, self._error = self._error, None
             raise StopIteration if error is None else error
 
@@ -71,17 +77,23 @@ class Stream(Iterator[Any]):
             self._items.extend(items)
             if not more:
                 self._end()
-        except BaseException:
-            # It may have stepped; like a generator that raises, it is at its end.
-            self._items.clear()
-            if self._more:
-                self._channel.drop(self._number, self._mention.generation)
-                self._end()
+        except BaseException as error:
+            if getattr(error, "executed", None) != "no":
+                self._cut_short()
             raise
+
+    def _cut_short(self) -> None:
+        """Go on no more: it may have stepped, and what it yielded then is lost."""
+        self._items.clear()
+        if self._more:
+            self._channel.drop(self._number, self._mention.generation)
+            self._end()
+            self._is_whole = False
 
     def close(self) -> None:
         """End the stream here and at the server; closing twice has no effect."""
         self._items.clear()
+        self._is_whole = True
         if self._more:
             self._channel.close_stream(self._number, self._mention.generation)
             self._end()

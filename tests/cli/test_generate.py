@@ -121,6 +121,22 @@ def test_settings_stand_in_for_arguments(project: Path) -> None:
     run(project / "app", "check")
 
 
+@pytest.mark.parametrize("settings", ["true", '["app.spec"]', None])
+def test_copies_can_be_read_only(project: Path, settings: str | None) -> None:
+    """By pyproject.toml or by an option, stubs have read-only protocols for results."""
+    spec = project / "app" / "spec.py"
+    spec.write_text(SPEC.replace("-> int:", "-> list[int]:"))
+    options = ["--read-only-copies"] if settings is None else []
+    if settings is not None:
+        (project / "pyproject.toml").write_text(f"[tool.kinfolk]\nread_only_copies = {settings}\n")
+    run(project, "generate", "app.spec", *options)
+    assert "-> Sequence[int]:" in (project / "app" / "manager.pyi").read_text()
+    assert "-> list[int]:" in (project / "app" / "manager.py").read_text()
+    run(project, "check", "app.spec", *options)
+    if options:
+        run(project, "check", "app.spec", code=1)
+
+
 def test_stubs_can_go_into_a_tree_of_their_own(project: Path) -> None:
     """`--stubs` names its root."""
     run(project, "generate", "app.spec", "--stubs", "typings")

@@ -302,6 +302,7 @@ def test_generics(use: Use[GenericsManager]) -> None:
     assert merged.all() == [1, 1]
     with pytest.raises(ArgumentError, match="argument 'item' must be int, not str"):
         numbers.put("x")  # type: ignore[arg-type]
+    assert numbers.total() == sum(numbers.all())
     names = generics.names()
     assert (names.first("none"), names.put("a"), names.name()) == ("none", 1, "words")
     with pytest.raises(ArgumentError, match="argument 'item' must be str, not int"):
@@ -322,6 +323,9 @@ def test_generics(use: Use[GenericsManager]) -> None:
 def test_inheritance(use: Use[ZooManager]) -> None:
     """Members come from every base, shared or not, and the nearest one counts."""
     zoo = use(ZooManager)
+    # What takes a function runs here.
+    assert zoo.dog().sung(str.upper) == "WUFF"
+    assert zoo.puppy().sung(len) == 4
     assert (zoo.animal().twice(), zoo.dog().twice(), zoo.puppy().sound()) == (
         "......",
         "wuffwuff",

@@ -27,6 +27,15 @@ def test_the_nearest_file_counts(tmp_path: Path) -> None:
     assert find_settings(below) == Settings(folder=below)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"), [("true", True), ("false", False), ('["app.spec"]', ("app.spec",))]
+)
+def test_read_only_copies(tmp_path: Path, text: str, found: bool | tuple[str, ...]) -> None:
+    """They are for all specs, for none, or for those that are named."""
+    write(tmp_path, f"[tool.kinfolk]\nread_only_copies = {text}\n")
+    assert find_settings(tmp_path).read_only_copies == found
+
+
 def test_there_need_not_be_any(tmp_path: Path) -> None:
     """Without a table nothing is set."""
     write(tmp_path, "")

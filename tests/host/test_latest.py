@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kinfolk.host.latest import Latest
+from kinfolk.host.latest import Grants, Latest
+from kinfolk.host.waiters import settled
 
 
 @pytest.mark.parametrize("way", ["assigned", "by default"])
@@ -26,3 +27,24 @@ def test_an_entry_that_changes_forgets_nobody() -> None:
         latest[call] = "asked"
     latest[0] = "answered"
     assert (len(latest), latest[0]) == (100, "answered")
+
+
+def test_of_grants_the_oldest_and_the_heaviest_go_first() -> None:
+    """There are never more than so many, nor so many bytes; but the last is always known."""
+    grants = Grants(most=3, heaviest=100)
+    pendings = [settled(number) for number in range(8)]
+    for number in range(5):
+        grants.add(number, pendings[number])
+        grants.weigh(number, 10)
+    assert [grants.pop(number) for number in range(3)] == [None, None, pendings[2]]
+    grants.add(5, pendings[5])
+    grants.weigh(5, 90)
+    assert grants.pop(3) is None
+    assert grants.pop(4) is pendings[4]
+    grants.add(6, pendings[6])
+    grants.weigh(6, 1000)
+    assert (grants.pop(5), grants.pop(6)) == (None, pendings[6])
+    grants.add(7, pendings[7])
+    grants.clear()
+    grants.weigh(7, 1000)
+    assert grants.pop(7) is None

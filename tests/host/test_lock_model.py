@@ -56,6 +56,9 @@ class LockModel(RuleBasedStateMachine):
         self.lock = self.host._objects._named["lock"].obj
         self.owner: Owner | None = None
         self.count = 0
+        # How many times somebody had the lock anew; and in which of these a call was granted it.
+        self.turn = 0
+        self.turns: dict[Asked, int] = {}
         self.queue: list[Asked] = []
         self.closed: set[Client] = set()
 
@@ -66,7 +69,7 @@ class LockModel(RuleBasedStateMachine):
             asked = self.queue.pop(0)
             if not asked.client.broken:
                 assert asked.answer is True
-                self.owner, self.count = asked.owner, 1
+                self.owner, self.count, self.turn = asked.owner, 1, self.turn + 1
                 return
             assert asked.answer is None
 
@@ -99,7 +102,9 @@ class LockModel(RuleBasedStateMachine):
             assert asked.answer is None
             return multiple()
         assert asked.answer is True
+        self.turn += self.owner is None
         self.owner, self.count = owner, self.count + 1
+        self.turns[asked] = self.turn
         return asked
 
     @rule(link=links, caller=st.integers(1, 2))
@@ -131,6 +136,8 @@ class LockModel(RuleBasedStateMachine):
         if asked.client in self.closed or self.owner != asked.owner:
             return
         asked.client.withdraw(asked.call)
+        if self.turns[asked] != self.turn:
+            return  # It was released since, and what the caller has now is another matter.
         self.count -= 1
         if not self.count:
             self.hand_on()

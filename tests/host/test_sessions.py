@@ -229,9 +229,11 @@ def test_whoever_asks_at_the_same_time_hears_the_same(host: Host) -> None:
     client = Client(host)
     other = Client(host, client.session)
     call = acquire(client)
+    granted = client.session._granted.get(call)
+    assert granted is not None
     with host._objects._named["lock"].obj._guard:
         asking = [Run(lambda: other.session.withdraw(call)) for _ in range(2)]
-        until(lambda: client.session._granted[call]._undone)
+        until(lambda: granted._undone)
     assert [run.result() for run in asking] == ["no", "no"]
     assert is_free(host)
 

@@ -13,7 +13,7 @@ from support.threads import Run, run_all, until
 from kinfolk.host.hosting import Host
 from kinfolk.host.turns import turn_of
 from kinfolk.limits import Limits
-from kinfolk.wire.messages import Failed, Items
+from kinfolk.wire.messages import Failed, Items, Next
 
 FEED = OFFER.members(FeedProxy)
 
@@ -114,6 +114,45 @@ def test_releasing_closes_the_generator(client: Client) -> None:
     client.release(stream)
     assert closed(client) == ["numbers"]
     assert gone(client, stream)
+
+
+def test_a_step_that_was_taken_back_in_time_is_still_to_be_made(client: Client) -> None:
+    """The stream goes on where it was, since nothing of it is lost."""
+    other = Client(client.host, client.session)
+    stream = client.call("feed", FeedProxy, "numbers", count=3)
+    assert fetch(client, stream, 1) == ([0], True)
+    turn = turn_of(client.host._objects._named["feed"].obj)
+    assert turn is not None
+    turn.take("Test.hold")
+    run = Run(lambda: client.fetch(stream, 2))
+    until(lambda: turn.waiting)
+    (call,) = client.link._queued
+    other.withdraw(call)
+    reply = run.result()
+    assert isinstance(reply, Items)
+    assert reply.failure is not None
+    turn.leave()
+    assert fetch(client, stream, 2) == ([1, 2], True)
+
+
+def test_a_stream_is_closed_in_turn_though_its_client_went_while_it_waited(host: Host) -> None:
+    """It is no part of the step that was taken back, and waits for whatever runs."""
+    client, other = Client(host), Client(host)
+    stream = client.call("feed", FeedProxy, "numbers", count=3)
+    fetch(client, stream, 1)
+    feed = host._objects._named["feed"].obj
+    turn = turn_of(feed)
+    assert turn is not None
+    turn.take("Test.hold")
+    waiting = Run(lambda: client.send(lambda number: Next(number, stream, 2, 1)))
+    until(lambda: turn.waiting)
+    closing = Run(client.link.close)
+    waiting.result()
+    until(lambda: turn.waiting)
+    assert feed.closed == []
+    turn.leave()
+    closing.result()
+    assert closed(other) == ["numbers"]
 
 
 def test_the_end_of_the_session_closes_its_streams(host: Host, client: Client) -> None:

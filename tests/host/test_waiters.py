@@ -11,6 +11,7 @@ from support.threads import Run, until
 
 from kinfolk.errors import ConnectionLost
 from kinfolk.host.owners import THIS_PROCESS, Lifetime, Owner, acting_for, current_owner
+from kinfolk.host.timer import timer
 from kinfolk.host.waiters import Pending, Waiters, deferred, deferred_of, later, settled
 
 
@@ -270,6 +271,47 @@ def test_a_deadline_after_the_grant_has_no_effect() -> None:
     waiters.next()
     pending.settle("mine")
     assert receive.results == ["mine"]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_without_time_it_expires_at_once(seconds: float) -> None:
+    """Nobody else has to come for that."""
+    _, pending = waiting()
+    pending.expire_after(seconds, "late")
+    assert pending.result() == "late"
+
+
+def test_what_was_claimed_needs_no_alarm() -> None:
+    """Most calls are served at once, and their deadlines must not pile up."""
+    waiters, pending = waiting()
+    assert waiters.next() is pending
+    alarms = len(timer)
+    pending.expire_after(1000, "late")
+    assert len(timer) == alarms
+    assert pending.claimed
+
+
+def test_a_result_is_taken_once() -> None:
+    """Whoever remembers the call does not keep what it returned."""
+    for outcome in ("mine", KeyError("x")):
+        _, pending = waiting()
+        if isinstance(outcome, str):
+            pending.settle(outcome)
+            assert pending.take() == outcome
+        else:
+            pending.fail(outcome)
+            with pytest.raises(KeyError):
+                pending.take()
+        assert pending.failed is not isinstance(outcome, str)
+        assert pending._outcome == (None, None)
+
+
+def test_what_cannot_be_undone_is_said_to_stay() -> None:
+    """`withdraw` returns whether it is as if the call had not been."""
+    _, pending = waiting()
+    pending.settle("mine", lambda: False)
+    assert not pending.withdraw()
+    assert not pending.withdraw()
 
 
 # --- Waiting in a thread

@@ -19,7 +19,7 @@ from support.serving import SampleManager, Served, serve, serve_here
 from support.threads import Run, until
 
 from kinfolk.errors import ConnectionLost
-from kinfolk.server.reporting import program_of
+from kinfolk.host.processes import program_of
 from kinfolk.wire.descriptions import decode_description, describe_offer
 from kinfolk.wire.handshake import OBSERVER
 from kinfolk.wire.messages import Call, Claim, Describe, Next, Release, Report, Request, Result

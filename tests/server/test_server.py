@@ -117,13 +117,14 @@ def test_requests_may_come_in_any_pieces(served: Served, length: int) -> None:
 
 def test_stop_ends_it_and_leaves_nothing(folder: Path) -> None:
     """After `stop` nobody is connected, no thread is left, and the files are gone."""
+    before = set(threading.enumerate())
     with serve_here("unix", folder) as served, served.open() as manager:
         assert manager.frontier().limit == 500
         served.here.stop()
         with pytest.raises(ConnectionLost):
             until(lambda: manager.frontier().limit != 500)
     assert list(folder.iterdir()) == []
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - before:
         # These two belong to the process, not to one of its servers or clients.
         if thread.name.startswith("kinfolk-") and thread.name not in {
             "kinfolk-timer",

@@ -273,3 +273,33 @@ def test_bases_that_cannot_be_read(folder: Folder) -> None:
             " same; hide it there too, or derive from a class that is not shared"
         ),
     ]
+
+
+def test_proxies_inherit_from_mixins_too(folder: Folder) -> None:
+    """Members of a mixin may have what cannot travel, and are none of the proxy's own."""
+    folder.write(
+        "bases",
+        """
+        from kinfolk.declare import mixin
+
+        @mixin
+        class Mapped:
+            def map(self, function): ...
+    """,
+    )
+    spec = folder.read("""
+        from bases import Mapped
+        from kinfolk import shared
+
+        @shared
+        class Thing(Mapped):
+            def own(self) -> int: ...
+
+        @shared
+        class Other(Thing):
+            def more(self) -> int: ...
+    """)
+    thing, other = find(spec, "Thing"), find(spec, "Other")
+    assert [(name.module, name.qualname) for name in thing.mixins] == [("bases", "Mapped")]
+    assert shown(thing) == {"own": "() -> int"}
+    assert other.mixins == ()

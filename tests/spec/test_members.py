@@ -484,3 +484,17 @@ def test_defaults_that_do_not_fit(folder: Folder) -> None:
             " `Thing | None`, or change the default"
         ),
     ]
+
+
+def test_attributes_of_any_name(folder: Folder) -> None:
+    """`@shared(dynamic=True)` exposes the methods that reach attributes by name."""
+    cls = folder.shared("""
+        from kinfolk import shared
+
+        @shared(dynamic=True)
+        class Thing:
+            def __getattr__(self, name: str, /) -> object: ...
+            def __setattr__(self, name: str, value: object, /) -> None: ...
+            def __delattr__(self, name: str, /) -> None: ...
+    """)
+    assert list(shown(cls)) == ["__getattr__", "__setattr__", "__delattr__"]

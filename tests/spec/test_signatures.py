@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.reading import Folder, method, shown, signature
+from support.reading import Folder, method, shown, signature, typed
 
 
 def test_every_kind_of_parameter(folder: Folder) -> None:
@@ -344,3 +344,21 @@ def test_a_decorator_that_changes_the_result(folder: Folder) -> None:
             " write a method that calls a private, decorated one"
         )
     ]
+
+
+def test_the_annotation_of_self(folder: Folder) -> None:
+    """It is kept where it is a shared class, since checkers ask it who may call."""
+    cls = folder.shared("""
+        from typing import Generic, TypeVar
+        from kinfolk import shared
+
+        T = TypeVar("T")
+        S = TypeVar("S")
+
+        @shared
+        class Thing(Generic[T]):
+            def sum(self: "Thing[int]") -> int: ...
+            def itself(self: S) -> S: ...
+    """)
+    assert typed(method(cls, "sum").signature.receiver or ()) == "@Thing[int]"
+    assert method(cls, "itself").signature.receiver is None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, assert_type
+from typing import AbstractSet, Any, assert_type  # noqa: UP035 - as the stub has it
 
+from golden.copies.manager import CopiesManager
 from golden.crawler.manager import CrawlManager, FrontierProxy, JobProxy, PlannerProxy
 from golden.crawler.spec import Page
 from golden.generics.manager import (
@@ -23,9 +24,14 @@ from golden.references.other_manager import GuestsManager
 from golden.shadows.manager import MyselfProxy, ShadowsManager
 from golden.signatures.manager import FieldsProxy, SignaturesManager
 from golden.signatures.spec import Color
+from support.sharing.manager import SharingManager
 
+from kinfolk.types import Condition, Failure, Holder, Lock, Queue, RLock, Semaphore, WorkQueue
 from kinfolk.types.containers_manager import DictProxy
-from kinfolk.types.locks_manager import RLockProxy
+from kinfolk.types.locks_manager import LockProxy, RLockProxy, SemaphoreProxy
+from kinfolk.types.meetings_manager import ConditionProxy
+from kinfolk.types.queues_manager import PriorityQueueProxy, QueueProxy
+from kinfolk.types.work_manager import LoanProxy, WorkQueueProxy
 
 
 def crawl(crawl: CrawlManager) -> None:
@@ -114,6 +120,21 @@ def operators(operators: OperatorsManager) -> None:
     del table["a"]
 
 
+def copies(copies: CopiesManager) -> None:
+    """Results, nested ones too, are of read-only protocols; arguments are as they were."""
+    library = copies.library()
+    assert_type(library.shelves, Mapping[str, Sequence[str]])
+    assert_type(library.books(), Sequence[str])
+    assert_type(library.shelve(["a"]), AbstractSet[str])
+    assert_type(next(library.pages()), Sequence[tuple[int, AbstractSet[int]]])
+    assert_type(library.last(), Sequence[str] | None)
+    assert_type(library.last(2), Sequence[str])
+    assert_type(library.use(library.index()), Sequence[str])
+    assert_type(copies.numbers()["a"], Sequence[int])
+    copies.numbers()["a"] = [1]
+    assert_type(copies.drawer([1]).get(), Sequence[int])
+
+
 def generics(generics: GenericsManager) -> None:
     """Type arguments reach the members, through base classes as well."""
     numbers = generics.numbers()
@@ -123,6 +144,7 @@ def generics(generics: GenericsManager) -> None:
     assert_type(numbers.first("x"), int | str)
     assert_type(numbers.beside("x"), tuple[int, str])
     assert_type(numbers.merged(numbers), BoxProxy[int])
+    assert_type(numbers.total(), int)
     assert_type(generics.names().all(), list[str])
     labelled = generics.labelled()
     assert_type(labelled, LabelledBoxProxy[str, int])
@@ -158,3 +180,47 @@ def references(references: ReferencesManager, guests: GuestsManager) -> None:
     guest = guests.guest("me")
     assert_type(guest.visit(guests.tree()), str)
     root = root.invite(guest)
+
+
+def locks(
+    lock: Lock | RLock | LockProxy | RLockProxy,
+    semaphore: Semaphore | SemaphoreProxy,
+    condition: Condition | ConditionProxy,
+) -> None:
+    """Locks and what goes with them, by themselves and over proxies."""
+    assert_type(lock.acquire(), bool)
+    assert_type(lock.acquire(False, 2.5), bool)
+    with lock as entered:
+        assert_type(entered, bool)
+        assert_type(lock.token, int)
+    assert_type(lock.holder(), Holder | None)
+    assert_type(semaphore.acquire(timeout=None), bool)
+    semaphore.release(n=2)
+    with condition:
+        assert_type(condition.wait(0.5), bool)
+        assert_type(condition.wait_for(lambda: "text", timeout=1), str)
+        condition.notify(2)
+
+
+def queues(
+    queue: Queue[str] | QueueProxy[str], work: WorkQueueProxy[str], mine: WorkQueue[str]
+) -> None:
+    """Queues of what they were declared to have."""
+    assert_type(queue.get(timeout=3), str)
+    assert_type(queue.get_nowait(), str)
+    queue.put("text", block=False)
+    assert_type(work.take(), LoanProxy[str])
+    with work.take() as item, mine.take() as other:
+        assert_type(item, str)
+        assert_type(other, str)
+    assert_type(work.lent(), list[str])
+    assert_type(work.failed(), list[Failure[str]])
+    assert_type(mine.failed()[0].item, str)
+
+
+def sharing(sharing: SharingManager) -> None:
+    """Entries, and what makes new ones."""
+    assert_type(sharing.new_priority_queue(3), PriorityQueueProxy[int])
+    assert_type(sharing.new_condition(sharing.lock()), ConditionProxy)
+    assert_type(sharing.new_condition(sharing.new_rlock()), ConditionProxy)
+    assert_type(sharing.work().take().__enter__(), int)

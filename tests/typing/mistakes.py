@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from golden.copies.manager import CopiesManager
 from golden.crawler.manager import CrawlManager
 from golden.crawler.spec import Page
 from golden.generics.manager import GenericsManager
@@ -9,6 +10,8 @@ from golden.operators.manager import OperatorsManager
 from golden.references.manager import ReferencesManager
 from golden.shadows.manager import ShadowsManager
 from golden.signatures.manager import SignaturesManager
+
+from kinfolk.types.containers_manager import DictProxy
 
 
 def crawl(crawl: CrawlManager) -> None:
@@ -120,3 +123,16 @@ def others(
     references.root().add("child")
     # mypy says: Argument 1 to "add" of "NodeProxy" has incompatible type "str"
     # pyright says: "Literal['child']" is not assignable to "NodeProxy"
+
+
+def copies(copies: CopiesManager, words: DictProxy[str, str]) -> None:
+    """Changing what is a copy; and counting what is no number."""
+    copies.numbers()["a"].append(1)
+    # mypy says: "Sequence[int]" has no attribute "append"
+    # pyright says: Cannot access attribute "append" for class "Sequence[int]"
+    copies.library().shelves["a"] = ["b"]
+    # mypy says: Unsupported target for indexed assignment ("Mapping[str, Sequence[str]]")
+    # pyright says: "__setitem__" method not defined on type "Mapping[str, Sequence[str]]"
+    words.increment("a")
+    # mypy says: Invalid self argument "DictProxy[str, str]" to attribute function "increment"
+    # pyright says: is not assignable to

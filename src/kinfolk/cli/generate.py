@@ -19,7 +19,7 @@ from kinfolk.errors import GenerateError
 __all__ = ["check", "generate"]
 
 
-def generate(*specs: str, stubs: Path | None = None) -> None:
+def generate(*specs: str, stubs: Path | None = None, read_only_copies: bool = False) -> None:
     """Write the managers and proxies of spec modules.
 
     Example: `kinfolk generate crawler.spec` writes crawler/manager.py and, beside it, its types
@@ -30,15 +30,17 @@ def generate(*specs: str, stubs: Path | None = None) -> None:
     Args:
         specs: Modules, as in crawler.spec, or their files.
         stubs: The root of a tree of stubs, in place of the folders of the modules.
+        read_only_copies: Type results by read-only protocols (`list` by `Sequence`, and so on), so
+            that checkers refuse to change what is only a copy.
     """
-    found = _changes(specs, stubs)
+    found = _changes(specs, stubs, read_only_copies)
     apply(found)
     console = Console(highlight=False, soft_wrap=True)
     for change in found:
         console.print(Text(f"{_done(change)} {_shown(change.path)}"))
 
 
-def check(*specs: str, stubs: Path | None = None) -> None:
+def check(*specs: str, stubs: Path | None = None, read_only_copies: bool = False) -> None:
     """Say whether the generated files still fit their specs; write nothing.
 
     Example: `kinfolk check crawler.spec` prints what would change as a diff, and exits with 1 if
@@ -49,8 +51,10 @@ def check(*specs: str, stubs: Path | None = None) -> None:
     Args:
         specs: Modules, as in crawler.spec, or their files.
         stubs: The root of a tree of stubs, in place of the folders of the modules.
+        read_only_copies: Type results by read-only protocols (`list` by `Sequence`, and so on), so
+            that checkers refuse to change what is only a copy.
     """
-    found = _changes(specs, stubs)
+    found = _changes(specs, stubs, read_only_copies)
     stale = [change for change in found if change.needed]
     console = Console(highlight=False, soft_wrap=True)
     for change in stale:
@@ -61,7 +65,7 @@ def check(*specs: str, stubs: Path | None = None) -> None:
     console.print(Text(f"{_count(found)} up to date"))
 
 
-def _changes(specs: Iterable[str], stubs: Path | None) -> list[Change]:
+def _changes(specs: Iterable[str], stubs: Path | None, read_only: bool) -> list[Change]:
     settings = find_settings(Path.cwd())
     if settings.folder is not None and str(settings.folder) not in sys.path:
         sys.path.insert(1, str(settings.folder))
@@ -71,8 +75,10 @@ def _changes(specs: Iterable[str], stubs: Path | None) -> list[Change]:
             "which spec? Name a module, as in `kinfolk generate crawler.spec`, "
             'or list it in pyproject.toml: [tool.kinfolk] specs = ["crawler.spec"]'
         )
+    asked = read_only or settings.read_only_copies
+    copies = modules if asked is True else asked or ()
     with progress("reading", len(modules)) as begin:
-        return changes(modules, stubs or settings.stubs, begin)
+        return changes(modules, stubs or settings.stubs, copies, begin)
 
 
 def _done(change: Change) -> str:

@@ -11,6 +11,7 @@ import attrs
 from kinfolk.spec.model import Expression, Name, SharedName, Signature, Variable
 
 __all__ = [
+    "arguments_of",
     "is_plain",
     "is_public",
     "plain",
@@ -68,19 +69,20 @@ def stream_result(result: Expression) -> Expression:
     """Return the type of a stream at the client, which is an iterator and never a generator."""
     match result:
         case [Name(qualname="Generator"), "[", *_] | [Name(qualname="Generator"), str(), *_]:
-            item = _first_argument(result[1:])
+            item = arguments_of(result[1:])[0]
             return (Name("collections.abc", "Iterator"), "[", *item, "]")
         case _:
             return result
 
 
-def _first_argument(pieces: Expression) -> Expression:
-    """Return the first of the arguments in brackets that `pieces` begins with."""
-    found: list[Piece] = []
+def arguments_of(pieces: Expression) -> list[Expression]:
+    """Return the arguments in the first brackets that `pieces` has, none if it has none."""
+    found: list[Expression] = []
+    argument: list[Piece] = []
     depth = 0
     for piece in pieces:
         if not isinstance(piece, str):
-            found.append(piece)
+            argument += [piece] if depth else []
             continue
         start = 0
         for position, char in _code(piece):
@@ -90,9 +92,22 @@ def _first_argument(pieces: Expression) -> Expression:
             elif char in _CLOSING:
                 depth -= 1
             if depth == 0 or (depth == 1 and char == ","):
-                return (*found, piece[start:position])
-        found.append(piece[start:])
-    return pieces
+                found.append(_stripped([*argument, piece[start:position]]))
+                argument, start = [], position + 1
+                if depth == 0:
+                    return found
+        argument += [piece[start:]] if depth else []
+    return found
+
+
+def _stripped(argument: list[Piece]) -> Expression:
+    """Return an argument without the spaces around it, and without empty pieces."""
+    first, *_, last = argument[0], argument[-1]
+    if isinstance(first, str):
+        argument[0] = first.lstrip()
+    if isinstance(last, str):
+        argument[-1] = argument[-1].rstrip() if isinstance(argument[-1], str) else last
+    return tuple(piece for piece in argument if piece != "")
 
 
 def _code(text: str) -> Iterator[tuple[int, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from kinfolk.codegen.files import Change, apply
@@ -18,6 +18,7 @@ __all__ = ["changes", "generate"]
 def changes(
     modules: Iterable[str],
     stubs: Path | None = None,
+    read_only: Collection[str] = (),
     begin: Callable[[str], object] | None = None,
 ) -> list[Change]:
     """Return every generated file of the specs, as it is and as it is to be.
@@ -25,6 +26,7 @@ def changes(
     Args:
         modules: The names of spec modules.
         stubs: The root of a tree of stubs, instead of the folders of the modules.
+        read_only: Those modules whose stubs type results by read-only protocols.
         begin: Called with the name of each module before it is read.
 
     Raises:
@@ -32,7 +34,11 @@ def changes(
         GenerateError: A file that is not generated stands in the way.
     """
     specs = _read(list(modules), begin)
-    planned = [change for spec in specs for change in plan(spec, render(spec), stubs)]
+    planned = [
+        change
+        for spec in specs
+        for change in plan(spec, render(spec, read_only_copies=spec.module in read_only), stubs)
+    ]
     found: dict[Path, Change] = {}
     for change in planned:
         if found.setdefault(change.path, change) != change:

@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from kinfolk.codegen.expressions import plain, stream_result
+from kinfolk.codegen.expressions import arguments_of, plain, stream_result
 from kinfolk.codegen.layout import Class, Function, indented, wrapped
 from kinfolk.codegen.names import Namespace, Scope, proxy_name
 from kinfolk.codegen.signatures import (
@@ -27,12 +27,14 @@ from kinfolk.spec.model import (
     SharedClass,
     SharedName,
     Signature,
+    Variable,
 )
-from kinfolk.wire.members import GIVING_BACK
+from kinfolk.spec.pieces import joined, substitute
+from kinfolk.wire.members import DYNAMIC, GIVING_BACK
 
-__all__ = ["Dialect", "proxy_class", "signature_function"]
+__all__ = ["IN_PLACE", "Dialect", "proxy_class", "signature_function"]
 
-_IN_PLACE: Final = frozenset(
+IN_PLACE: Final = frozenset(
     f"__i{name}__"
     for name in (
         *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow"),
@@ -69,9 +71,10 @@ def proxy_class(shared: SharedClass, dialect: Dialect) -> Class:
     scope, brackets = dialect.variables.declare(
         shared.type_parameters, dialect.namespace.scope(hidden)
     )
+    names = [parameter.name for parameter in shared.type_parameters]
     functions: list[Function] = []
     for member in shared.members:
-        functions += _member(member, scope, dialect)
+        functions += _member(member, names, scope, dialect)
     return Class(
         name=proxy_name(SharedName(shared.module, shared.name)),
         bases=_bases(shared, scope, dialect),
@@ -87,6 +90,7 @@ def _bases(shared: SharedClass, scope: Scope, dialect: Dialect) -> tuple[str, ..
     outside = dialect.namespace.scope(variables=scope.variables, early=True)
     bases = [outside.text(base) for base in shared.bases]
     bases = bases or [dialect.namespace.own("kinfolk.proxy:Proxy")]
+    bases = [outside.text((mixin,)) for mixin in shared.mixins] + bases
     if shared.type_parameters and not dialect.variables.inline:
         names = [_generic(p.kind, scope.variables[p.name]) for p in shared.type_parameters]
         bases.append(f"{outside.typing('Generic')}[{', '.join(names)}]")
@@ -117,10 +121,12 @@ def _shared_type(shared: SharedClass, namespace: Namespace) -> tuple[str, ...]:
 # --- Members
 
 
-def _member(member: Member, scope: Scope, dialect: Dialect) -> list[Function]:
+def _member(member: Member, names: list[str], scope: Scope, dialect: Dialect) -> list[Function]:
     if isinstance(member, Attribute):
         return _attribute(member, scope, dialect)
-    if not dialect.stub or not member.overloads:
+    if not dialect.stub:
+        return [_method(member, _of_any_receiver(member.signature, names), scope, dialect)]
+    if not member.overloads:
         return [_method(member, member.signature, scope, dialect)]
     overload = scope.typing("overload")
     return [
@@ -155,7 +161,7 @@ def _method(method: Method, signature: Signature, scope: Scope, dialect: Dialect
     """Return a method of a proxy, which calls the object's."""
     if method.ahead is not None:
         signature = attrs.evolve(signature, result=stream_result(signature.result))
-    if method.name in _IN_PLACE:
+    if method.name in IN_PLACE:
         signature = attrs.evolve(signature, result=_SELF)
     call = "_call"
     if method.name in {"__eq__", "__ne__"}:
@@ -163,7 +169,33 @@ def _method(method: Method, signature: Signature, scope: Scope, dialect: Dialect
         call = "_compare"
     if method.name in GIVING_BACK and method.ahead is None:
         call = "_give_back"
+    if method.name in DYNAMIC:
+        call = "_call_dynamic"
     return signature_function(method.name, signature, call, method.doc, scope, dialect)
+
+
+def _of_any_receiver(signature: Signature, names: list[str]) -> Signature:
+    """Return a signature whose receiver has no annotation, which only checkers need.
+
+    What that says of type variables is said otherwise: they are those of the class, whose `names`
+    are given, so that what travels is what the object is declared to hold.
+    """
+    given = [] if signature.receiver is None else arguments_of(signature.receiver)
+    meant: dict[str, Expression] = {}
+    for argument, name in zip(given, names, strict=False):
+        own = argument[0] if len(argument) == 1 else None
+        if isinstance(own, Variable) and own.name != name:
+            meant[own.name] = (Variable(name),)
+    return attrs.evolve(
+        signature,
+        receiver=None,
+        parameters=tuple(
+            attrs.evolve(p, annotation=joined(substitute(p.annotation, meant)))
+            for p in signature.parameters
+        ),
+        result=joined(substitute(signature.result, meant)),
+        type_parameters=tuple(p for p in signature.type_parameters if p.name not in meant),
+    )
 
 
 def _comparing_anything(signature: Signature) -> Signature:
@@ -201,7 +233,7 @@ def _body(name: str, signature: Signature, call: str) -> tuple[str, ...]:
 
 def _returning(name: str, result: Expression, this: str) -> tuple[str, tuple[str, ...]]:
     """Return what stands before the call in a body, and the lines after it."""
-    if name in _IN_PLACE:
+    if name in IN_PLACE:
         return "result = ", (f"return result if result is NotImplemented else {this}",)
     match result:
         case ["None"]:

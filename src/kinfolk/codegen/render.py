@@ -6,20 +6,23 @@ from typing import Final
 
 import attrs
 
+from kinfolk.codegen.copies import with_read_only_copies
 from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.codegen.layout import docstring, wrapped
 from kinfolk.codegen.managers import manager_class, manager_name
 from kinfolk.codegen.names import Namespace, proxy_name
-from kinfolk.codegen.proxies import Dialect, proxy_class
+from kinfolk.codegen.proxies import IN_PLACE, Dialect, proxy_class
 from kinfolk.codegen.variables import InlineVariables, ModuleVariables
-from kinfolk.spec.model import Method, SharedName, Spec, TypeParameter
+from kinfolk.spec.model import Method, SharedClass, SharedName, Spec, TypeParameter
 from kinfolk.spec.naming import HEADER
 
 __all__ = ["Generated", "render"]
 
 _WARNING: Final = "Changes here are lost: edit the spec, run `kinfolk generate`."
-_UNTYPED: Final = '# mypy: disable-error-code="no-any-return"'
+_UNTYPED: Final = "no-any-return"
 """What a channel returns has been checked against the annotation, which mypy cannot know."""
+_IN_PLACE: Final = "misc"
+"""Where `+=` takes other things than `+` does, as it does for lists, mypy wants this to be said."""
 _PRIVATE: Final = "# pyright: reportPrivateUsage=false"
 """For specs that use private names of theirs in public places."""
 
@@ -32,9 +35,15 @@ class Generated:
     pyi: str
 
 
-def render(spec: Spec) -> Generated:
-    """Return the files generated from a spec. Same spec, same text."""
-    return Generated(py=_module(spec), pyi=_stub(spec))
+def render(spec: Spec, *, read_only_copies: bool = False) -> Generated:
+    """Return the files generated from a spec. Same spec, same text.
+
+    Args:
+        spec: The spec.
+        read_only_copies: Type results in the stub by read-only protocols.
+    """
+    seen = with_read_only_copies(spec) if read_only_copies else spec
+    return Generated(py=_module(spec), pyi=_stub(seen))
 
 
 def _module(spec: Spec) -> str:
@@ -45,7 +54,11 @@ def _module(spec: Spec) -> str:
     table = _table(spec, namespace)
     managers = [manager_class(manager, spec, dialect).lines() for manager in spec.managers]
     blocks = [
-        [*_start(spec, namespace, _UNTYPED), "", "from __future__ import annotations"],
+        [
+            *_start(spec, namespace, _UNTYPED, *_of_operators(spec)),
+            "",
+            "from __future__ import annotations",
+        ],
         namespace.imports.at_top(),
         _all(spec),
     ]
@@ -67,13 +80,24 @@ def _stub(spec: Spec) -> str:
         *(manager_class(manager, spec, dialect).lines() for manager in spec.managers),
     ]
     blocks = [
-        _start(spec, namespace),
+        _start(spec, namespace, *_of_operators(spec)),
         namespace.imports.all(),
         _all(spec),
         variables.lines,
         *classes,
     ]
     return _joined(_spaced(blocks))
+
+
+def _of_operators(spec: Spec) -> list[str]:
+    """Return what mypy must not look for, since the operators of the spec are what they are."""
+    return [_IN_PLACE] if any(map(_has_both, spec.classes)) else []
+
+
+def _has_both(shared: SharedClass) -> bool:
+    """Tell whether a class has an operator both in place and not."""
+    names = {member.name for member in shared.members}
+    return any(name in IN_PLACE and name.replace("__i", "__", 1) in names for name in names)
 
 
 def _spaced(blocks: list[list[str]]) -> list[str]:
@@ -84,13 +108,13 @@ def _joined(lines: list[str]) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _start(spec: Spec, namespace: Namespace, *comments: str) -> list[str]:
+def _start(spec: Spec, namespace: Namespace, *disabled: str) -> list[str]:
     return [
         f"{HEADER}{spec.module}. {_WARNING}",
         # The text is compared with the disk, so no tool may change it.
         "# fmt: off",
         "# ruff: noqa",
-        *comments,
+        *([f'# mypy: disable-error-code="{",".join(disabled)}"'] if disabled else []),
         *([_PRIVATE] if namespace.private else []),
         *docstring(f"Managers and proxies for `{spec.module}`."),
     ]

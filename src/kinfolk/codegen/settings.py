@@ -17,12 +17,14 @@ __all__ = ["Settings", "find_settings"]
 class Settings:
     """What is generated when nothing else is asked for.
 
-    `folder` is where pyproject.toml stands; None where there is none.
+    `read_only_copies` says for all specs, or names those, that results are typed by read-only
+    protocols. `folder` is where pyproject.toml stands; None where there is none.
     """
 
     specs: tuple[str, ...] = ()
     stubs: Path | None = None
     folder: Path | None = None
+    read_only_copies: bool | tuple[str, ...] = False
 
 
 def find_settings(start: Path) -> Settings:
@@ -41,6 +43,7 @@ def find_settings(start: Path) -> Settings:
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
     specs: list[str] = []
     stubs: str | None = None
+    read_only_copies: bool | list[str] = False
 
 
 class _Tool(msgspec.Struct):
@@ -60,4 +63,10 @@ def _settings(path: Path) -> Settings:
     except (OSError, ValueError) as error:
         raise GenerateError(f"cannot read {path}: {error}") from error
     stubs = None if table.stubs is None else path.parent / table.stubs
-    return Settings(tuple(table.specs), stubs, path.parent)
+    copies = table.read_only_copies
+    return Settings(
+        tuple(table.specs),
+        stubs,
+        path.parent,
+        copies if isinstance(copies, bool) else tuple(copies),
+    )

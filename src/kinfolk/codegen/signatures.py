@@ -43,7 +43,8 @@ def receiver(signature: Signature) -> str:
 
 def parameter_texts(signature: Signature, scope: Scope, default: Default) -> tuple[str, ...]:
     """Return the parameters of a method, the receiver first."""
-    texts = [receiver(signature)]
+    this = receiver(signature)
+    texts = [this if signature.receiver is None else f"{this}: {scope.text(signature.receiver)}"]
     before = "positional-only"
     for parameter in signature.parameters:
         kind = parameter.kind

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from kinfolk.errors import Deadlock
 from kinfolk.host.owners import Owner, current_owner
 
-__all__ = ["Awaited", "Chain", "Held", "graph", "thread", "waiting_for"]
+__all__ = ["Awaited", "Chain", "Held", "graph", "serving_nothing", "thread", "waiting_for"]
 
 
 class Chain:
@@ -62,15 +62,18 @@ class Held:
 
     Args:
         name: What it is, in words: "the lock".
+        alone: Only its owner can give it back, and so nobody gets it while that one waits.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, alone: bool = True) -> None:
         self.name = name
         self.owner: Owner | None = None
+        self._alone = alone
 
     def holder(self) -> tuple[str, Chain | None]:
         """Return its owner, and the chain in which that one waits; see `Awaited.holder`."""
-        return f"the caller that has {self.name}", graph.chain_of(self.owner)
+        chain = graph.chain_of(self.owner) if self._alone else None
+        return f"the caller that has {self.name}", chain
 
 
 class _Graph:
@@ -134,6 +137,20 @@ graph: Final = _Graph()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=graph.start_afresh)
+
+
+@contextmanager
+def serving_nothing() -> Generator[None, None, None]:
+    """Say that what this thread does within the block is no part of the request that it serves.
+
+    It is done also if that request was taken back.
+    """
+    chain = thread.chain
+    before, chain.serves = chain.serves, None
+    try:
+        yield
+    finally:
+        chain.serves = before
 
 
 @contextmanager

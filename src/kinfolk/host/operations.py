@@ -16,7 +16,7 @@ import attrs
 from kinfolk.errors import NoSuchMember, ResultError
 from kinfolk.host.instrument import without_turns
 from kinfolk.host.waiters import deferred_of
-from kinfolk.wire.members import GIVING_BACK, Member, Members
+from kinfolk.wire.members import DYNAMIC, GIVING_BACK, Member, Members
 from kinfolk.wire.narrowing import origin_of
 from kinfolk.wire.shared import shared_type
 
@@ -106,6 +106,8 @@ def _run_of(proxy_class: type, name: str, label: str) -> Run:
         return lambda obj, _args, _kwargs: getattr(obj, name)
     if name in _IN_PLACE:
         return _in_place(name, label)
+    if name in DYNAMIC:
+        return _dynamic(name, label)
     if _is_dunder(name):
         return _special_method(name)
     return _method(name)
@@ -150,6 +152,19 @@ class _Bare(dict[type, Callable[..., Any] | None]):
             return self.setdefault(cls, None)
         function = without_turns(found)
         return self.setdefault(cls, deferred_of(function) or function)
+
+
+def _dynamic(name: str, label: str) -> Run:
+    reach = _special_method(name)
+
+    def run(obj: object, args: list[object], kwargs: dict[str, object]) -> Any:
+        # Whatever a client has sent: its own end has looked at the name as well.
+        wanted = args[0]
+        if not isinstance(wanted, str) or wanted.startswith("_") or hasattr(type(obj), wanted):
+            raise AttributeError(f"{label}: there is no attribute {wanted!r} for clients")
+        return reach(obj, args, kwargs)
+
+    return run
 
 
 def _in_place(name: str, label: str) -> Run:

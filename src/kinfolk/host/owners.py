@@ -11,18 +11,37 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
+import attrs
+
 from kinfolk.callers import caller_token
 from kinfolk.host.places import raised
 
-__all__ = ["THIS_PROCESS", "Lifetime", "Owner", "acting", "acting_for", "current_owner"]
+__all__ = ["THIS_PROCESS", "Lifetime", "Owner", "Process", "acting", "acting_for", "current_owner"]
 
 _logger = logging.getLogger(__name__)
 
 
+@attrs.frozen
+class Process:
+    """A calling process, as far as it is known.
+
+    `pid` is what it says of itself. `uid` is its user and `seen` its number, as the system of this
+    process knows them; None and 0 if it does not.
+    """
+
+    pid: int
+    uid: int | None = None
+    seen: int = 0
+
+
 class Lifetime:
-    """Something that ends, such as a calling process, and what is to be done then."""
+    """Something that ends, such as a calling process, and what is to be done then.
+
+    `process` is that process; None for this very one.
+    """
 
     def __init__(self) -> None:
+        self.process: Process | None = None
         self._lock = threading.Lock()
         self._at_end: dict[Hashable, Callable[[], object]] = {}
         self._ended = False

@@ -45,11 +45,12 @@ __all__ = ["Outcome", "Queue", "Service", "Waiting", "withdrawn"]
 
 @attrs.frozen(eq=False)
 class Waiting:
-    """A call whose result is not there yet."""
+    """A call whose result is not there yet; `weight` is the length of its arguments in bytes."""
 
     call: int
     operation: Operation
     pending: Pending[Any]
+    weight: int
 
 
 Outcome: TypeAlias = Reply | Waiting
@@ -138,7 +139,7 @@ class Service:
                         self._given_back[request.call] = None
                 result = operation.run(hosted.obj, args, kwargs)
                 if is_pending(result):
-                    return Waiting(request.call, operation, result)
+                    return Waiting(request.call, operation, result, len(request.arguments))
                 if operation.member.result is None:
                     return self._open(request.call, result, operation, hosted, owner)
                 # Within the turn, before another call can change what is being encoded.
@@ -153,7 +154,8 @@ class Service:
         """Return the reply to a call whose result has come."""
         references = HostReferences(self._objects, self._holdings)
         try:
-            result = waiting.pending.result()
+            # Not kept by those who remember the call, or an object that was returned would live on.
+            result = waiting.pending.take()
             reply = _encoded(waiting.call, result, waiting.operation, references)
         except BaseException as error:
             references.take_back()

@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -20,7 +20,7 @@ import msgspec
 from kinfolk.errors import ConnectionClosed, Executed, LimitExceeded, ProtocolError
 from kinfolk.host import turns
 from kinfolk.host.chains import thread
-from kinfolk.host.latest import Latest
+from kinfolk.host.latest import Grants, Latest
 from kinfolk.host.objects import Objects
 from kinfolk.host.owners import Lifetime
 from kinfolk.host.places import raised
@@ -53,7 +53,6 @@ _logger = logging.getLogger(__name__)
 
 _MOMENT: Final = 1.0
 _GLANCE: Final = 0.0005
-_GRANTS: Final = 5_000
 
 _EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
     "yes": msgspec.Raw(msgspec.msgpack.encode("yes")),
@@ -91,7 +90,7 @@ class Session(Lifetime):
         # still on their way here.
         self.withdrawn: Final[Latest[Executed | None]] = Latest()
         # What can still be undone by a `Withdraw`, if it crossed the reply or that was lost.
-        self._granted: Latest[Pending[Any]] = Latest(_GRANTS)
+        self._granted: Final = Grants()
         # The latest calls of the connections that were closed; and those whose method still runs.
         self._finished: Latest[None] = Latest()
         self._fading: set[Link] = set()
@@ -123,16 +122,16 @@ class Session(Lifetime):
             self._links.add(link)
         return link
 
-    def detach(self, link: Link, withdrawn: Collection[int]) -> None:
-        """Note that a connection was closed, and these calls with it that waited.
+    def detach(self, link: Link, withdrawn: Mapping[int, Executed]) -> None:
+        """Note that a connection was closed, and what became of the calls with it that waited.
 
         The session ends with the last.
         """
         with self._attaching:
             self._freed_calls += len(withdrawn)
-            for call in withdrawn:
-                self._granted.pop(call, None)
-                self.withdrawn[call] = "no"
+            for call, executed in withdrawn.items():
+                self._granted.pop(call)
+                self.withdrawn[call] = executed
             self._finished[link.latest] = None
             if link.running:
                 self._fading.add(link)
@@ -149,7 +148,12 @@ class Session(Lifetime):
     def undoable(self, call: int, pending: Pending[Any]) -> None:
         """Note what a call has waited for, and may have been granted."""
         with self._attaching:
-            self._granted[call] = pending
+            self._granted.add(call, pending)
+
+    def weigh(self, call: int, weight: int) -> None:
+        """Note how many bytes a call that was granted something has brought and taken."""
+        with self._attaching:
+            self._granted.weigh(call, weight)
 
     def withdraw(self, call: int) -> Executed:
         """Take back a call; return whether its method has run, and was not undone.
@@ -166,13 +170,12 @@ class Session(Lifetime):
             # Only now: it may have waited until this very moment.
             granted = self._granted.get(call)
         if granted is not None:
-            granted.withdraw()
-            executed = "no"
+            executed = "no" if granted.withdraw() else "yes"
         self.service.take_back(call)
         with self._attaching:
             # Another thread may have found out meanwhile: one that was asked too, or that closed
             # the connection of the call.
-            self._granted.pop(call, None)
+            self._granted.pop(call)
             executed = self.withdrawn[call] = self.withdrawn.get(call) or executed
         return executed
 
@@ -295,9 +298,9 @@ class Link:
         if waiting is not None:
             pending, answer = waiting
             self._session.under_way.discard(call)
-            pending.withdraw()
+            undone = pending.withdraw()
             self._refuse(call, answer, withdrawn())
-            return "no"
+            return "no" if undone else "yes"
         if running is not None:
             return self._outcome(call, running)
         return "yes" if call == self.latest else None
@@ -329,10 +332,11 @@ class Link:
             waiting = {call: self._stop_waiting(call) for call in tuple(self._waiting)}
             self._session.under_way.difference_update(waiting)
         unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
-        for found in waiting.values():
-            if found is not None:
-                found[0].withdraw()
-        self._session.detach(self, [*waiting, *unbegun])
+        withdrawn: dict[int, Executed] = dict.fromkeys(unbegun, "no")
+        for call, found in waiting.items():
+            undone = found is None or found[0].withdraw()
+            withdrawn[call] = "no" if undone else "yes"
+        self._session.detach(self, withdrawn)
 
     # --- Inside
 
@@ -403,9 +407,9 @@ class Link:
                 del self._running[number]
                 self._waiting[number] = pending, answer
         if over:
-            pending.withdraw()
-            # Only now: who withdrew it waits for this, and then nothing belongs to it.
-            self._session.undone(number)
+            if pending.withdraw():
+                # Only now: who withdrew it waits for this, and then nothing belongs to it.
+                self._session.undone(number)
             self._ended(number)
             self._session.under_way.discard(number)
             self._refuse(number, answer, withdrawn())
@@ -421,6 +425,8 @@ class Link:
         reply = self._service.finish(waiting)
         if waiting.call in self._session.withdrawn:
             self._service.take_back(waiting.call)
+        taken = len(reply.value) if isinstance(reply, Result) else 0
+        self._session.weigh(waiting.call, waiting.weight + taken)
         # A result that could not be encoded has not been granted.
         arrived = isinstance(reply, Result) or pending.failed
         return self._pass_on(reply, answer) and arrived

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-from kinfolk.errors import ResultError
+from kinfolk.errors import CallTimeout, ResultError
+from kinfolk.host.chains import serving_nothing
 from kinfolk.host.instrument import is_generator
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Owner, acting_for
@@ -48,6 +49,7 @@ class Stream:
         self._owner = owner
         # For objects that do not take turns: an iterator can make only one step at a time.
         self._stepping = threading.RLock()
+        self._steps = 0
 
     @property
     def label(self) -> str:
@@ -62,12 +64,13 @@ class Stream:
         Args:
             count: How many at the most.
             references: What to encode shared objects with.
-            begin: Called within the first turn; what it raises ends the stream.
+            begin: Called within the first turn; raises `CallTimeout` if the call was taken back.
 
         Returns:
             The items, encoded as a list; whether there may be more; what ended it, if not that.
         """
         items: list[bytes] = []
+        before = self._steps
         try:
             with acting_for(self._owner):
                 for index in range(count):
@@ -77,6 +80,9 @@ class Stream:
                         return _list_of(items), False, None
                     items.append(item)
         except BaseException as error:
+            if isinstance(error, CallTimeout) and self._steps == before:
+                # Taken back while it waited for its turn: nothing is lost, and it can go on.
+                return _list_of(items), True, error
             self.close()
             return _list_of(items), False, error
         return _list_of(items), True, None
@@ -87,7 +93,7 @@ class Stream:
         if not is_generator(iterator):
             return
         try:
-            with acting_for(self._owner):
+            with acting_for(self._owner), serving_nothing():
                 self._in_turn(iterator.close)
         except BaseException as error:
             # There is nobody to be told: the client is gone, or did not wait for an answer.
@@ -108,6 +114,7 @@ class Stream:
         """Make one step; return the encoded item, None at the end."""
         if begin is not None:
             begin()
+        self._steps += 1
         try:
             item = next(self._iterator)
         except StopIteration:

@@ -69,9 +69,11 @@ def deferred(method: F) -> F:
     """Let a method return `later(…)`: through a proxy it is answered when that is settled."""
 
     @functools.wraps(method)
-    def blocked(*args: Any, **kwargs: Any) -> Any:
-        result = method(*args, **kwargs)
-        return result.wait(method.__qualname__) if is_pending(result) else result
+    def blocked(self: object, /, *args: Any, **kwargs: Any) -> Any:
+        result = method(self, *args, **kwargs)
+        if not is_pending(result):
+            return result
+        return result.wait(f"{type(self).__name__}.{method.__name__}")
 
     setattr(blocked, _DEFERRED, method)
     return cast("F", blocked)
@@ -128,12 +130,17 @@ _undoing = _Undoing()
 class Pending(Generic[T]):
     """A result that is not there yet, for one owner.
 
-    It is settled at most once, and by one only: whoever claims it first.
+    It is settled at most once, and by one only: whoever claims it first. `subject` is whatever the
+    class that lets it wait has to know of the call, such as the item to be put into a full queue.
+    `claimed` says that somebody has claimed it, `failed` that it was answered with an exception.
     """
 
-    def __init__(self, owner: Owner, queue: Waiters[T] | None = None) -> None:
+    def __init__(self, owner: Owner, queue: Waiters[T] | None = None, subject: Any = None) -> None:
         self.owner = owner
+        self.subject = subject
         self._queue = queue
+        self.claimed = False
+        self.failed = False
         self._lock = threading.Lock()
         # Held while a grant is undone: until then no one may say that nothing belongs to the owner.
         self._undoing = threading.Lock()
@@ -141,6 +148,7 @@ class Pending(Generic[T]):
         self._outcome: tuple[T | None, BaseException | None] = None, None
         self._undo: Callable[[], object] | None = None
         self._undone = False
+        self._stays = False
         self._receiver: Callable[[Pending[T]], bool] | None = None
         self._alarm: Alarm | None = None
 
@@ -168,7 +176,7 @@ class Pending(Generic[T]):
         with self._lock:
             first = self._state is _State.WAITING
             if first:
-                self._state = _State.CLAIMED
+                self._state, self.claimed = _State.CLAIMED, True
         return first
 
     def grant(self, undo: Callable[[], object]) -> bool:
@@ -178,7 +186,7 @@ class Pending(Generic[T]):
         it was told does not have it any more when it hears that it was withdrawn.
 
         Args:
-            undo: What takes it back.
+            undo: What takes it back. It returns False if that cannot be done any more.
 
         Returns:
             False if it has been withdrawn, and nothing belongs to it.
@@ -193,25 +201,43 @@ class Pending(Generic[T]):
         """Settle it with a value, or fail it with an exception, if nobody does so in time."""
 
         def expire() -> None:
-            if not self.claim():
-                return
             if isinstance(outcome, BaseException):
                 self.fail(outcome)
             else:
                 self.settle(outcome)
 
-        self._alarm = timer.call_later(seconds, expire)
+        self.claim_after(seconds, expire)
+
+    def claim_after(self, seconds: float, expire: Callable[[], object]) -> None:
+        """Claim it, and do what settles it, if nobody else has claimed it in time.
+
+        Without any time that is done at once.
+        """
+
+        def claim() -> None:
+            if self.claim():
+                expire()
+
+        if not seconds > 0:  # or no number at all
+            claim()
+            return
+        with self._lock:
+            # One that was claimed meanwhile leaves no alarm behind.
+            if self._state is _State.WAITING:
+                self._alarm = timer.call_later(seconds, claim)
 
     # --- For the one who called
-
-    @property
-    def failed(self) -> bool:
-        """Whether it was answered with an exception."""
-        return self._outcome[1] is not None
 
     def result(self) -> T:
         """Return what it was settled with, or raise what it failed with."""
         value, error = self._outcome
+        if error is not None:
+            raise error
+        return cast("T", value)
+
+    def take(self) -> T:
+        """Return or raise what `result` does, and keep it no longer."""
+        (value, error), self._outcome = self._outcome, (None, None)
         if error is not None:
             raise error
         return cast("T", value)
@@ -228,10 +254,13 @@ class Pending(Generic[T]):
         if arrived and not receiver(self):
             self.withdraw()
 
-    def withdraw(self) -> None:
+    def withdraw(self) -> bool:
         """Take back the call: it waits no more, and what it was granted meanwhile is undone.
 
         Nothing belongs to the owner any more when this returns, whichever thread undid it.
+
+        Returns:
+            False if what it was granted could not be undone.
         """
         with self._undoing:
             with self._lock:
@@ -239,8 +268,9 @@ class Pending(Generic[T]):
                 undo, self._undo = self._undo, None
                 self._undone = self._undone or undo is not None
             self._leave()
-            if undo is not None:
-                undo()
+            if undo is not None and undo() is False:
+                self._stays = True
+            return not self._stays
 
     def wait(self, label: str = "") -> T:
         """Block this thread until it is settled, and return or raise the result.
@@ -297,6 +327,7 @@ class Pending(Generic[T]):
                 return self._undone
             self._state = _State.ARRIVED
             self._outcome = outcome
+            self.failed = outcome[1] is not None
             receiver = self._receiver
             if receiver is None:
                 # Whoever takes it will come; until then it counts as granted.
@@ -359,22 +390,32 @@ class Waiters(Generic[T]):
             timeout: How many seconds to wait; None to wait for as long as it takes.
             expired: What to answer, or raise, when they have passed.
         """
-        pending = Pending(current_owner(), self)
-        with self._lock:
-            self._queue[pending] = None
+        pending = self.enqueue(current_owner())
         if timeout is not None:
             pending.expire_after(timeout, expired)
         return pending
 
+    def enqueue(self, owner: Owner, subject: Any = None) -> Pending[T]:
+        """Let an owner wait at the end of the queue, for as long as it takes."""
+        pending = Pending(owner, self, subject)
+        with self._lock:
+            self._queue[pending] = None
+        return pending
+
     def next(self) -> Pending[T] | None:
         """Take the first out of the queue, to be settled; None if nobody waits."""
-        while True:
+        while self._queue:
             with self._lock:
                 if not self._queue:
                     return None
                 pending, _ = self._queue.popitem(last=False)
             if pending.claim():
                 return pending
+        return None
+
+    def all(self) -> list[Pending[T]]:
+        """Take all out of the queue, to be settled."""
+        return list(iter(self.next, None))
 
     def remove(self, pending: Pending[T]) -> None:
         """Take out one that waits no more; no effect if it is out already."""

@@ -27,6 +27,7 @@ from kinfolk.errors import (
 from kinfolk.heartbeat import fell_silent, keep_watch
 from kinfolk.host.chains import Chain, thread
 from kinfolk.host.hosting import Host
+from kinfolk.host.owners import Process
 from kinfolk.host.places import raised
 from kinfolk.host.sessions import Link, Session
 from kinfolk.limits import Limits
@@ -219,6 +220,10 @@ class Connection:
             session = host.session(self._who)
         except ConnectionClosed:
             raise HandshakeFailed("the server is about to end") from None
+        seen = self._credentials
+        session.process = (
+            Process(pid) if seen is None else Process(seen.pid or pid, seen.uid, seen.pid)
+        )
         self._link = session.attach()
         return session.token
 

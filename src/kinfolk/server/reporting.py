@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import pwd
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePath
+from collections.abc import Iterable
 from typing import Final
 
 from kinfolk.host.chains import Chain
 from kinfolk.host.hosting import Host
 from kinfolk.host.overview import Awaited, Who, overview
 from kinfolk.host.owners import Owner
+from kinfolk.host.processes import program_of, user_of
 from kinfolk.host.sessions import Session
 from kinfolk.server.connection import Caller
 from kinfolk.wire.reports import Client, Party, ServerReport, Wait
 
-__all__ = ["make_report", "program_of"]
+__all__ = ["make_report"]
 
 _OURS: Final = "the server"
-_WITH_VALUE: Final = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 
 
 def make_report(
@@ -66,7 +64,7 @@ class _People:
         return Client(
             peer=session.peer,
             pid=0 if caller is None else caller.pid,
-            user="" if seen is None else _user(seen.uid),
+            user="" if seen is None else user_of(seen.uid),
             program="" if seen is None else program_of(seen.pid),
             connections=session.connections,
             waiting=session.waiting,
@@ -94,43 +92,3 @@ class _People:
         if caller is None:
             return Party(peer=_OURS, call=call)
         return Party(peer=caller.session.peer, pid=caller.pid, call=call)
-
-
-# --- Processes, as the system knows them
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def program_of(pid: int) -> str:
-    """Return what people call the program of a process; empty if the system does not tell."""
-    try:
-        line = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return ""
-    words = line.rstrip(b"\0").decode(errors="replace").split("\0")
-    # It is the process's own word, and goes to a terminal.
-    return "".join(c if c.isprintable() else "?" for c in _program(words))
-
-
-def _program(words: list[str]) -> str:
-    name = PurePath(words[0]).name
-    return _python_program(iter(words[1:])) or name if name.startswith("python") else name
-
-
-def _python_program(words: Iterator[str]) -> str:
-    """Return what Python was told to run; empty if it was told nothing."""
-    for word in words:
-        if word in _WITH_VALUE:
-            next(words, None)
-        elif word == "-m":
-            return f"python -m {next(words, '')}"
-        elif word == "-c":
-            return "python -c"
-        elif not word.startswith("-"):
-            return PurePath(word).name
-    return ""

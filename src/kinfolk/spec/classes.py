@@ -77,6 +77,7 @@ class ClassReader:
             location=lineage.location,
             doc=self.doc,
             bases=tuple(lineage.shared),
+            mixins=tuple(lineage.mixins),
             type_parameters=self.parameters,
             concurrent=mark.concurrent,
         )
@@ -103,9 +104,7 @@ class ClassReader:
 
     def _members(self, mark: SharedMark) -> tuple[Member, ...]:
         before = self._problems.count
-        members = Members(
-            self._lineage, self._names, concurrent=mark.concurrent, reading=self._reading
-        )
+        members = Members(self._lineage, self._names, mark, self._reading)
         found = members.read()
         self.raised += members.raised
         self._check_waiting(mark)

@@ -12,8 +12,8 @@ from typing import Any, Generic, Protocol, get_origin
 
 import attrs
 
-from kinfolk.declare import shared_mark
-from kinfolk.spec.model import Expression, Location, Variable
+from kinfolk.declare import mixin_mark, shared_mark
+from kinfolk.spec.model import Expression, Location, Name, Variable
 from kinfolk.spec.names import Scope
 from kinfolk.spec.parameters import declared_names, type_variables
 from kinfolk.spec.pieces import ANY
@@ -48,7 +48,10 @@ class Ancestor:
 
 
 class Lineage:
-    """The ancestors of one shared class, itself first, and the shared classes it builds on."""
+    """The ancestors of one shared class, itself first, and the shared classes it builds on.
+
+    `mixins` are those of its bases that its proxy class inherits from as well.
+    """
 
     def __init__(self, cls: type, reading: Reading) -> None:
         self.cls = cls
@@ -58,7 +61,9 @@ class Lineage:
         self._written: dict[type, Expression] = {}
         shared = [base for base in cls.__mro__[1:] if shared_mark(base)]
         self._all = [self._ancestor(base, shared) for base in cls.__mro__ if base not in _EMPTY]
-        self.ancestors = [a for a in self._all if not any(a.cls in s.__mro__ for s in shared)]
+        own = [a for a in self._all if not any(a.cls in s.__mro__ for s in shared)]
+        self.ancestors = [a for a in own if not mixin_mark(a.cls)]
+        self.mixins = [Name(a.cls.__module__, a.cls.__qualname__) for a in own if mixin_mark(a.cls)]
         # Of two shared bases where one derives from the other, the derived one says it all.
         self.shared = [
             self._shared[base]
@@ -69,7 +74,7 @@ class Lineage:
 
     @property
     def inherited(self) -> list[Ancestor]:
-        """The classes whose members stand in proxies of shared bases."""
+        """The classes whose members proxies inherit: those of shared bases, and mixins."""
         return [ancestor for ancestor in self._all if ancestor not in self.ancestors]
 
     @property

@@ -6,6 +6,7 @@ import functools
 import sys
 from collections.abc import Collection, Iterator
 
+from kinfolk.declare import SharedMark
 from kinfolk.spec.attributes import Attributes
 from kinfolk.spec.fields import fields_of, is_of_field
 from kinfolk.spec.lineage import Ancestor, Lineage
@@ -29,18 +30,18 @@ class Members:
     Args:
         lineage: The class and its bases.
         parameters: The names of the type parameters of the class.
-        concurrent: The class is `@shared(concurrent=True)`.
+        mark: What `@shared` says of the class.
         reading: What is shared while the spec is read.
     """
 
     def __init__(
-        self, lineage: Lineage, parameters: Collection[str], *, concurrent: bool, reading: Reading
+        self, lineage: Lineage, parameters: Collection[str], mark: SharedMark, reading: Reading
     ) -> None:
         self._lineage = lineage
         self._problems = reading.problems
         self._fields = {n: f for n, f in fields_of(lineage.cls).items() if f.kept}
         signatures = Signatures(reading, reading.problems, parameters)
-        self._methods = Methods(lineage, signatures, concurrent=concurrent, reading=reading)
+        self._methods = Methods(lineage, signatures, mark, reading)
         self._attributes = Attributes(lineage, signatures, reading)
         self.raised: list[type[BaseException]] = []
 

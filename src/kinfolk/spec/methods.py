@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from kinfolk.declare import Marks
+from kinfolk.declare import Marks, SharedMark
 from kinfolk.spec.docs import inherited_doc
 from kinfolk.spec.evaluation import SELF
 from kinfolk.spec.lineage import Ancestor, Lineage
@@ -31,16 +31,16 @@ class Methods:
     Args:
         lineage: The class and its bases.
         signatures: Reads their signatures.
-        concurrent: The class is `@shared(concurrent=True)`.
+        mark: What `@shared` says of the class.
         reading: What is shared while the spec is read.
     """
 
     def __init__(
-        self, lineage: Lineage, signatures: Signatures, *, concurrent: bool, reading: Reading
+        self, lineage: Lineage, signatures: Signatures, mark: SharedMark, reading: Reading
     ) -> None:
         self._lineage = lineage
         self._signatures = signatures
-        self._concurrent = concurrent
+        self._mark = mark
         self._reading = reading
         self._problems = reading.problems
 
@@ -51,7 +51,7 @@ class Methods:
             Unreadable: It cannot be remote, or has no definition that says how it is called.
         """
         label = f"{ancestor.cls.__qualname__}.{name}"
-        if name.startswith("__") and role(name) == "neither":
+        if name.startswith("__") and role(name, dynamic=self._mark.dynamic) == "neither":
             raise Unreadable(
                 f"`{label}` cannot be remote; mark it `@hidden`, and offer a method with a name"
                 " of its own if clients need what it does"
@@ -79,7 +79,7 @@ class Methods:
                 f"`{label}` is async, which cannot be remote; write it with `def`"
                 " (clients can await any call)",
             )
-        if marks.blocking and not self._concurrent:
+        if marks.blocking and not self._mark.concurrent:
             cls = self._lineage.cls.__qualname__
             self._problems.add(
                 definition.location,

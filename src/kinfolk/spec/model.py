@@ -119,11 +119,16 @@ class TypeParameter:
 
 @attrs.frozen
 class Signature:
-    """Parameters in the order of the source, and the type of the result."""
+    """Parameters in the order of the source, and the type of the result.
+
+    `receiver` is the shared class that `self` is annotated with, which tells checkers on which
+    objects it can be called; it has no part in what travels.
+    """
 
     parameters: tuple[Parameter, ...]
     result: Expression
     type_parameters: tuple[TypeParameter, ...] = ()
+    receiver: Expression | None = None
 
 
 @attrs.frozen
@@ -166,8 +171,9 @@ class SharedClass:
     """A shared class whose proxy stands in the generated module.
 
     `bases` are the shared classes it inherits from (with their type arguments), whose proxies its
-    proxy inherits from; `members` are its own and those of bases that are not shared, in the
-    order of the source. `constructor` is what a factory takes.
+    proxy inherits from; `mixins` are other classes that its proxy inherits from. `members` are its
+    own and those of bases that are neither, in the order of the source. `constructor` is what a
+    factory takes.
     """
 
     module: str
@@ -177,6 +183,7 @@ class SharedClass:
     location: Location
     doc: str | None = None
     bases: tuple[Expression, ...] = ()
+    mixins: tuple[Name, ...] = ()
     type_parameters: tuple[TypeParameter, ...] = ()
     concurrent: bool = False
 

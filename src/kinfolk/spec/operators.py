@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from kinfolk.wire.members import DYNAMIC
+
 __all__ = ["STREAMED", "role"]
 
 _ARITHMETIC: Final = (
@@ -36,12 +38,13 @@ STREAMED: Final = frozenset({"__iter__", "__reversed__"})
 """Operators whose items are read ahead, since a loop over a container consumes nothing."""
 
 
-def role(name: str) -> Literal["remote", "local", "neither"]:
+def role(name: str, *, dynamic: bool = False) -> Literal["remote", "local", "neither"]:
     """Tell what becomes of an operator that a shared class defines.
 
     A remote one is called through proxies, a local one works on the object at the server only,
-    and any other would make a proxy behave in ways that cannot work.
+    and any other would make a proxy behave in ways that cannot work. `dynamic` says that clients
+    reach attributes of any name.
     """
-    if name in _REMOTE:
+    if name in _REMOTE or (dynamic and name in DYNAMIC):
         return "remote"
     return "local" if name in _LOCAL else "neither"

@@ -12,6 +12,7 @@ from kinfolk.spec.model import (
     Location,
     Parameter,
     ParameterKind,
+    SharedName,
     Signature,
     TypeParameter,
 )
@@ -72,12 +73,14 @@ class Signatures:
             for argument in self._arguments(node, scope, label, bound=bound)
         ]
         result = self._result(node, scope, label)
+        this = self._receiver(node, scope, label) if bound else None
         if result is not None and travels:
             self._check_result(result, scope.source.location(node), label)
         if result is None or self._problems.count > before:
             return None
         found = tuple(parameter for parameter in parameters if parameter is not None)
-        return Signature(found, result, self._own_parameters(node, scope, found, result))
+        types = (*(parameter.annotation for parameter in found), result, this or ())
+        return Signature(found, result, self._own_parameters(node, scope, types), this)
 
     def annotation(
         self, node: ast.expr | None, scope: Scope, location: Location, what: str
@@ -162,6 +165,15 @@ class Signatures:
                 remedy = f"write `{text_of(expression)} | None`, or change the default"
             self._problems.add(location, f"the default of {what} {misfit}; {remedy}")
 
+    def _receiver(self, node: Function, scope: Scope, label: str) -> Expression | None:
+        """Read what `self` is annotated with, if that is a shared class; None for all else."""
+        first = next(iter([*node.args.posonlyargs, *node.args.args]), None)
+        if first is None or first.annotation is None or node.name == "__init__":
+            return None
+        location = scope.source.location(first)
+        this = self.annotation(first.annotation, scope, location, f"`{first.arg}` of `{label}`")
+        return this if this and isinstance(this[0], SharedName) else None
+
     # --- Results
 
     def _result(self, node: Function, scope: Scope, label: str) -> Expression | None:
@@ -189,11 +201,9 @@ class Signatures:
         self,
         node: Function,
         scope: Scope,
-        parameters: tuple[Parameter, ...],
-        result: Expression,
+        types: tuple[Expression, ...],
     ) -> tuple[TypeParameter, ...]:
         declared = {p.name: p for p in declared_parameters(node, scope, self._reading)}
-        types = (*(parameter.annotation for parameter in parameters), result)
         used = variables_of(joined(piece for declared in types for piece in declared))
         return (
             *declared.values(),

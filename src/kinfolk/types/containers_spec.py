@@ -1,4 +1,4 @@
-"""Containers that processes share.
+"""Dictionaries that processes share.
 
 They are shared classes like any other, and work without a server too: a `Dict` in a unit test is a
 dictionary.
@@ -7,15 +7,19 @@ dictionary.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final, Generic, Self, TypeVar, cast, overload
 
 from kinfolk.declare import shared, stream
+from kinfolk.types.numbers import N
 
 __all__ = ["Dict"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 D = TypeVar("D")
+E = TypeVar("E")
 
 _MISSING: Final[Any] = object()
 
@@ -28,8 +32,8 @@ class Dict(Generic[K, V]):
     server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
     the moment of the call, and iterating goes over the keys that there were when it began.
 
-    Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
-    them under a lock, or write a shared class with a method for it.
+    Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: use
+    `increment`, `compare_and_set` or `get_or_insert`.
     """
 
     def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), /, **kwargs: V) -> None:
@@ -46,6 +50,7 @@ class Dict(Generic[K, V]):
         return self._items[key]
 
     def __setitem__(self, key: K, value: V, /) -> None:
+        """Set a key. `d[key] += 1` is two calls, and not atomic; `increment` is."""
         self._items[key] = value
 
     def __delitem__(self, key: K, /) -> None:
@@ -58,15 +63,31 @@ class Dict(Generic[K, V]):
     def __reversed__(self) -> Iterator[K]:
         return reversed(list(self._items))
 
-    def __or__(self, other: dict[K, V], /) -> dict[K, V]:
-        return self._items | other
+    @overload
+    def __or__(self, other: dict[K, V] | Dict[K, V], /) -> dict[K, V]: ...
+    @overload
+    def __or__(self, other: dict[D, E] | Dict[D, E], /) -> dict[K | D, V | E]: ...
+    def __or__(  # type: ignore[misc]  # to mypy, no dict[D, E] is a dict[K | D, V | E]
+        self, other: dict[K | D, V | E] | Dict[Any, Any], /
+    ) -> dict[K | D, V | E]:
+        return cast("dict[K | D, V | E]", self._items | self._plain(other))
 
-    def __ror__(self, other: dict[K, V], /) -> dict[K, V]:
+    @overload
+    def __ror__(self, other: dict[K, V], /) -> dict[K, V]: ...
+    @overload
+    def __ror__(self, other: dict[D, E], /) -> dict[K | D, V | E]: ...
+    def __ror__(self, other: dict[K | D, V | E], /) -> dict[K | D, V | E]:  # type: ignore[misc]
         return other | self._items
 
-    def __ior__(self, other: Mapping[K, V] | Iterable[tuple[K, V]], /) -> Self:
-        self._items.update(other)
+    def __ior__(self, other: Mapping[K, V] | Iterable[tuple[K, V]] | Dict[K, V], /) -> Self:  # type: ignore[misc]
+        """Set several keys, as `update` does: in one call, which is atomic."""
+        self._items.update(self._plain(other))
         return self
+
+    def __eq__(self, other: object) -> bool:
+        return self._items.__eq__(self._plain(other))
+
+    __hash__ = None  # type: ignore[assignment]
 
     @overload
     def get(self, key: K, default: None = None, /) -> V | None: ...
@@ -81,6 +102,41 @@ class Dict(Generic[K, V]):
     def setdefault(self, key: K, default: V, /) -> V:
         """Return the value of a key, which is set to the default first if it is not there."""
         return self._items.setdefault(key, default)
+
+    def get_or_insert(self, key: K, default: V) -> V:
+        """Return the value of a key, which is set to the default first if it is not there.
+
+        This is atomic: of several processes that do so at once, one inserts, and all get that.
+        """
+        return self._items.setdefault(key, default)
+
+    @overload
+    def increment(self: Dict[K, int], key: K, by: int = 1) -> int: ...
+    @overload
+    def increment(self: Dict[K, float], key: K, by: float = 1) -> float: ...
+    @overload
+    def increment(self: Dict[K, complex], key: K, by: complex = 1) -> complex: ...
+    @overload
+    def increment(self: Dict[K, Decimal], key: K, by: Decimal | int = 1) -> Decimal: ...
+    @overload
+    def increment(self: Dict[K, Fraction], key: K, by: Fraction | int = 1) -> Fraction: ...
+    def increment(self: Dict[K, N], key: K, by: N | int = 1) -> N:
+        """Add to the number of a key, and return the sum. This is atomic.
+
+        A key that is not there counts as 0.
+        """
+        self._items[key] = cast("Any", self._items.get(key, 0)) + by
+        return self._items[key]
+
+    def compare_and_set(self, key: K, expected: V, new: V) -> bool:
+        """Set a key if its value is equal to `expected`; return whether it was. This is atomic.
+
+        A key that is not there is not set.
+        """
+        if key not in self._items or self._items[key] != expected:
+            return False
+        self._items[key] = new
+        return True
 
     @overload
     def pop(self, key: K, /) -> V: ...
@@ -106,9 +162,11 @@ class Dict(Generic[K, V]):
         """
         return self._items.popitem()
 
-    def update(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), /, **kwargs: V) -> None:
+    def update(
+        self, items: Mapping[K, V] | Iterable[tuple[K, V]] | Dict[K, V] = (), /, **kwargs: V
+    ) -> None:
         """Set several keys in one call: those of a mapping or of pairs, then those by name."""
-        self._update(items, kwargs)
+        self._update(self._plain(items), kwargs)
 
     def clear(self) -> None:
         """Remove every key."""
@@ -134,3 +192,10 @@ class Dict(Generic[K, V]):
         self._items.update(items)
         # Names are for dictionaries whose keys are text.
         self._items.update(cast("dict[K, V]", named))
+
+    @staticmethod
+    def _plain(other: object) -> Any:
+        # Past the turn of the other one, or two that are joined with each other could wait in a
+        # circle. Copying it is one step of Python.
+        same: Any = other
+        return same._items.copy() if isinstance(other, Dict) else other

@@ -9,24 +9,25 @@ from __future__ import annotations
 from types import TracebackType
 
 from kinfolk.proxy import Proxy as _Proxy
+from kinfolk.types.values import Holder
 from kinfolk.wire.shared import SharedType as _SharedType
 from kinfolk.wire.table import Table as _Table
 
-__all__ = ["RLockProxy"]
+__all__ = ["BoundedSemaphoreProxy", "LockProxy", "RLockProxy", "SemaphoreProxy"]
 
 
-class RLockProxy(_Proxy):
-    """A re-entrant lock between threads of any number of processes.
+class LockProxy(_Proxy):
+    """A lock between threads of any number of processes.
 
-    It belongs to the thread or task that acquired it, which may acquire it again and must release
-    it as many times. Those who wait get it in the order in which they came. If the process
-    that has it ends, however it ends, the lock is free.
+    It belongs to the process that acquired it, of which any thread or task may release it. Those
+    who wait get it in the order in which they came. If the process that has it ends, however it
+    ends, the lock is free.
     """
 
-    _shared = _SharedType("kinfolk.types.locks_spec.RLock")
+    _shared = _SharedType("kinfolk.types.locks_spec.Lock")
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Acquire the lock, or acquire it once more; return whether that was done.
+        """Acquire the lock; return whether that was done.
 
         Args:
             blocking: Wait until the lock is free. Otherwise return False if it is not.
@@ -39,7 +40,7 @@ class RLockProxy(_Proxy):
         return self._call("acquire", {"blocking": blocking, "timeout": timeout})
 
     def release(self) -> None:
-        """Release the lock once; after the last time it goes to the next who waits.
+        """Release the lock, which goes to the next who waits; an `RLock` only after the last time.
 
         Raises:
             RuntimeError: The caller does not have it.
@@ -59,9 +60,150 @@ class RLockProxy(_Proxy):
             "__exit__", {"exc_type": exc_type, "exc_value": exc_value, "traceback": traceback}
         )
 
+    def locked(self) -> bool:
+        """Return whether anybody has the lock."""
+        return self._call("locked")
+
+    def holder(self) -> Holder | None:
+        """Return who has the lock; None if nobody has."""
+        return self._call("holder")
+
+    @property
+    def token(self) -> int:
+        """A number that is higher for each new holder of the lock, also after a restart.
+
+        Whatever is written under the lock can be kept with it, and then one that had the lock
+        before, and writes too late, is known by its lower number. Only the holder can read it.
+
+        Raises:
+            RuntimeError: The caller does not have the lock.
+        """
+        return self._call("token")
+
+
+class RLockProxy(_Proxy):
+    """A re-entrant lock between threads of any number of processes.
+
+    It belongs to the thread or task that acquired it, which may acquire it again and must release
+    it as many times. Those who wait get it in the order in which they came. If the process
+    that has it ends, however it ends, the lock is free.
+    """
+
+    _shared = _SharedType("kinfolk.types.locks_spec.RLock")
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Acquire the lock; return whether that was done.
+
+        Args:
+            blocking: Wait until the lock is free. Otherwise return False if it is not.
+            timeout: Wait for so many seconds at most, then return False; -1 is without limit.
+
+        Raises:
+            ValueError: A timeout without blocking, or a negative one.
+            OverflowError: The timeout is larger than `threading.TIMEOUT_MAX`.
+        """
+        return self._call("acquire", {"blocking": blocking, "timeout": timeout})
+
+    def release(self) -> None:
+        """Release the lock, which goes to the next who waits; an `RLock` only after the last time.
+
+        Raises:
+            RuntimeError: The caller does not have it.
+        """
+        self._give_back("release", {})
+
+    def __enter__(self) -> bool:
+        return self._call("__enter__")
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._give_back(
+            "__exit__", {"exc_type": exc_type, "exc_value": exc_value, "traceback": traceback}
+        )
+
+    def locked(self) -> bool:
+        """Return whether anybody has the lock."""
+        return self._call("locked")
+
+    def holder(self) -> Holder | None:
+        """Return who has the lock; None if nobody has."""
+        return self._call("holder")
+
+    @property
+    def token(self) -> int:
+        """A number that is higher for each new holder of the lock, also after a restart.
+
+        Whatever is written under the lock can be kept with it, and then one that had the lock
+        before, and writes too late, is known by its lower number. Only the holder can read it.
+
+        Raises:
+            RuntimeError: The caller does not have the lock.
+        """
+        return self._call("token")
+
+
+class SemaphoreProxy(_Proxy):
+    """A number of permits for the processes that share it.
+
+    A process that ends gives back the permits that it has. Any process may release, as with
+    `threading.Semaphore`: one that has no permit itself gives back one that another has had for
+    longest, and only if nobody has any there is one more than before. Those who wait get permits in
+    the order in which they came.
+    """
+
+    _shared = _SharedType("kinfolk.types.locks_spec.Semaphore")
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Acquire a permit; return whether that was done.
+
+        Args:
+            blocking: Wait until there is one. Otherwise return False if there is none.
+            timeout: Wait for so many seconds at most, then return False; None is without limit.
+
+        Raises:
+            ValueError: A timeout without blocking.
+            OverflowError: The timeout is larger than `threading.TIMEOUT_MAX`.
+        """
+        return self._call("acquire", {"blocking": blocking, "timeout": timeout})
+
+    def release(self, n: int = 1) -> None:
+        """Release permits, which go to those who wait.
+
+        Args:
+            n: How many.
+
+        Raises:
+            ValueError: Fewer than one; or, of a `BoundedSemaphore`, more than were acquired.
+        """
+        self._give_back("release", {"n": n})
+
+    def __enter__(self) -> bool:
+        return self._call("__enter__")
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._give_back(
+            "__exit__", {"exc_type": exc_type, "exc_value": exc_value, "traceback": traceback}
+        )
+
+
+class BoundedSemaphoreProxy(SemaphoreProxy):
+    """A semaphore that never has more permits than it began with."""
+
+    _shared = _SharedType("kinfolk.types.locks_spec.BoundedSemaphore")
+
 
 _TABLE = _Table(
     spec="kinfolk.types.locks_spec",
-    fingerprint="857a294c2d481ae85082e16520d73714",
-    proxies=(RLockProxy,),
+    fingerprint="cb8b9f4429326bbb15b0ef40088b4fd5",
+    proxies=(LockProxy, RLockProxy, SemaphoreProxy, BoundedSemaphoreProxy),
+    values=(Holder,),
 )

@@ -1,4 +1,4 @@
-"""Locks, and all else that processes wait for each other with.
+"""Locks and semaphores.
 
 They are shared classes like any other, and work without a server too: an `RLock` in a unit test is
 a lock between threads. No thread waits at the server: a call is answered when it is its turn.
@@ -7,27 +7,36 @@ a lock between threads. No thread waits at the server: a call is answered when i
 from __future__ import annotations
 
 import functools
-import threading
 from types import TracebackType
 
 from kinfolk.declare import blocking, shared
-from kinfolk.errors import ConnectionLost
-from kinfolk.host.waiters import (
-    Held,
-    Owner,
-    Pending,
-    Waiters,
-    current_owner,
-    deferred,
-    later,
-    settled,
-)
+from kinfolk.host.granting import Grant, Granting
+from kinfolk.host.owners import Lifetime
+from kinfolk.host.waiters import Held, Owner, Waiters, current_owner, deferred
+from kinfolk.types.mutex import Mutex
 
-__all__ = ["RLock"]
+__all__ = ["BoundedSemaphore", "Lock", "RLock", "Semaphore"]
 
 
 @shared(concurrent=True)
-class RLock:
+class Lock(Mutex):
+    """A lock between threads of any number of processes.
+
+    It belongs to the process that acquired it, of which any thread or task may release it. Those
+    who wait get it in the order in which they came. If the process that has it ends, however it
+    ends, the lock is free.
+    """
+
+    def __init__(self) -> None:
+        # Another thread of the holder's may release it while that one waits.
+        super().__init__(Held("the lock", alone=False))
+
+    def _is_owned(self, owner: Owner) -> bool:
+        return self._held.owner is not None and self._held.owner.session is owner.session
+
+
+@shared(concurrent=True)
+class RLock(Mutex):
     """A re-entrant lock between threads of any number of processes.
 
     It belongs to the thread or task that acquired it, which may acquire it again and must release
@@ -36,46 +45,76 @@ class RLock:
     """
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._held = Held("the lock")
-        self._count = 0
-        self._waiters: Waiters[bool] = Waiters(self._held)
-        # What its owner's session knows it by.
-        self._key = object()
+        super().__init__(Held("the lock"))
+
+    def _is_owned(self, owner: Owner) -> bool:
+        return self._held.owner == owner
+
+    def _enter(self, owner: Owner) -> bool:
+        if self._is_owned(owner):
+            self._count += 1
+            return True
+        return super()._enter(owner)
+
+
+@shared(concurrent=True)
+class Semaphore(Granting):
+    """A number of permits for the processes that share it.
+
+    A process that ends gives back the permits that it has. Any process may release, as with
+    `threading.Semaphore`: one that has no permit itself gives back one that another has had for
+    longest, and only if nobody has any there is one more than before. Those who wait get permits in
+    the order in which they came.
+    """
+
+    def __init__(self, value: int = 1) -> None:
+        if value < 0:
+            raise ValueError(f"a semaphore cannot begin with {value} permits")
+        super().__init__()
+        self._value = value
+        self._held: dict[Lifetime, int] = {}
+        self._waiters: Waiters[bool] = Waiters()
 
     @blocking
     @deferred
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Acquire the lock, or acquire it once more; return whether that was done.
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Acquire a permit; return whether that was done.
 
         Args:
-            blocking: Wait until the lock is free. Otherwise return False if it is not.
-            timeout: Wait for so many seconds at most, then return False; -1 is without limit.
+            blocking: Wait until there is one. Otherwise return False if there is none.
+            timeout: Wait for so many seconds at most, then return False; None is without limit.
 
         Raises:
-            ValueError: A timeout without blocking, or a negative one.
+            ValueError: A timeout without blocking.
             OverflowError: The timeout is larger than `threading.TIMEOUT_MAX`.
         """
-        _check(blocking, timeout)
-        return self._acquire(blocking, None if timeout == -1 else timeout)
+        if not blocking and timeout is not None:
+            raise ValueError("cannot specify a timeout for a call that does not block")
+        return self._acquire(timeout if blocking else 0)
 
-    def release(self) -> None:
-        """Release the lock once; after the last time it goes to the next who waits.
+    def release(self, n: int = 1) -> None:
+        """Release permits, which go to those who wait.
+
+        Args:
+            n: How many.
 
         Raises:
-            RuntimeError: The caller does not have it.
+            ValueError: Fewer than one; or, of a `BoundedSemaphore`, more than were acquired.
         """
-        owner = current_owner()
+        if n < 1:
+            raise ValueError(f"at least one permit must be released, not {n}")
+        session = current_owner().session
         with self._guard:
-            if self._held.owner != owner:
-                raise RuntimeError("cannot release a lock that this caller does not have")
-            waiter = self._give_back(owner)
-        self._tell(waiter)
+            self._check_bound(n)
+            self._value += n
+            self._forget(session, n)
+            grants = self._grants()
+        self._tell(grants)
 
     @blocking
     @deferred
     def __enter__(self) -> bool:
-        return self._acquire(blocking=True, timeout=None)
+        return self._acquire(None)
 
     def __exit__(
         self,
@@ -85,74 +124,64 @@ class RLock:
     ) -> None:
         self.release()
 
-    def _acquire(self, blocking: bool, timeout: float | None) -> bool:
-        owner = current_owner()
-        with self._guard:
-            if self._held.owner == owner:
-                self._count += 1
-            elif self._held.owner is None:
-                if not self._take(owner):
-                    self._held.owner = None
-                    raise ConnectionLost("The process that called has ended", executed="yes")
-            elif not blocking or timeout == 0:
-                return False
-            else:
-                return later(self._waiters.add(timeout, expired=False))
-        return later(settled(value=True, undo=functools.partial(self._undo, owner)))
+    def _acquire(self, timeout: float | None) -> bool:
+        return self._ask(self._waiters, timeout, expired=False)
 
-    def _undo(self, owner: Owner) -> None:
-        """Take back one acquisition, of which its owner never heard."""
+    def _abandon(self, session: Lifetime) -> None:
+        """Take back the permits of a process that has ended."""
         with self._guard:
-            waiter = self._give_back(owner)
-        self._tell(waiter)
-
-    def _abandon(self, owner: Owner) -> None:
-        """Free the lock, since its owner's process has ended."""
-        with self._guard:
-            if self._held.owner == owner:
-                self._count = 1
-            waiter = self._give_back(owner)
-        self._tell(waiter)
-
-    def _tell(self, waiter: Pending[bool] | None) -> None:
-        """Answer the one who has the lock now, or whoever is the first that is still there."""
-        # Not with the guard held, since answers go to other processes.
-        while waiter is not None:
-            if waiter.settle(value=True):
-                return
-            with self._guard:
-                waiter = self._give_back(waiter.owner)
+            self._value += self._held.pop(session, 0)
+            grants = self._grants()
+        self._tell(grants)
 
     # --- With the guard held
 
-    def _take(self, owner: Owner) -> bool:
-        """Give the lock to an owner; return whether its process still lives."""
-        self._held.owner, self._count = owner, 1
-        return owner.session.at_end(self._key, functools.partial(self._abandon, owner))
+    def _check_bound(self, n: int) -> None:
+        """Refuse to have so many permits more; see `BoundedSemaphore`."""
 
-    def _give_back(self, owner: Owner) -> Pending[bool] | None:
-        """Count one acquisition less; return whom the lock has gone to, if it has gone."""
-        if self._held.owner != owner:
-            return None
-        self._count -= 1
-        if self._count:
-            return None
-        owner.session.forget(self._key)
-        while waiter := self._waiters.next():
-            undo = functools.partial(self._undo, waiter.owner)
-            if waiter.grant(undo) and self._take(waiter.owner):
-                return waiter
-        self._held.owner, self._count = None, 0
-        return None
+    def _grants(self) -> list[Grant[bool]]:
+        found: list[Grant[bool]] = []
+        while self._value and (waiter := self._waiters.next()) is not None:
+            session = waiter.owner.session
+            if not session.at_end(self, functools.partial(self._abandon, session)):
+                continue
+            if self._promise(waiter, functools.partial(self._take_back, session)):
+                self._value -= 1
+                self._held[session] = self._held.get(session, 0) + 1
+                found.append(Grant(waiter, value=True))
+            elif session not in self._held:
+                session.forget(self)
+        return found
+
+    def _take_back(self, session: Lifetime) -> None:
+        """Take back one permit, of which the caller never heard."""
+        if session in self._held:
+            self._value += 1
+            self._lower(session, 1)
+
+    def _forget(self, session: Lifetime, n: int) -> None:
+        """Note whose permits were released: those of a process, then those held for longest."""
+        while n and self._held:
+            each = session if session in self._held else next(iter(self._held))
+            count = min(n, self._held[each])
+            self._lower(each, count)
+            n -= count
+
+    def _lower(self, session: Lifetime, count: int) -> None:
+        self._held[session] -= count
+        if not self._held[session]:
+            del self._held[session]
+            session.forget(self)
 
 
-def _check(blocking: bool, timeout: float) -> None:
-    """Refuse what `threading.RLock` refuses."""
-    if timeout == -1:
-        return
-    if not blocking:
-        raise ValueError("cannot specify a timeout for a call that does not block")
-    if not timeout >= 0:
-        raise ValueError(f"timeout must not be negative, and is {timeout}")
-    if timeout > threading.TIMEOUT_MAX:
-        raise OverflowError(f"timeout {timeout} is too large (limit {threading.TIMEOUT_MAX})")
+@shared(concurrent=True)
+class BoundedSemaphore(Semaphore):
+    """A semaphore that never has more permits than it began with."""
+
+    def __init__(self, value: int = 1) -> None:
+        super().__init__(value)
+        self._bound = value
+
+    def _check_bound(self, n: int) -> None:
+        if self._value + n > self._bound:
+            raise ValueError("cannot release more permits than were acquired")

@@ -19,6 +19,7 @@ from kinfolk.wire.codec import Codec, Codecs
 from kinfolk.wire.shared import SharedType, shared_type
 
 __all__ = [
+    "DYNAMIC",
     "GIVING_BACK",
     "Member",
     "Members",
@@ -29,6 +30,9 @@ __all__ = [
     "signatures_of_proxy",
 ]
 
+
+DYNAMIC: Final = frozenset({"__getattr__", "__setattr__", "__delattr__"})
+"""The members that reach attributes of any public name, which is their first argument."""
 
 GIVING_BACK: Final = frozenset({"__exit__", "release"})
 """The members that give back what another one took: they are carried out though their caller is

@@ -75,8 +75,8 @@ class CrawlManager(_Manager):
         server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
         the moment of the call, and iterating goes over the keys that there were when it began.
 
-        Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: put
-        them under a lock, or write a shared class with a method for it.
+        Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: use
+        `increment`, `compare_and_set` or `get_or_insert`.
         """
 
     def login_lock(self) -> kinfolk.types.locks_manager.RLockProxy:

@@ -49,6 +49,10 @@ class BoxProxy(_Proxy, Generic[_T]):
         """Return the first thing, or the default."""
         return self._call("first", {"default": default})
 
+    def total(self, between: object = None) -> object:
+        """Return the sum, or the texts put together; of other things there is none."""
+        return self._call("total", {"between": between})
+
     def __iter__(self) -> Iterator[_T]:
         return self._call("__iter__")
 
@@ -105,7 +109,7 @@ class BoundedProxy(_Proxy, Generic[_N]):
 
 _TABLE = _Table(
     spec="golden.generics.spec",
-    fingerprint="e31b2d739ac15776f5de36f2eb3297cf",
+    fingerprint="e95f0e2edb56b19619a656f83153bf75",
     proxies=(BoxProxy, PairProxy, NamedBoxProxy, LabelledBoxProxy, BoundedProxy),
     values=(Bigger, Sized),
 )

@@ -21,10 +21,10 @@ __all__ = [
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
+_Text = TypeVar("_Text", str, bytes)
 _K = TypeVar("_K")
 _V_co = TypeVar("_V_co", covariant=True)
 _N = TypeVar("_N", bound=Sized)
-_Text = TypeVar("_Text", str, bytes)
 
 class BoxProxy(_Proxy, Generic[_T]):
     """Holds things of one kind."""
@@ -40,6 +40,14 @@ class BoxProxy(_Proxy, Generic[_T]):
     @overload
     def first(self, default: _D) -> _T | _D:
         """Return the first thing, or the default."""
+
+    @overload
+    def total(self: BoxProxy[int]) -> int:
+        """Return the sum, or the texts put together; of other things there is none."""
+
+    @overload
+    def total(self: BoxProxy[_Text], between: _Text) -> _Text:
+        """Return the sum, or the texts put together; of other things there is none."""
 
     def __iter__(self) -> Iterator[_T]: ...
     def beside(self, other: _D) -> tuple[_T, _D]: ...

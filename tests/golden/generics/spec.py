@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 import attrs
 
@@ -53,6 +53,16 @@ class Box(Generic[T]):
     def first(self, default: object = None) -> object:
         """Return the first thing, or the default."""
         return self._items[0] if self._items else default
+
+    @overload
+    def total(self: Box[int]) -> int: ...
+    @overload
+    def total(self: Box[Text], between: Text) -> Text: ...
+    def total(self, between: object = None) -> object:
+        """Return the sum, or the texts put together; of other things there is none."""
+        if isinstance(between, str | bytes):
+            return between.join(cast("list[Any]", self._items))
+        return sum(cast("list[int]", self._items))
 
     def __iter__(self) -> Iterator[T]:
         yield from self._items

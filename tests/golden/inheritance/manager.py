@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from golden.inheritance.mixins import Choir
 from golden.inheritance.values import Labelled, Stamp
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
@@ -19,7 +20,7 @@ from kinfolk.wire.table import Table as _Table
 __all__ = ["AnimalProxy", "BoatProxy", "DogProxy", "PuppyProxy", "ZooManager"]
 
 
-class AnimalProxy(_Proxy):
+class AnimalProxy(Choir, _Proxy):
     """Something that makes a sound."""
 
     _shared = _SharedType("golden.inheritance.spec.Animal")

@@ -5,13 +5,14 @@
 
 from datetime import timedelta
 
+from golden.inheritance.mixins import Choir
 from golden.inheritance.values import Labelled, Stamp
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
 
 __all__ = ["AnimalProxy", "BoatProxy", "DogProxy", "PuppyProxy", "ZooManager"]
 
-class AnimalProxy(_Proxy):
+class AnimalProxy(Choir, _Proxy):
     """Something that makes a sound."""
 
     def sound(self) -> str:

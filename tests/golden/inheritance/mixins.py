@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import attrs
 
 from golden.inheritance.values import Stamp
+from kinfolk.declare import mixin
 
 T = TypeVar("T")
 
@@ -43,3 +45,16 @@ class Named:
     def rename(self, name: str) -> str:
         before, self.name = self.name, name
         return before
+
+
+class Sounding(Protocol):
+    def sound(self) -> str: ...
+
+
+@mixin
+class Choir:
+    """Runs where it is called, and so can take functions."""
+
+    def sung(self: Sounding, sing: Callable[[str], T]) -> T:
+        """Return what is made of the sound."""
+        return sing(self.sound())

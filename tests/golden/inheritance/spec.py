@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import attrs
 
-from golden.inheritance.mixins import Holder, Named, Timed
+from golden.inheritance.mixins import Choir, Holder, Named, Timed
 from golden.inheritance.values import Labelled, Stamp
 from kinfolk import factory, manager, shared, singleton
 
 
 @shared
-class Animal:
+class Animal(Choir):
     """Something that makes a sound."""
 
     def sound(self) -> str:

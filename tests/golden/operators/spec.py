@@ -119,7 +119,10 @@ class Total:
     def get(self) -> int:
         return self.value
 
-    def __iadd__(self, other: int) -> Self:
+    def __add__(self, other: int | float) -> int | float:
+        return self.value + other
+
+    def __iadd__(self, other: int) -> Self:  # type: ignore[misc]  # it takes less than `+` does
         self.value += other
         return self
 

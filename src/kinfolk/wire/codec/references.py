@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from kinfolk.declare import shared_mark
 from kinfolk.wire.codec.mismatch import Mismatch
 from kinfolk.wire.codec.node import Context, Node
 from kinfolk.wire.references import Reference
+from kinfolk.wire.shared import shared_type
 
 __all__ = ["NO_REFERENCES", "Shared"]
 
@@ -20,6 +22,10 @@ class Shared(Node):
     def __init__(self, text: str, proxy_type: object) -> None:
         super().__init__(text)
         self._proxy_type = proxy_type
+
+    def accepts(self, cls: type) -> bool:
+        """Return whether a class is shared, or one of proxies."""
+        return shared_type(cls) is not None or shared_mark(cls) is not None
 
     def lower(self, value: Any, context: Context) -> Any:
         """Return a reference to the object or the proxy."""

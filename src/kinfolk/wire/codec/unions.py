@@ -15,6 +15,7 @@ from msgspec.msgpack import Ext
 from kinfolk.wire.codec.forms import Data, glance, kinds_of, split_array, union_of
 from kinfolk.wire.codec.mismatch import Mismatch, TooDeep
 from kinfolk.wire.codec.node import Context, Node, Part
+from kinfolk.wire.codec.references import Shared
 from kinfolk.wire.codec.scalars import Leaf
 
 __all__ = ["unite"]
@@ -25,7 +26,9 @@ def unite(text: str, nodes: Sequence[Node]) -> Node:
     members = _fold(text, list(dict.fromkeys(nodes)))
     for member in members:
         if member.wire is Any:
-            return member
+            # All else is a value of it too; but of a shared object it does not know the type.
+            shared = [each for each in members if isinstance(each, Shared)]
+            return Tagged(text, [*shared, member]) if shared else member
     if len(members) == 1:
         return members[0]
     return Tagged(text, members) if _clash(members) else Direct(text, members)

@@ -3,6 +3,8 @@
 # ruff: noqa
 """Managers and proxies for `kinfolk.examples.login.spec`."""
 
+from collections.abc import Mapping
+
 import kinfolk.types.locks_manager
 from kinfolk.managers import Manager as _Manager
 from kinfolk.proxy import Proxy as _Proxy
@@ -13,7 +15,7 @@ class DictItemProxy(_Proxy):
     """Cookies by site."""
 
     @property
-    def items(self) -> dict[str, str]: ...
+    def items(self) -> Mapping[str, str]: ...
     @items.setter
     def items(self, value: dict[str, str]) -> None: ...
     def get(self, key: str) -> str | None:

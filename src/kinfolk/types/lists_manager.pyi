@@ -1,0 +1,1 @@
+../../../stubs/kinfolk/types/lists_manager.pyi

@@ -1,0 +1,1 @@
+../../../stubs/kinfolk/types/meetings_manager.pyi

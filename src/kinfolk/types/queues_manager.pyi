@@ -1,0 +1,1 @@
+../../../stubs/kinfolk/types/queues_manager.pyi

@@ -1,0 +1,1 @@
+../../../stubs/kinfolk/types/sets_manager.pyi

@@ -1,0 +1,1 @@
+../../../stubs/kinfolk/types/values_manager.pyi

@@ -1,0 +1,1 @@
+../../../stubs/kinfolk/types/work_manager.pyi

@@ -1,0 +1,1 @@
+"""A spec with every shared container, and what is generated from it."""

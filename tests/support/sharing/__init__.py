@@ -1,0 +1,1 @@
+"""A spec with every built-in type that waits, and processes that use them and die."""

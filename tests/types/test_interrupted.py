@@ -1,0 +1,108 @@
+"""Processes that are interrupted while they wait, or at the very moment of the grant."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from support.programs import PATIENCE, Program, stat_of
+from support.sharing.engines import ENGINES, Engine
+from support.sharing.manager import SharingManager
+from support.threads import until
+
+WAITER = """
+import sys
+from support.sharing.manager import SharingManager
+
+sharing = SharingManager.open(sys.argv[1])
+try:
+    exec(sys.argv[2])
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+print(sharing.event().is_set(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """Objects that other processes reach."""
+    with ENGINES["typed"]() as engine:
+        yield engine
+
+
+def waiting(engine: Engine, code: str) -> Program:
+    """Start a process that waits in a call."""
+    program = Program("-c", WAITER, engine.address, code)
+    until(lambda: engine.waiting == 1)
+    return program
+
+
+def stop(program: Program) -> None:
+    """Stop a process, which hears nothing from now on."""
+    program.signal(signal.SIGSTOP)
+    until(lambda: stat_of(program.pid)[0] == "T")
+
+
+def interrupt(program: Program) -> None:
+    """Interrupt a process, and see that its next call has its own result."""
+    program.signal(signal.SIGINT)
+    program.signal(signal.SIGCONT)
+    program.expect("interrupted")
+    program.expect("False")
+
+
+def test_a_get_that_was_just_granted_is_undone(engine: Engine, sharing: SharingManager) -> None:
+    """The item is the next one again."""
+    queue = sharing.queue()
+    with waiting(engine, "sharing.queue().get()") as waiter:
+        stop(waiter)
+        queue.put(1)
+        queue.put(2)
+        assert queue.qsize() == 1  # the first was granted to one who cannot know it yet
+        interrupt(waiter)
+        assert [queue.get(timeout=PATIENCE) for _ in range(2)] == [1, 2]
+
+
+def test_a_put_that_was_just_granted_is_undone(engine: Engine, sharing: SharingManager) -> None:
+    """The item is not in the queue."""
+    queue = sharing.queue()
+    queue.put(1)
+    queue.put(2)
+    with waiting(engine, "sharing.queue().put(3)") as waiter:
+        stop(waiter)
+        assert queue.get() == 1
+        assert queue.full()
+        interrupt(waiter)
+        assert queue.get() == 2
+        assert queue.empty()
+
+
+def test_work_that_was_just_lent_is_the_next_again(engine: Engine, sharing: SharingManager) -> None:
+    """And that was no attempt."""
+    work = sharing.work()
+    with waiting(engine, "loan = sharing.work().take()") as waiter:
+        stop(waiter)
+        work.put(1)
+        assert work.lent() == [1]
+        interrupt(waiter)
+        with pytest.raises(KeyError), work.take(timeout=PATIENCE):
+            raise KeyError
+        with work.take(timeout=PATIENCE) as item:
+            assert item == 1
+
+
+@pytest.mark.parametrize("notified", [True, False])
+def test_who_is_interrupted_in_wait_leaves_its_block(
+    engine: Engine, sharing: SharingManager, notified: bool
+) -> None:
+    """It had the lock again, or gives up to wait for it, and then the lock is free for others."""
+    condition = sharing.condition()
+    with waiting(engine, "with sharing.condition() as _: sharing.condition().wait()") as waiter:
+        stop(waiter)
+        if notified:
+            with condition:
+                condition.notify()
+        interrupt(waiter)
+        assert condition.acquire(timeout=PATIENCE)

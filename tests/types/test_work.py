@@ -1,0 +1,170 @@
+"""`WorkQueue`, through proxies."""
+
+from __future__ import annotations
+
+import gc
+from queue import Empty
+from typing import Any
+
+import pytest
+from support.sharing.engines import Engine
+from support.sharing.manager import SharingManager
+from support.threads import Run, until
+
+import kinfolk
+from kinfolk.errors import CallTimeout
+from kinfolk.types import Failure, WorkQueue
+
+
+class Broken(Exception):
+    """What a worker raises, of which the server knows nothing."""
+
+
+def fail(queue: Any, error: Exception) -> int:
+    """Take an item, and raise in its block."""
+    found = list[int]()
+
+    def work() -> None:
+        with queue.take() as item:
+            found.append(item)
+            raise error
+
+    with pytest.raises(type(error)):
+        work()
+    return found[0]
+
+
+def test_an_item_is_finished_with_its_block(sharing: SharingManager) -> None:
+    """Until then it is lent, and nobody else gets it."""
+    queue = sharing.work()
+    queue.put(1)
+    queue.put(2)
+    with queue.take() as item:
+        assert item == 1
+        assert (len(queue), queue.lent()) == (1, [1])
+        with queue.take() as other:
+            assert other == 2
+            assert queue.lent() == [1, 2]
+            with pytest.raises(Empty):
+                queue.take(timeout=0)
+    assert (len(queue), queue.lent(), queue.failed()) == (0, [], [])
+    queue.join()
+
+
+def test_an_item_whose_block_raises_comes_back_to_the_front(sharing: SharingManager) -> None:
+    """After the last attempt it is given up, with the reason, and can be tried anew."""
+    queue = sharing.new_work_queue(3)
+    queue.put(1)
+    queue.put(2)
+    assert [fail(queue, Broken("it broke")) for _ in range(3)] == [1, 1, 1]
+    (failure,) = queue.failed()
+    assert (failure.item, failure.attempts) == (1, 3)
+    assert failure.reason.endswith("Broken: it broke")
+    assert fail(queue, KeyError("x")) == 2
+    queue.retry(1)
+    assert queue.failed() == []
+    with pytest.raises(ValueError, match="not among the items"):
+        queue.retry(1)
+    assert [fail(queue, ZeroDivisionError()) for _ in range(2)] == [2, 2]
+    assert queue.failed() == [Failure(2, 3, "ZeroDivisionError")]
+    with queue.take() as item:
+        assert item == 1
+    queue.join()
+
+
+def test_the_end_of_a_session_gives_back_what_was_lent_to_it(engine: Engine) -> None:
+    """It counts as an attempt, so that an item which kills its workers is given up."""
+    with engine.open() as alive:
+        alive.work().put(7)
+        for _ in range(2):
+            with engine.open() as dying:
+                assert dying.work().take().__enter__() == 7
+                assert alive.work().lent() == [7]
+        until(alive.work().failed)
+        assert alive.work().failed() == [Failure(7, 2, "the worker's process has ended")]
+        alive.work().join()
+
+
+def test_an_item_that_comes_back_goes_to_who_waits(engine: Engine) -> None:
+    """In their order."""
+    with engine.open() as alive, engine.open() as dying:
+        alive.work().put(7)
+        loan = dying.work().take()
+        run = Run(alive.work().take)
+        until(lambda: engine.waiting == 1)
+        dying.close()
+        with run.result() as item:
+            assert item == 7
+        del loan
+
+
+def test_a_loan_that_is_let_go_comes_back(sharing: SharingManager) -> None:
+    """The worker lives on, and has lost sight of its item."""
+    queue = sharing.work()
+    queue.put(7)
+    loan = queue.take()
+    assert len(queue) == 0
+    del loan
+    gc.collect()
+    until(lambda: len(queue))
+    with queue.take() as item:
+        assert item == 7
+
+
+def test_a_loan_is_entered_once(sharing: SharingManager) -> None:
+    """After its block somebody else may have the item."""
+    queue = sharing.work()
+    queue.put(7)
+    loan = queue.take()
+    with loan:
+        pass
+    with pytest.raises(RuntimeError, match="this loan has ended"), loan:
+        pass
+    queue.join()
+
+
+def test_a_deadline_within_the_block_gives_the_item_back(sharing: SharingManager) -> None:
+    """An exception like any other."""
+    queue = sharing.work()
+    queue.put(7)
+    with pytest.raises(CallTimeout), queue.take(), kinfolk.deadline(0.01):
+        sharing.event().wait()
+    assert len(queue) == 1
+
+
+def test_join_waits_for_what_is_lent(engine: Engine, sharing: SharingManager) -> None:
+    """An empty queue is not the end of the work."""
+    queue = sharing.work()
+    queue.put(1)
+    queue.put(2)
+    run = Run(queue.join)
+    until(lambda: engine.waiting == 1)
+    with queue.take():
+        with queue.take():
+            assert run.running
+        assert engine.waiting == 1
+        assert run.running
+    run.result()
+
+
+def test_take_waits_for_an_item(engine: Engine, sharing: SharingManager) -> None:
+    """With or without a timeout."""
+    queue = sharing.work()
+    with pytest.raises(Empty):
+        queue.take(0.001)
+    run = Run(lambda: queue.take(60))
+    until(lambda: engine.waiting == 1)
+    queue.put(5)
+    with run.result() as item:
+        assert item == 5
+
+
+def test_a_work_queue_works_without_any_manager() -> None:
+    """Between threads."""
+    queue: WorkQueue[str] = WorkQueue()
+    queue.put("a")
+    with queue.take() as item:
+        assert item == "a"
+    queue.join()
+    with pytest.raises(ValueError, match="at least one attempt"):
+        WorkQueue[str](0)
