@@ -1,7 +1,8 @@
 """The base of generated managers: a `BaseManager` whose objects are typed and whose wire is safe.
 
 A manager makes a server, or reaches one, and gives out proxies of what it offers. Which objects
-those are is said by the generated subclass, in its `_offer`.
+those are is said by the generated subclass, in its `_offer`. A subclass that was written by hand
+has none: it offers what it registers, as with the standard library, and over its wire.
 
 A program that imports a generated module may never connect, and one that connects seldom serves. So
 what connecting and serving take is imported by the functions that do it, when they first run.
@@ -33,23 +34,27 @@ from kinfolk.addresses import (
 from kinfolk.declare import Factory, Singleton, offer_of
 from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported, SpecMismatch
 from kinfolk.limits import Limits
-from kinfolk.wire.table import ManagerType
+from kinfolk.wire.table import ManagerType, Table
 
 if TYPE_CHECKING:
     from kinfolk.client import SocketChannel
     from kinfolk.engines.local import LocalChannel
     from kinfolk.host.hosting import Host
     from kinfolk.pickles.channel import PickleChannel
-    from kinfolk.pickles.server import PickleServer, Registry
+    from kinfolk.pickles.stdlib import Registry
     from kinfolk.proxy import Proxy
-    from kinfolk.server import Server
-    from kinfolk.server.process import ServerProcess
+    from kinfolk.server.process import ServerProcess, Serving
     from kinfolk.wire.messages import Target
 
 __all__ = ["Manager", "check_key", "make_server", "rebuilt", "type_of"]
 
 _SHORTEST_KEY: Final = 8
 _TIMEOUT: Final = 10.0
+
+_UNDECLARED: Final = ManagerType(
+    "", "Manager", "", Table(spec="", fingerprint=""), singletons=dict, factories=dict
+)
+"""What a manager offers that has no spec: nothing but what is registered by hand."""
 
 _M = TypeVar("_M", bound="Manager")
 """Not `Self`, which jedi does not follow into subclasses; it completes in IPython and vim."""
@@ -80,33 +85,33 @@ class Manager(BaseManager):
     Args:
         address: Where the server listens: `(host, port)`, the path of a Unix socket, or a URL. By
             default what `KINFOLK_ADDRESS` says, or else the private socket of this user; for
-            `start` a socket that only this manager knows.
+            `start` a socket that only this manager knows. Without a spec an empty host stands for
+            all networks of this machine, as in the standard library.
         authkey: The key that both ends hold, of at least 8 bytes. A private socket needs none. By
             default what `KINFOLK_AUTHKEY` says, or else, as in the standard library, the
             `authkey` of this process and of its children.
         serializer: How values travel: "typed", checked against what is declared, or "pickle", the
-            standard library's wire, by which any do, between ends that trust each other.
+            standard library's wire, by which any do, between ends that trust each other. By default
+            "typed"; without a spec nothing is declared, and it is "pickle".
         ctx: How `start` starts the child process.
         shutdown_timeout: How many seconds `shutdown` gives the child process to end.
     """
 
-    _offer: ClassVar[ManagerType]
+    _offer: ClassVar[ManagerType] = _UNDECLARED
 
     def __init__(
         self,
         address: WrittenAddress | None = None,
         authkey: str | bytes | None = None,
-        serializer: str = "typed",
+        serializer: str | None = None,
         ctx: BaseContext | None = None,
         *,
         shutdown_timeout: float = 1.0,
     ) -> None:
-        if serializer not in {"typed", "pickle"}:
-            raise NotSupported(f"there is no serializer {serializer!r}: use 'typed' or 'pickle'")
         key = None if authkey is None else check_key(authkey)
-        parsed = None if address is None else parse_address(address)
+        parsed = None if address is None else parse_address(self._written_out(address))
         super().__init__(None, key, ctx=ctx, shutdown_timeout=shutdown_timeout)
-        self._typed = serializer == "typed"
+        self._typed = self._is_typed(serializer)
         self._place: Address | None = parsed
         self._key = key
         self._context = ctx or get_context()
@@ -151,11 +156,12 @@ class Manager(BaseManager):
             HandshakeFailed: What listens there is no server of Kinfolk's.
             LimitExceeded: The server has no room for another client.
             CallTimeout: It took too long.
+            NotSupported: `start` with "pickle".
             ValueError: A timeout that is negative, or not a number.
         """
         if idle is not None and not start:
             raise ValueError("idle is for the server that start=True starts")
-        manager = cls(address, authkey, serializer or "typed")
+        manager = cls(address, authkey, serializer)
         key = manager._key or _key_of_environment()
         place = manager._found_place()
         if key is None and isinstance(place, TcpAddress):
@@ -188,14 +194,15 @@ class Manager(BaseManager):
     def get_server(  # type: ignore[override]  # theirs serves pickles
         self,
         *,
-        insecure: bool = False,
+        insecure: bool | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         idle: float | None = None,
-    ) -> Server | PickleServer:
+    ) -> Serving:
         """Make the objects and listen at the address; `serve_forever` of the result serves.
 
         Args:
-            insecure: Listen also where others can read along.
+            insecure: Listen also where others can read along. By default only without a spec, as
+                the standard library's managers do.
             limits: What there is room for.
             idle: After how many seconds without a client to stop; by default never.
 
@@ -205,6 +212,8 @@ class Manager(BaseManager):
         """
         place = self._found_place()
         key = _key_for(place, self._key)
+        if insecure is None:
+            insecure = not self._declared
         return make_server(
             type(self), place, key, self._by_hand, insecure=insecure, limits=limits, idle=idle
         )
@@ -220,14 +229,20 @@ class Manager(BaseManager):
         """
         from kinfolk.server.process import ServerProcess  # noqa: PLC0415 - as above
 
-        place = self._place or private_address(self._offer.server)
+        place = self._place or private_address(self._server_name)
         key = _key_for(place, self._key)
         if key is None and not self._typed:
             # As there: what this process starts by multiprocessing has the key.
             key = bytes(current_process().authkey)
         # It has to be done before shutdown loses patience.
         make = functools.partial(
-            make_server, type(self), place, key, self._by_hand, grace=self._timeout / 2
+            make_server,
+            type(self),
+            place,
+            key,
+            self._by_hand,
+            insecure=not self._declared,
+            grace=self._timeout / 2,
         )
         child = ServerProcess(self._context, make, initializer, initargs)
         # At the latest when this process exits, or nobody has the manager any more.
@@ -300,11 +315,12 @@ class Manager(BaseManager):
         Raises:
             ValueError: The manager has something else of this name.
         """
+        known = _registry_of(cls)
         if typeid in {*cls._offer.singletons, *cls._offer.root.names}:
             raise ValueError(
                 f"{cls._offer.spec} has an entry {typeid!r} already: take another name"
             )
-        if create_method and hasattr(Manager, typeid):
+        if create_method and typeid not in known and hasattr(Manager, typeid):
             raise ValueError(f"every manager has a {typeid!r} of its own: take another name")
         given: Any = method_to_typeid
         super().register(typeid, callable, proxytype, exposed, given, create_method=False)
@@ -367,6 +383,33 @@ class Manager(BaseManager):
 
     # --- Inside
 
+    @property
+    def _declared(self) -> bool:
+        """Whether there is a spec."""
+        return bool(self._offer.spec)
+
+    @property
+    def _server_name(self) -> str:
+        """The name of its sockets."""
+        return self._offer.server or type(self).__name__
+
+    def _is_typed(self, serializer: str | None) -> bool:
+        if serializer is None:
+            return self._declared
+        if serializer not in {"typed", "pickle"}:
+            raise NotSupported(f"there is no serializer {serializer!r}: use 'typed' or 'pickle'")
+        if serializer == "typed" and not self._declared:
+            raise NotSupported(
+                f"{type(self).__name__} has no spec, and so no types: leave serializer out"
+            )
+        return serializer == "typed"
+
+    def _written_out(self, address: WrittenAddress) -> WrittenAddress:
+        """Return an address without a host, which the standard library knows, in full."""
+        if not self._declared and isinstance(address, tuple) and address[:1] == ("",):
+            return ("0.0.0.0", *address[1:])  # noqa: S104 - as the user asked
+        return address
+
     def _connected(self) -> SocketChannel | LocalChannel | PickleChannel:
         if self._channel is None:
             name = type(self).__name__
@@ -393,6 +436,11 @@ class Manager(BaseManager):
     ) -> None:
         from kinfolk.server.standalone import Job, reach_or_launch  # noqa: PLC0415 - as above
 
+        if not self._typed:
+            raise NotSupported(
+                f"a server that speaks pickle is not started on demand: {self._how_to_serve}, and "
+                "leave `start` out"
+            )
         if not isinstance(place, UnixAddress):
             raise NotSupported(
                 f"no server is started at {place}: `start` is for sockets of this machine; run "
@@ -406,9 +454,15 @@ class Manager(BaseManager):
             self.close()
             raise
 
+    @property
+    def _how_to_serve(self) -> str:
+        if self._declared:
+            return f"run `kinfolk serve {self._offer.spec} --serializer pickle`"
+        return f"serve it with `{type(self).__name__}(…).get_server().serve_forever()`"
+
     def _found_place(self) -> Address:
         if self._place is None:
-            self._place = resolve_address(None, self._offer.server)
+            self._place = resolve_address(None, self._server_name)
         return self._place
 
 
@@ -548,7 +602,7 @@ def make_server(
     idle: float | None = None,
     grace: float = 1.0,
     begin: Callable[[str], object] | None = None,
-) -> Server | PickleServer:
+) -> Serving:
     """Make what a manager offers, and a server for it that listens at an address.
 
     Args:
@@ -626,6 +680,8 @@ def _key_for(place: Address, key: bytes | None) -> bytes | None:
 
 def _entries(offer: ManagerType) -> Mapping[str, Singleton | Factory]:
     """Return what the spec's class offers, which the generated module has to fit."""
+    if not offer.spec:
+        return {}
     spec = import_module(offer.spec)
     found = offer_of(getattr(spec, offer.name, None))
     known = {*offer.singletons, *offer.root.names}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
 
 from kinfolk.callers import caller
 from kinfolk.counted import Mention, count
@@ -18,6 +18,7 @@ from kinfolk.errors import (
     ArgumentError,
     ConnectionClosed,
     MessageTooLong,
+    NotSupported,
     SpecMismatch,
 )
 from kinfolk.unsettled import Settling
@@ -183,8 +184,10 @@ class Proxy(BaseProxy):
     def __reduce__(self) -> tuple[Any, ...]:
         return self._channel.pickled(self)
 
-    def __deepcopy__(self, memo: object) -> Any:
-        return self._getvalue()
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        raise NotSupported(
+            f"{self!r} cannot be copied, since its object stays at its server: use the proxy itself"
+        )
 
     def __setattr__(self, name: str, value: Any, /) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):

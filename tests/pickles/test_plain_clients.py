@@ -6,12 +6,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from multiprocessing import AuthenticationError
-from multiprocessing.managers import AcquirerProxy, BaseManager, IteratorProxy, RemoteError
+from multiprocessing.managers import BaseManager, RemoteError
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pickling import Pickled, plain_program, serve_program
+from support.pickling import AcquirerProxy, IteratorProxy, Pickled, plain_program, serve_program
 from support.programs import Program
 from support.samples.spec import Page
 from support.threads import Run, run_all, until
@@ -266,7 +266,7 @@ def test_a_wrong_key_is_refused_in_a_word(served: Pickled) -> None:
 def test_what_is_not_offered_is_refused(served: Pickled) -> None:
     """By name, for the entries of a manager and for the requests that a server knows."""
     manager = served.plain("nothing")
-    with pytest.raises(ReferenceError, match="Sample has no entry 'nothing'"):
+    with pytest.raises(ReferenceError, match="has no entry 'nothing'"):
         manager.nothing()
     with pytest.raises(TypeError, match=r"Sample\.frontier takes no arguments"):
         served.plain("frontier").frontier(3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import managers
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,18 @@ from support.serving import KEY
 from kinfolk.limits import Limits
 from kinfolk.pickles.server import PickleServer
 
-__all__ = ["Pickled", "plain_program", "serve_program", "serve_samples"]
+__all__ = [
+    "AcquirerProxy",
+    "IteratorProxy",
+    "Pickled",
+    "plain_program",
+    "serve_program",
+    "serve_samples",
+]
+
+_managers: Any = managers  # of which type checkers do not know all
+AcquirerProxy = _managers.AcquirerProxy
+IteratorProxy = _managers.IteratorProxy
 
 
 @attrs.frozen
@@ -30,7 +42,7 @@ class Pickled:
     @property
     def key(self) -> bytes:
         """The key of the server."""
-        return bytes(self.server.authkey)
+        return self.server.authkey
 
     def open(self) -> SampleManager:
         """Return a manager that is connected to it."""
@@ -55,7 +67,7 @@ class Pickled:
     @property
     def objects(self) -> int:
         """How many objects its clients refer to."""
-        return self.server.number_of_objects(None)
+        return self.server.number_of_objects()
 
 
 @contextmanager

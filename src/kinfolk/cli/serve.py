@@ -29,8 +29,8 @@ from kinfolk.server.process import stop_on
 from kinfolk.spec import has_generated, output_module, read
 
 if TYPE_CHECKING:
-    from kinfolk.pickles.server import PickleServer, Registry
-    from kinfolk.server import Server
+    from kinfolk.pickles.stdlib import Registry
+    from kinfolk.server.process import Serving
 
 __all__ = ["serve"]
 
@@ -133,9 +133,7 @@ def _key(place: Address, file: Path | None) -> bytes | None:
 # --- Serving
 
 
-def _server(
-    manager: type[Manager], make: Callable[..., Server | PickleServer]
-) -> Server | PickleServer:
+def _server(manager: type[Manager], make: Callable[..., Serving]) -> Serving:
     try:
         with progress("making", len(type_of(manager).singletons)) as begin:
             return make(begin=begin)

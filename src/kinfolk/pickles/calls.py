@@ -15,10 +15,11 @@ from kinfolk.host.owners import Owner, acting_for
 from kinfolk.host.refusals import log_raised
 from kinfolk.host.waiters import Pending, is_pending
 from kinfolk.pickles.clients import Visit
+from kinfolk.pickles.messages import Messages
 from kinfolk.pickles.names import GET_VALUE, member_and_arguments
 from kinfolk.pickles.streams import Stream
 
-__all__ = ["Answer", "Answers", "call", "missing", "text_of"]
+__all__ = ["Answer", "call", "missing", "text_of"]
 
 
 @attrs.frozen(eq=False)
@@ -34,19 +35,6 @@ class Answer:
             self.granted.withdraw()
 
 
-@attrs.frozen(eq=False)
-class Answers:
-    """What makes messages of results: of any, of one that is a copy, and of a stream."""
-
-    result: Callable[[Any], bytes]
-    copy: Callable[[Any], bytes]
-    stream: Callable[[Stream], bytes]
-
-    def encoded(self, result: Any) -> bytes:
-        """Return the message of a result, or of a stream."""
-        return (self.stream if isinstance(result, Stream) else self.result)(result)
-
-
 _Run: TypeAlias = Callable[[], Any]
 
 
@@ -56,7 +44,7 @@ def call(
     called: str,
     args: Sequence[Any],
     kwds: Mapping[str, Any],
-    answers: Answers,
+    messages: Messages,
 ) -> Answer:
     """Call a member of an object, and return the message that says what it returned.
 
@@ -66,7 +54,7 @@ def call(
         called: What was called.
         args: Its arguments.
         kwds: Those by name.
-        answers: What makes the message.
+        messages: Makes the message.
 
     Raises:
         NoSuchMember: The spec does not expose it.
@@ -75,7 +63,7 @@ def call(
     names = hosted.operations.names
     if called in _texts and called not in names:
         label = f"{type(hosted.obj).__name__}.{called.strip('#')}"
-        encode = answers.copy if called == GET_VALUE else answers.result
+        encode = messages.copy if called == GET_VALUE else messages.result
         return _in_turn(hosted, visit, label, partial(text_of, hosted.obj, called), encode)
     name, positional, named = member_and_arguments(names, called, args, kwds)
     operation = hosted.operations[name]
@@ -85,7 +73,7 @@ def call(
         return result if is_pending(result) else _taken(result, operation, hosted)
 
     try:
-        return _in_turn(hosted, visit, operation.label, run, answers.encoded)
+        return _in_turn(hosted, visit, operation.label, run, messages.result)
     except BaseException as error:
         log_raised(operation.label, error)
         raise

@@ -13,7 +13,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from kinfolk.errors import LimitExceeded
 from kinfolk.host.hosted import Holdings
@@ -69,10 +68,6 @@ class Visit(Lifetime):
         """The process, once it is known."""
         assert self.client is not None
         return self.client
-
-    def send(self, value: Any) -> None:
-        """Send a value; what the standard library's server calls."""
-        self.wire.send(value)
 
     def lost(self) -> None:
         """End at once: the peer is gone, or has to go; see `Mourner`."""
@@ -138,6 +133,10 @@ class Clients:
         """Return those that are known now."""
         with self._lock:
             return list(self._known.values())
+
+    def number_of_objects(self) -> int:
+        """Return to how many objects of the spec they refer."""
+        return len({number for each in self.all() for number in each.holdings.counts})
 
     def close(self) -> None:
         """End all of them."""

@@ -12,10 +12,11 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from kinfolk.addresses import UnixAddress
+from kinfolk.addresses import Address, UnixAddress
 from kinfolk.errors import AddressError, AuthenticationFailed
+from kinfolk.server.files import because, beside, open_private
 
-__all__ = ["key_file", "make_key", "read_key"]
+__all__ = ["ServerKey", "key_file", "read_key"]
 
 _BYTES: Final = 32
 _OTHERS: Final = 0o077
@@ -24,24 +25,56 @@ _LONGEST: Final = 4_096
 
 def key_file(address: UnixAddress) -> Path:
     """Return where the key of a socket lies."""
-    path = Path(address.path)
-    return path.with_suffix(".key" if path.suffix == ".sock" else f"{path.suffix}.key")
+    return beside(address, ".key")
 
 
-def make_key(address: UnixAddress) -> bytes:
-    """Make a key and its file, in place of one that a dead server left.
+class ServerKey:
+    """The key of a server, with the file beside its socket if it made one.
+
+    The server has to hold its address by now, since what lies there is taken for a dead one's.
+
+    Args:
+        address: Where the server listens.
+        given: The key that it was given; None to make one, for a Unix socket.
 
     Raises:
-        AddressError: The file cannot be made.
+        AddressError: The file cannot be made, or an old one not be removed.
     """
-    path, key = key_file(address), secrets.token_hex(_BYTES).encode()
+
+    def __init__(self, address: Address, given: bytes | None) -> None:
+        self._owner = os.getpid()
+        self._file: Path | None = None
+        if isinstance(address, UnixAddress):
+            path = key_file(address)
+            try:
+                path.unlink(missing_ok=True)
+                if given is None:
+                    given = _make(path)
+                    self._file = path
+            except OSError as error:
+                raise AddressError(
+                    f"the key file {path} cannot be made: {because(error)}"
+                ) from None
+        assert given is not None  # listen() does without one at a Unix socket only
+        self.value: Final = given
+
+    def remove(self) -> None:
+        """Remove the file, before the address is given up; removing twice has no effect."""
+        path, self._file = self._file, None
+        if path is not None and os.getpid() == self._owner:
+            path.unlink(missing_ok=True)
+
+
+def _make(path: Path) -> bytes:
+    key = secrets.token_hex(_BYTES).encode()
     try:
-        path.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(path, flags, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
+        with open(path, "xb", opener=open_private) as file:
             file.write(key)
-    except OSError as error:
-        raise AddressError(f"the key file {path} cannot be made: {error.strerror}") from None
+    except FileExistsError:
+        raise
+    except OSError:
+        path.unlink(missing_ok=True)  # a full disk has left a part of it
+        raise
     return key
 
 

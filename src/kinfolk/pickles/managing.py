@@ -16,8 +16,7 @@ from kinfolk.errors import NotSupported
 from kinfolk.pickles.channel import PickleChannel
 from kinfolk.pickles.keys import read_key
 from kinfolk.pickles.reaching import Gate
-from kinfolk.pickles.server import Registry
-from kinfolk.pickles.stdlib import STARTED, AuthenticationString, Naming
+from kinfolk.pickles.stdlib import STARTED, AuthenticationString, Naming, Registry
 from kinfolk.proxy import Proxy
 from kinfolk.wire.handshake import Identity
 from kinfolk.wire.table import ManagerType
@@ -51,7 +50,9 @@ def channel_to(
     unknown: Callable[[Naming, tuple[str, ...]], object],
 ) -> PickleChannel:
     """Return a channel to the server at an address; see `PickleChannel`."""
-    remedy = f"kinfolk serve {offer.spec} --serializer pickle"
+    remedy = "get_server().serve_forever()"
+    if offer.spec:
+        remedy = f"kinfolk serve {offer.spec} --serializer pickle"
     destination = Destination(place, Identity.of(offer), None, timeout, remedy)
     return PickleChannel(
         offer, Gate(destination, key), timeout=timeout, rebuild=rebuild, unknown=unknown

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copyreg
+from collections.abc import Mapping
 from multiprocessing import managers, process
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 __all__ = [
     "STARTED",
     "AuthenticationString",
     "Naming",
-    "Token",
+    "Registry",
     "auto_proxy",
     "newobj",
     "public_methods",
@@ -35,7 +36,8 @@ newobj: Final = _copyreg.__newobj__
 STARTED: Final[int] = _managers.State.STARTED
 """The state of a manager whose proxies may be used."""
 
-Token: Final = _managers.Token
+Registry: TypeAlias = Mapping[str, tuple[Any, Any, Any, Any]]
+"""What was registered by hand, as `BaseManager` keeps it."""
 
 
 class Naming(Protocol):
@@ -48,4 +50,4 @@ class Naming(Protocol):
 
 def token_of(typeid: str, address: Any, ident: str) -> Naming:
     """Return a new token."""
-    return cast("Naming", Token(typeid, address, ident))
+    return cast("Naming", _managers.Token(typeid, address, ident))

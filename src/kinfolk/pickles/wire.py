@@ -18,11 +18,9 @@ import multiprocessing
 import socket
 import struct
 from multiprocessing.connection import answer_challenge, deliver_challenge
-from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, TypeAlias
 
 from kinfolk.errors import AuthenticationFailed, HandshakeFailed
-from kinfolk.pickles.values import loads
 from kinfolk.sockets import close_in_children
 from kinfolk.wire.greetings import MAGIC
 
@@ -86,18 +84,6 @@ class Wire:
             return self._take(size)
         except EOFError:
             raise ConnectionResetError("the connection ended within a message") from None
-
-    def send(self, value: object) -> None:
-        """Send a value, as `multiprocessing` pickles it."""
-        self.send_bytes(bytes(ForkingPickler.dumps(value)))
-
-    def recv(self) -> Any:
-        """Return the next message's value."""
-        return loads(self.recv_bytes(), {})
-
-    def fileno(self) -> int:
-        """Return the number of the socket's file."""
-        return self.sock.fileno()
 
     def close(self) -> None:
         """Close the socket; closing twice has no effect."""

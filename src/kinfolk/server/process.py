@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeAlias
 
 from kinfolk.errors import ConnectionLost, RemoteError
 
-__all__ = ["ServerProcess", "read_start", "stop_on", "tell_start"]
+__all__ = ["ServerProcess", "Serving", "read_start", "stop_on", "tell_start"]
 
 _Raised: TypeAlias = tuple[bytes | None, str, str, str]
 _Initializer: TypeAlias = Callable[..., object]
@@ -31,16 +31,29 @@ class Serving(Protocol):
     """A server, of whichever wire."""
 
     @property
+    def address(self) -> str | tuple[str, int]:
+        """Where it listens, as `multiprocessing.managers` writes it; clients use this one."""
+        ...
+
+    @property
     def url(self) -> str:
-        """Where it listens."""
+        """Where it listens, as a URL."""
         ...
 
     def serve_forever(self) -> None:
-        """Serve until it is stopped."""
+        """Serve until `stop` is called, a client asks for it, or Ctrl-C; then end cleanly.
+
+        Raises:
+            RuntimeError: It serves already, or has served: make a new server.
+        """
         ...
 
     def stop(self) -> None:
-        """End `serve_forever`."""
+        """End `serve_forever`. May be called by any thread, and by a signal handler."""
+        ...
+
+    def close(self) -> None:
+        """Give the address up, and end all connections; closing twice has no effect."""
         ...
 
 

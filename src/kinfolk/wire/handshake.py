@@ -61,6 +61,7 @@ __all__ = [
     "Identity",
     "Peer",
     "ServerHandshake",
+    "SpeaksPickle",
     "farewell",
     "farewell_to_the_silent",
 ]
@@ -72,6 +73,10 @@ _CLIENT: Final = b"kinfolk client\0"
 _SERVER: Final = b"kinfolk server\0"
 
 M = TypeVar("M")
+
+
+class SpeaksPickle(HandshakeFailed):
+    """The server speaks the standard library's wire."""
 
 
 # --- What both ends do
@@ -160,7 +165,7 @@ class _Stream:
 
 def _check_preamble(preamble: bytes) -> None:
     if _CHALLENGE in preamble:
-        raise HandshakeFailed(
+        raise SpeaksPickle(
             "the server speaks serializer 'pickle', and this client 'typed': give "
             "serializer='pickle'"
         )
