@@ -168,12 +168,13 @@ def test_iterators_stay_at_the_server(served: Pickled) -> None:
     frontier = manager.frontier()
     for url in "abc":
         frontier.push(url)
-    assert [page.url for page in frontier] == ["a", "b", "c"]
     items = iter(frontier)
     assert next(items).url == "a"
     assert served.objects == 1
     del items
     until(lambda: served.objects == 0)
+    # Its end is an exception, in which some versions of Python keep the proxy for a while.
+    assert [page.url for page in frontier] == ["a", "b", "c"]
 
 
 def test_calls_take_turns(served: Pickled) -> None:
