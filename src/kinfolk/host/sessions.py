@@ -329,13 +329,14 @@ class Link:
             if self._closed:
                 return
             self._closed = True
-            waiting = {call: self._stop_waiting(call) for call in tuple(self._waiting)}
+            waiting = dict(self._waiting)
+            for call in waiting:
+                self._stop_waiting(call)
             self._session.under_way.difference_update(waiting)
         unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
         withdrawn: dict[int, Executed] = dict.fromkeys(unbegun, "no")
-        for call, found in waiting.items():
-            undone = found is None or found[0].withdraw()
-            withdrawn[call] = "no" if undone else "yes"
+        for call, (pending, _) in waiting.items():
+            withdrawn[call] = "no" if pending.withdraw() else "yes"
         self._session.detach(self, withdrawn)
 
     # --- Inside
