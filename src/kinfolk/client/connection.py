@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 import weakref
@@ -18,10 +19,12 @@ from kinfolk.wire.messages import NO_CALL, Reply
 __all__ = ["Connection"]
 
 _READ: Final = 64 * 2**10
-_ASKED: Final = 60  # times, about as many microseconds
+_ASKED: Final = 60  # times; each takes a microsecond or so
 _MOSTLY: Final = 0.8
 _HOPES: Final = 4  # calls in a row
 _SOBER: Final = 1000  # calls
+# Lets others have the core, if any of them wants it.
+_give_way = getattr(os, "sched_yield", lambda: None)
 
 
 class Connection:
@@ -99,16 +102,13 @@ class Connection:
         try:
             data = self._first_bytes() if until is None else self._read(until)
             message = whole_message(data, self._limit)
-            messages = self._gather(data, until) if message is None else [message]
+            if message is None:
+                message = self._gather(data, until)
         except OSError as error:
             raise self._failed(error, executed="unknown") from None
-        if not messages:
-            silent = fell_silent(self._sock)
-            why = "its network is silent" if silent else "the server closed it"
-            raise self._lost(why, executed="unknown")
-        reply = decode_reply(messages[0])
-        if reply.call != call or len(messages) > 1 or not self._buffer.empty:
-            raise ProtocolError(f"{self._where} answered a call that nobody made")
+        reply = decode_reply(message)
+        if reply.call != call:
+            raise self._unasked()
         if until is not None:
             self._sock.settimeout(None)
         self.intact = True
@@ -143,7 +143,7 @@ class Connection:
 
         To be woken takes longer than a short call does. So the socket is asked for a moment first,
         as long as that is of use: where calls take long, or this core is wanted by the server or
-        by others, the next calls sleep at once.
+        by others, who get it in between, the next calls sleep at once.
         """
         if self._eager <= 0:
             self._eager = self._eager + 1 or 1
@@ -153,6 +153,7 @@ class Connection:
             try:
                 data = self._sock.recv(_READ, socket.MSG_DONTWAIT)
             except BlockingIOError:
+                _give_way()
                 continue
             passed = time.perf_counter() - start
             # Less time on the core than has passed: somebody else was let have it meanwhile.
@@ -164,8 +165,8 @@ class Connection:
     def _judge(self, *, worth: bool) -> None:
         self._eager = _HOPES if worth else (self._eager - 1 or -_SOBER)
 
-    def _gather(self, data: bytes, until: float | None) -> list[memoryview]:
-        """Return the messages that begin with the data; none if the connection ends before."""
+    def _gather(self, data: bytes, until: float | None) -> memoryview:
+        """Return the message that begins with the data."""
         messages = self._buffer.receive(data)
         while data and not messages:
             space = self._buffer.space()
@@ -179,7 +180,16 @@ class Connection:
             if not count:
                 break
             messages = self._buffer.filled(count)
-        return messages
+        if not messages:
+            silent = fell_silent(self._sock)
+            why = "its network is silent" if silent else "the server closed it"
+            raise self._lost(why, executed="unknown")
+        if len(messages) > 1 or not self._buffer.empty:
+            raise self._unasked()
+        return messages[0]
+
+    def _unasked(self) -> ProtocolError:
+        return ProtocolError(f"{self._where} answered a call that nobody made")
 
     def _failed(self, error: OSError, executed: Executed) -> CallTimeout | ConnectionLost:
         # The system has a time-out of its own, for a peer that is silent; that has a number.

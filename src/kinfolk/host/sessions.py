@@ -265,7 +265,7 @@ class Link:
         """
         match request:
             case Call():
-                self._serve(request, self._service.call, answer)
+                self.call(request, answer)
             case Next():
                 self._serve(request, self._service.next, answer)
             case Release():
@@ -282,6 +282,10 @@ class Link:
                 raise ProtocolError("A host cannot be stopped by a request")
             case Describe() | Report():
                 raise ProtocolError("A host does not describe itself; its server does")
+
+    def call(self, request: Call, answer: Answer) -> None:
+        """Carry out a call in this thread; see `receive`."""
+        self._serve(request, self._service.call, answer)
 
     def withdraw(self, call: int) -> Executed | None:
         """Take back a call; return whether its method has run, None for one that never came here.
@@ -318,7 +322,8 @@ class Link:
         """Note that the method of a call has ended; return whether it has been withdrawn."""
         self._running.pop(call, None)
         recalled = call in self._recalled
-        self._recalled.discard(call)
+        if recalled:
+            self._recalled.discard(call)
         if self._closed:
             self._session.faded(self)
         return recalled
