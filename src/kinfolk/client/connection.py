@@ -102,13 +102,16 @@ class Connection:
         try:
             data = self._first_bytes() if until is None else self._read(until)
             message = whole_message(data, self._limit)
-            if message is None:
-                message = self._gather(data, until)
+            messages = self._gather(data, until) if message is None else [message]
         except OSError as error:
             raise self._failed(error, executed="unknown") from None
-        reply = decode_reply(message)
-        if reply.call != call:
-            raise self._unasked()
+        if not messages:
+            silent = fell_silent(self._sock)
+            why = "its network is silent" if silent else "the server closed it"
+            raise self._lost(why, executed="unknown")
+        reply = decode_reply(messages[0])
+        if reply.call != call or (message is None and not self._alone(messages)):
+            raise ProtocolError(f"{self._where} answered a call that nobody made")
         if until is not None:
             self._sock.settimeout(None)
         self.intact = True
@@ -165,8 +168,8 @@ class Connection:
     def _judge(self, *, worth: bool) -> None:
         self._eager = _HOPES if worth else (self._eager - 1 or -_SOBER)
 
-    def _gather(self, data: bytes, until: float | None) -> memoryview:
-        """Return the message that begins with the data."""
+    def _gather(self, data: bytes, until: float | None) -> list[memoryview]:
+        """Return the messages that begin with the data; none if the connection ends before."""
         messages = self._buffer.receive(data)
         while data and not messages:
             space = self._buffer.space()
@@ -180,16 +183,10 @@ class Connection:
             if not count:
                 break
             messages = self._buffer.filled(count)
-        if not messages:
-            silent = fell_silent(self._sock)
-            why = "its network is silent" if silent else "the server closed it"
-            raise self._lost(why, executed="unknown")
-        if len(messages) > 1 or not self._buffer.empty:
-            raise self._unasked()
-        return messages[0]
+        return messages
 
-    def _unasked(self) -> ProtocolError:
-        return ProtocolError(f"{self._where} answered a call that nobody made")
+    def _alone(self, messages: list[memoryview]) -> bool:
+        return len(messages) == 1 and self._buffer.empty
 
     def _failed(self, error: OSError, executed: Executed) -> CallTimeout | ConnectionLost:
         # The system has a time-out of its own, for a peer that is silent; that has a number.
