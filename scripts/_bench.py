@@ -212,6 +212,11 @@ def _cores() -> list[int]:
     return [cores[0], cores[-1]]
 
 
+def _where(core: int) -> str:
+    """Say how many cores a server on this one and its clients on the first have together."""
+    return "one core" if core == _cores()[0] else "two cores"
+
+
 @contextmanager
 def _on_one_core() -> Iterator[None]:
     """Keep this process on its first core within the block."""
@@ -242,7 +247,7 @@ def _transport(name: str, folder: Path, core: int) -> Iterator[Row]:
             socket.socket(socket.AF_UNIX if name == "Unix" else socket.AF_INET)
         )
         echo.connect(stack.enter_context(_server("echo", folder, address("echo"), core)))
-        where = f"{name}, {'one core' if core == _cores()[0] else 'two cores'}"
+        where = f"{name}, {_where(core)}"
         yield from _calls(where, ours.counter(), theirs.counter(), echo)
         if where.endswith("one core"):
             yield _proxies(name, ours, theirs)
@@ -295,23 +300,33 @@ def _proxies(name: str, ours: Any, theirs: Any) -> Row:
 
 def _crowds(folder: Path) -> Iterator[Row]:
     """Measure calls that many threads of a client make at once, and many clients."""
-    with ExitStack() as stack:
-        kinfolk, standard = (
-            stack.enter_context(_server(kind, folder, str(folder / f"{kind}-crowd"), ANYWHERE))
-            for kind in ("kinfolk", "standard")
-        )
-        ours = stack.enter_context(_bench_manager().open(kinfolk))
+    with _contenders(folder, "threads", ANYWHERE) as (kinfolk, standard):
         theirs = _standard_client(standard)
-        yield _crowd_row(
-            f"a call from each of {CROWD} threads of one client, Unix",
-            kinfolk=_by_threads(ours.counter().add),
-            standard=_by_threads(theirs.counter().add),
-        )
-        yield _crowd_row(
-            f"a call from each of {CROWD} clients, Unix",
-            kinfolk=stack.enter_context(_by_clients("kinfolk", kinfolk, folder)),
-            standard=stack.enter_context(_by_clients("standard", standard, folder)),
-        )
+        with _bench_manager().open(kinfolk) as ours:
+            yield _crowd_row(
+                f"a call from each of {CROWD} threads of one client, Unix",
+                kinfolk=_by_threads(ours.counter().add),
+                standard=_by_threads(theirs.counter().add),
+            )
+    first = _cores()[0]
+    for core in dict.fromkeys(_cores()):
+        with ExitStack() as stack:
+            kinfolk, standard = stack.enter_context(_contenders(folder, f"clients{core}", core))
+            yield _crowd_row(
+                f"a call from each of {CROWD} clients, Unix, {_where(core)}",
+                kinfolk=stack.enter_context(_by_clients("kinfolk", kinfolk, folder, first)),
+                standard=stack.enter_context(_by_clients("standard", standard, folder, first)),
+            )
+
+
+@contextmanager
+def _contenders(folder: Path, name: str, core: int) -> Iterator[list[Any]]:
+    """Start a server of each kind on a core, and give their addresses."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(_server(kind, folder, str(folder / f"{kind}-{name}"), core))
+            for kind in ("kinfolk", "standard")
+        ]
 
 
 def _crowd_row(what: str, **contenders: Callable[[], float]) -> Row:
@@ -349,8 +364,8 @@ def _by_threads(add: Callable[[int], object]) -> Callable[[], float]:
 
 
 @contextmanager
-def _by_clients(kind: str, address: str, folder: Path) -> Iterator[Callable[[], float]]:
-    command = [sys.executable, __file__, f"client-{kind}", str(ANYWHERE), address]
+def _by_clients(kind: str, address: str, folder: Path, core: int) -> Iterator[Callable[[], float]]:
+    command = [sys.executable, __file__, f"client-{kind}", str(core), address]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     with ExitStack() as stack:
         clients = [

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
-from kinfolk.callers import caller_token
+from kinfolk.callers import caller as current
 from kinfolk.counted import Mention, count
 from kinfolk.deadlines import deadline, own_deadline
 from kinfolk.errors import (
@@ -181,7 +181,7 @@ class CallingChannel(ABC):
     def fetch(self, member: Member, stream: int) -> tuple[list[Any], bool, BaseException | None]:
         """Ask a stream for items; return them, whether there may be more, and what ended it."""
         count = max(member.ahead, 1)
-        request = Next(next(self._numbers), stream, count, caller_token())
+        request = Next(next(self._numbers), stream, count, current.token)
         return self._carry(request, ProxyReferences(self), self._fetched, member)
 
     def _carry(
@@ -286,7 +286,7 @@ class CallingChannel(ABC):
             data = member.arguments.encode(arguments, references)
         except Mismatch as mismatch:
             raise ArgumentError(f"{member.label}: {mismatch}") from None
-        token = caller_token() if caller is None else caller
+        token = current.token if caller is None else caller
         return Call(next(self._numbers), target, member.name, token, msgspec.Raw(data))
 
     def _checked(self, check: Callable[[Differences], T], without: T) -> T:

@@ -10,7 +10,7 @@ from typing import Any
 from support.arena.serving import Served
 from support.threads import until
 
-ROUNDS = 2000  # of all acts, by each client
+ROUNDS = 1200  # of all acts, by each client
 CLIENTS = 2
 
 
@@ -20,7 +20,7 @@ def test_thousands_of_interruptions_leave_the_books_in_order(arena: Served) -> N
     print(f"seed {seed}")
     clients = [arena.client("storm", seed + number, ROUNDS) for number in range(CLIENTS)]
     with clients[0], clients[1], arena.open() as manager:
-        books: list[dict[str, Any]] = [json.loads(client.line(patience=100)) for client in clients]
+        books: list[dict[str, Any]] = [json.loads(client.line(patience=250)) for client in clients]
         noted = Counter(manager.ledger().notes())
         for book in books:
             assert book["wrong"] == []

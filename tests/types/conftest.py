@@ -28,7 +28,7 @@ CONTAINER_ENGINES = ["local", "typed"]
 """The local engine, and the serializers behind a server of its own process."""
 
 
-@pytest.fixture(scope="session", params=CONTAINER_ENGINES)
+@pytest.fixture(scope="module", params=CONTAINER_ENGINES)
 def containers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ContainersManager]:

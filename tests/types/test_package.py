@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from support.sharing.manager import SharingManager
 
+from kinfolk import types
 from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.spec import read
 
@@ -14,13 +16,35 @@ from kinfolk.spec import read
 def test_importing_it_is_light() -> None:
     """A spec does not load what only servers and clients need."""
     program = (
-        "import sys, kinfolk.types;"
+        "import sys; from kinfolk.types import *;"
         "print(*sorted({'msgspec', 'kinfolk.wire', 'kinfolk.proxy', 'asyncio'} & set(sys.modules)))"
     )
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == ""
+
+
+def test_clients_import_no_spec() -> None:
+    """A generated module that mentions a lock leaves the declarations of all types alone."""
+    program = (
+        "import sys, kinfolk.types.locks_manager;"
+        "print(*(name for name in sys.modules if name.endswith('_spec')))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == ""
+
+
+def test_every_type_is_there_by_its_name() -> None:
+    """Though each is imported when it is first asked for."""
+    assert {name: getattr(types, name).__name__ for name in types.__all__} == {
+        name: name for name in types.__all__
+    }
+    assert set(types.__all__) <= set(dir(types))
+    with pytest.raises(AttributeError, match=r"'kinfolk.types' has no attribute 'Nope'"):
+        _ = types.Nope  # type: ignore[attr-defined]
 
 
 def test_what_the_tests_share_is_generated_from_its_spec() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 import weakref
@@ -18,10 +19,12 @@ from kinfolk.wire.messages import NO_CALL, Reply
 __all__ = ["Connection"]
 
 _READ: Final = 64 * 2**10
-_ASKED: Final = 60  # times, about as many microseconds
+_ASKED: Final = 60  # times; each takes a microsecond or so
 _MOSTLY: Final = 0.8
 _HOPES: Final = 4  # calls in a row
 _SOBER: Final = 1000  # calls
+# Lets others have the core, if any of them wants it.
+_give_way = getattr(os, "sched_yield", lambda: None)
 
 
 class Connection:
@@ -107,7 +110,7 @@ class Connection:
             why = "its network is silent" if silent else "the server closed it"
             raise self._lost(why, executed="unknown")
         reply = decode_reply(messages[0])
-        if reply.call != call or len(messages) > 1 or not self._buffer.empty:
+        if reply.call != call or (message is None and not self._alone(messages)):
             raise ProtocolError(f"{self._where} answered a call that nobody made")
         if until is not None:
             self._sock.settimeout(None)
@@ -143,7 +146,7 @@ class Connection:
 
         To be woken takes longer than a short call does. So the socket is asked for a moment first,
         as long as that is of use: where calls take long, or this core is wanted by the server or
-        by others, the next calls sleep at once.
+        by others, who get it in between, the next calls sleep at once.
         """
         if self._eager <= 0:
             self._eager = self._eager + 1 or 1
@@ -153,6 +156,7 @@ class Connection:
             try:
                 data = self._sock.recv(_READ, socket.MSG_DONTWAIT)
             except BlockingIOError:
+                _give_way()
                 continue
             passed = time.perf_counter() - start
             # Less time on the core than has passed: somebody else was let have it meanwhile.
@@ -180,6 +184,9 @@ class Connection:
                 break
             messages = self._buffer.filled(count)
         return messages
+
+    def _alone(self, messages: list[memoryview]) -> bool:
+        return len(messages) == 1 and self._buffer.empty
 
     def _failed(self, error: OSError, executed: Executed) -> CallTimeout | ConnectionLost:
         # The system has a time-out of its own, for a peer that is silent; that has a number.

@@ -265,7 +265,7 @@ class Link:
         """
         match request:
             case Call():
-                self._serve(request, self._service.call, answer)
+                self.call(request, answer)
             case Next():
                 self._serve(request, self._service.next, answer)
             case Release():
@@ -282,6 +282,10 @@ class Link:
                 raise ProtocolError("A host cannot be stopped by a request")
             case Describe() | Report():
                 raise ProtocolError("A host does not describe itself; its server does")
+
+    def call(self, request: Call, answer: Answer) -> None:
+        """Carry out a call in this thread; see `receive`."""
+        self._serve(request, self._service.call, answer)
 
     def withdraw(self, call: int) -> Executed | None:
         """Take back a call; return whether its method has run, None for one that never came here.
@@ -318,7 +322,8 @@ class Link:
         """Note that the method of a call has ended; return whether it has been withdrawn."""
         self._running.pop(call, None)
         recalled = call in self._recalled
-        self._recalled.discard(call)
+        if recalled:
+            self._recalled.discard(call)
         if self._closed:
             self._session.faded(self)
         return recalled
@@ -329,13 +334,14 @@ class Link:
             if self._closed:
                 return
             self._closed = True
-            waiting = {call: self._stop_waiting(call) for call in tuple(self._waiting)}
+            waiting = dict(self._waiting)
+            for call in waiting:
+                self._stop_waiting(call)
             self._session.under_way.difference_update(waiting)
         unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
         withdrawn: dict[int, Executed] = dict.fromkeys(unbegun, "no")
-        for call, found in waiting.items():
-            undone = found is None or found[0].withdraw()
-            withdrawn[call] = "no" if undone else "yes"
+        for call, (pending, _) in waiting.items():
+            withdrawn[call] = "no" if pending.withdraw() else "yes"
         self._session.detach(self, withdrawn)
 
     # --- Inside

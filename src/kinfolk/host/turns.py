@@ -81,7 +81,7 @@ class Turn:
             return
         with graph.lock:
             if self._holder is None:
-                self._grant(chain, label)
+                self._holder, self._label, self._depth = chain, label, 1
                 return
             if chain.withdrawn is not None and chain.withdrawn is chain.serves:
                 raise _too_late(label)
@@ -105,8 +105,8 @@ class Turn:
             return
         with graph.lock:
             if self._queue:
-                chain = self._queue.popleft()
-                self._grant(chain, chain.label)
+                self._holder = chain = self._queue.popleft()
+                self._label, self._depth = chain.label, 1
                 graph.end(chain)
                 chain.granted.release()
             else:
@@ -115,9 +115,6 @@ class Turn:
     def holder(self) -> tuple[str, Chain | None]:
         """Return the call that has it, and its chain; see `Awaited.holder`."""
         return self._label, self._holder
-
-    def _grant(self, chain: Chain, label: str) -> None:
-        self._holder, self._label, self._depth = chain, label, 1
 
     def _give_up(self, chain: Chain) -> None:
         """Leave the queue, since the wait was interrupted."""

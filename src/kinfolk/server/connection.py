@@ -274,19 +274,10 @@ class Connection:
             message = whole_message(data, limit)
             for each in (message,) if message is not None else self._gather(buffer, data):
                 self._busy = True
-                if self._over:
-                    self._hear_last(link, each)
-                else:
-                    self._handle(link, each)
+                self._handle(link, decode_request(each))
                 self._busy = False
         if not buffer.empty:
             _logger.warning("%s left in the middle of a message", self._who)
-
-    def _hear_last(self, link: Link, message: memoryview) -> None:
-        """Begin nothing any more, but note what the peer let go of before it went."""
-        request = decode_request(message)
-        if isinstance(request, Release):
-            link.receive(request, self._answer)
 
     def _gather(self, buffer: FrameBuffer, data: bytes) -> Iterator[memoryview]:
         """Yield messages that came in pieces, or several at once, until a frame ends with a piece.
@@ -307,11 +298,14 @@ class Connection:
                     return
                 yield from buffer.receive(data)
 
-    def _handle(self, link: Link, message: memoryview) -> None:
-        request = decode_request(message)
-        if isinstance(request, Call):  # as nearly all are
+    def _handle(self, link: Link, request: Request) -> None:
+        if self._over:
+            # Nothing is begun any more, but what the peer let go of before it went is noted.
+            if isinstance(request, Release):
+                link.receive(request, self._answer)
+        elif isinstance(request, Call):  # as nearly all are
             self.calls += 1
-            link.receive(request, self._answer)
+            link.call(request, self._answer)
         elif not self._is_ours(request):
             link.receive(request, self._answer)
 
