@@ -17,7 +17,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ from kinfolk.errors import (
     ConnectionLost,
     Executed,
     KinfolkError,
+    NotSupported,
     ProtocolError,
     ResultError,
     SpecMismatch,
@@ -136,6 +137,17 @@ class CallingChannel(ABC):
     @abstractmethod
     def pickled(self, proxy: Proxy) -> tuple[Any, ...]:
         """Return what pickle makes a proxy of in another process; see `Channel.pickled`."""
+
+    def text(self, proxy: Proxy) -> str:
+        """Return what stands for an object in text: where it is, since its own is not exposed."""
+        return repr(proxy)
+
+    def value(self, proxy: Proxy) -> NoReturn:
+        """Refuse: by this wire only what the spec exposes leaves the server."""
+        raise NotSupported(
+            f"{proxy!r} stands for an object that never leaves its server: serializer='pickle' "
+            "copies it"
+        )
 
     # --- Whole calls
 

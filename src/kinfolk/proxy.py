@@ -72,6 +72,18 @@ class Channel(Settling, Protocol):
         """Note that a reference is gone, which was counted in this generation."""
         ...
 
+    def text(self, proxy: Proxy) -> str:
+        """Return what stands for an object in text: what it is, or where."""
+        ...
+
+    def value(self, proxy: Proxy) -> Any:
+        """Return a copy of the very object.
+
+        Raises:
+            NotSupported: It does not leave its server.
+        """
+        ...
+
     def pickled(self, proxy: Proxy) -> tuple[Any, ...]:
         """Return what pickle makes a proxy of in another process, as `__reduce__` does.
 
@@ -166,14 +178,16 @@ class Proxy(BaseProxy):
         """Call a member by name, as `multiprocessing.managers.BaseProxy` offers it."""
         return getattr(self, methodname)(*args, **(kwds or {}))
 
-    def _getvalue(self) -> NoReturn:
-        raise NotSupported(f"{self!r} stands for an object that never leaves its server")
+    def _getvalue(self) -> Any:
+        return self._channel.value(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._channel.pickled(self)
 
     def __deepcopy__(self, memo: object) -> NoReturn:
-        self._getvalue()
+        raise NotSupported(
+            f"{self!r} cannot be copied, since its object stays at its server: use the proxy itself"
+        )
 
     def __setattr__(self, name: str, value: Any, /) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):
@@ -184,7 +198,8 @@ class Proxy(BaseProxy):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._target!r} at {self._channel.address}>"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return self._channel.text(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Proxy):

@@ -84,6 +84,10 @@ class Program:
             raise AssertionError(f"it printed no more, and on stderr:\n{self.errors}")
         return line
 
+    def rest(self, patience: float = PATIENCE) -> list[str]:
+        """Return all lines that it still prints, which has to end within so many seconds each."""
+        return list(iter(lambda: self._lines.get(timeout=patience), None))
+
     def expect(self, line: str) -> None:
         """Make sure that the next line is this one."""
         found = self.line()

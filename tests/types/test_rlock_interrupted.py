@@ -37,6 +37,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with short_folder() as folder:
         address = str(folder / "s") if request.param == "unix" else ("127.0.0.1", 0)
         server = LoginManager(address, authkey=KEY).get_server()
+        assert isinstance(server, Server)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server

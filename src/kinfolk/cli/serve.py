@@ -6,9 +6,11 @@ import logging
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -22,10 +24,13 @@ from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, SpecMismatch
 from kinfolk.limits import Limits
 from kinfolk.managers import Manager, make_server, type_of
-from kinfolk.server import Server
 from kinfolk.server.files import raise_file_limit
 from kinfolk.server.process import stop_on
 from kinfolk.spec import has_generated, output_module, read
+
+if TYPE_CHECKING:
+    from kinfolk.pickles.stdlib import Registry
+    from kinfolk.server.process import Serving
 
 __all__ = ["serve"]
 
@@ -41,6 +46,7 @@ def serve(
     *,
     address: str | None = None,
     authkey_file: Path | None = None,
+    serializer: Literal["typed", "pickle"] = "typed",
     insecure: bool = False,
     verbose: bool = False,
     limits: Annotated[Limits, Parameter(name="*", group=_limits)] = Limits(),  # noqa: B008 - frozen
@@ -56,6 +62,9 @@ def serve(
             what KINFOLK_ADDRESS says, or else the private socket.
         authkey_file: A file that nobody else can read, with the key that clients must hold. A TCP
             address needs a key, from here or from KINFOLK_AUTHKEY.
+        serializer: How values travel, which clients have to ask for too: typed, checked against
+            what is declared; or pickle, the standard library's wire, for clients that you trust. On
+            the private socket the key of the latter is a file beside it.
         insecure: Listen also where others on the network can read along.
         verbose: Log who comes and who leaves, and what raised, and not only what goes wrong.
         limits: What there is room for.
@@ -69,7 +78,9 @@ def serve(
     place = resolve_address(address, type_of(manager).server)
     raise_file_limit(limits)
     key = _key(place, authkey_file)
-    server = _server(manager, place, key, insecure=insecure, limits=limits)
+    by_hand: Registry | None = None if serializer == "typed" else {}
+    make = partial(make_server, manager, place, key, by_hand, insecure=insecure, limits=limits)
+    server = _server(manager, make)
     try:
         stop_on(server, signal.SIGINT, signal.SIGTERM)
         print(f"serving {module}:{type_of(manager).name} at {server.url}", flush=True)
@@ -122,12 +133,10 @@ def _key(place: Address, file: Path | None) -> bytes | None:
 # --- Serving
 
 
-def _server(
-    manager: type[Manager], place: Address, key: bytes | None, *, insecure: bool, limits: Limits
-) -> Server:
+def _server(manager: type[Manager], make: Callable[..., Serving]) -> Serving:
     try:
         with progress("making", len(type_of(manager).singletons)) as begin:
-            return make_server(manager, place, key, insecure=insecure, limits=limits, begin=begin)
+            return make(begin=begin)
     except KinfolkError:
         raise
     except Exception as error:

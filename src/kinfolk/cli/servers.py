@@ -20,6 +20,8 @@ from kinfolk.cli.problems import CommandError
 from kinfolk.cli.specs import split_spec
 from kinfolk.client.observer import Observer
 from kinfolk.errors import KinfolkError, NotRunning
+from kinfolk.server.listening import running
+from kinfolk.wire.handshake import SpeaksPickle
 from kinfolk.wire.reports import ServerReport
 
 __all__ = ["Found", "Looked", "Silent", "find", "find_one", "is_address", "named"]
@@ -152,8 +154,16 @@ def _addresses() -> Iterator[Address]:
 
 def _report(address: Address, key: bytes | None) -> ServerReport:
     remedy = "kinfolk serve SPEC"
-    with Observer(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
-        return observer.report()
+    try:
+        with Observer(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
+            return observer.report()
+    except SpeaksPickle:
+        pid = running(address)[0] if isinstance(address, UnixAddress) else 0
+        end = f"run `kill {pid}`" if pid else "call `shutdown` of a manager that is connected"
+        raise SpeaksPickle(
+            f"{address}: the server speaks serializer 'pickle', by which it tells commands nothing "
+            f"and takes no calls from them; to end it, {end}"
+        ) from None
 
 
 def _serves(server: Looked, module: str, manager: str | None) -> bool:

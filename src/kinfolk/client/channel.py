@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from multiprocessing.context import get_spawning_popen
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
 
 from kinfolk.addresses import Address
 from kinfolk.calls import CallingChannel, Numbered, VersionChanged
 from kinfolk.client.connection import Connection
 from kinfolk.client.pool import Pool
 from kinfolk.client.reaching import Destination
+from kinfolk.client.sharing import Channels
 from kinfolk.client.versions import Versions
 from kinfolk.counted import counts
 from kinfolk.deadlines import end_of_block, own_deadline, patience
@@ -217,46 +216,15 @@ class SocketChannel(CallingChannel):
 
 # --- All channels of this process
 
-_channels: WeakSet[SocketChannel] = WeakSet()
-_sharing = threading.RLock()
-
-
-def shared_channel(
-    offer: ManagerType, address: str, token: bytes, make: Callable[[], SocketChannel]
-) -> SocketChannel:
-    """Return a channel for a proxy that came from another channel, perhaps of another process.
-
-    Args:
-        offer: What the manager offers.
-        address: Where the server is, as a URL.
-        token: That channel's. If it is here, or was inherited, it is taken; else any that leads to
-            the same server.
-        make: Makes a new one, if there is none.
-    """
-    with _sharing:
-        fitting = [
-            channel
-            for channel in list(_channels)
-            if channel.offer is offer and channel.address == address and not channel.closed
-        ]
-        for channel in fitting:
-            if channel.token == token:
-                return channel
-        return fitting[0] if fitting else make()
+_channels: Final[Channels[SocketChannel]] = Channels()
+shared_channel: Final = _channels.shared
 
 
 def _before_fork() -> None:
     with own_deadline(_FORK_TIMEOUT):
-        for channel in list(_channels):
+        for channel in _channels.all():
             channel.before_fork()
 
 
-def _after_fork() -> None:
-    global _sharing
-    _sharing = threading.RLock()
-    for channel in list(_channels):
-        channel.start_afresh()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork)

@@ -56,6 +56,11 @@ class Host:
                     begin(name)
                 self._make(name, entry, made)
 
+    @property
+    def objects(self) -> Objects:
+        """All that can be called, for those who carry out calls in their own way."""
+        return self._objects
+
     def session(self, peer: str) -> Session:
         """Return a new session of a calling process.
 

@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 from kinfolk.declare import shared_mark
 from kinfolk.host.turns import Turn, turn_of
 
-__all__ = ["instrument", "takes_turns", "without_turns"]
+__all__ = ["instrument", "is_generator", "steps", "takes_turns", "without_turns"]
 
 _WRAPPED = "__kinfolk_turns__"
 
@@ -94,7 +94,7 @@ def _function(
             result = function(self, *args, **kwargs)
         finally:
             turn.leave()
-        return _steps(result, turn, label) if streams else result
+        return steps(result, turn, label) if streams else result
 
     setattr(in_turn, _WRAPPED, function)
     return in_turn
@@ -109,7 +109,8 @@ def without_turns(function: Callable[..., Any]) -> Callable[..., Any]:
 # --- Iterators
 
 
-def _steps(result: object, turn: Turn, label: str) -> object:
+def steps(result: object, turn: Turn, label: str) -> object:
+    """Return an iterator each step of which is a turn; what is none, or takes turns, as it is."""
     if is_generator(result):
         return _GeneratorSteps(result, turn, label)
     if not _is_iterator(result) or turn_of(result) is not None:

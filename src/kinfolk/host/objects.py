@@ -258,16 +258,18 @@ class Objects:
         return hosted
 
     def _proxy_class(self, obj: object, declared: object) -> type:
-        """Return the proxy class of an object, that of a base where its own class has none."""
-        cls = type(obj)
+        found = self.proxy_class(type(obj))
+        if found is None:
+            raise TypeError(f"{describe(declared)}, not {type(obj).__name__}")
+        return found
+
+    def proxy_class(self, cls: type) -> type | None:
+        """Return the proxy class of a class, that of a base where it has none; None for a value."""
         if cls not in self._proxy_classes:
             names = (f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__)
             proxies = self._offer.proxies
             self._proxy_classes[cls] = next((proxies[n] for n in names if n in proxies), None)
-        found = self._proxy_classes[cls]
-        if found is None:
-            raise TypeError(f"{describe(declared)}, not {cls.__name__}")
-        return found
+        return self._proxy_classes[cls]
 
 
 def _close_all(found: Iterable[Hosted | None]) -> None:

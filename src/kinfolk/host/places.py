@@ -10,7 +10,7 @@ from types import TracebackType
 __all__ = ["is_inside", "raised"]
 
 # What happens in these modules is no concern of users.
-_INSIDE = ("kinfolk.host.", "kinfolk.wire.")
+_INSIDE = ("kinfolk.host.", "kinfolk.wire.", "kinfolk.pickles.")
 
 
 def is_inside(traceback: TracebackType) -> bool:

@@ -41,7 +41,7 @@ from kinfolk.wire.descriptions import describe_offer
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, Refusal
-from kinfolk.wire.handshake import Identity, Peer, ServerHandshake
+from kinfolk.wire.handshake import Identity, Peer, ServerHandshake, farewell_to_the_silent
 from kinfolk.wire.messages import (
     NOTHING,
     Call,
@@ -181,7 +181,12 @@ class Connection:
             return None
         except TimeoutError:
             seconds = service.limits.handshake_timeout
-            self._refuse(handshake, HandshakeFailed(f"no handshake within {seconds:g} s"))
+            late = HandshakeFailed(f"no handshake within {seconds:g} s")
+            if handshake.begun:
+                self._refuse(handshake, late)
+            else:
+                service.refusals.note(self._who, late)
+                self._say_farewell(farewell_to_the_silent(late))
             return None
         self._sock.settimeout(None)
         return handshake.peer

@@ -26,6 +26,9 @@ class Deaths:
     def watch(self, mourner: Mourner, fd: int, pid: int = 0) -> None:
         """Watch the socket of a connection, and the process at its other end if `pid` is known."""
 
+    def watch_process(self, mourner: Mourner, pid: int) -> None:
+        """Watch a process that need not have a connection at the moment."""
+
     def forget(self, mourner: Mourner, fd: int, pid: int = 0) -> None:
         """Stop watching a connection; called before its socket is closed."""
 

@@ -59,6 +59,13 @@ class LinuxDeaths(Deaths):
                 return
         mourner.lost()
 
+    def watch_process(self, mourner: Mourner, pid: int) -> None:
+        """Watch a process; see `Deaths.watch_process`."""
+        with self._lock:
+            if self._closed or self._watch_process(mourner, pid):
+                return
+        mourner.lost()
+
     def forget(self, mourner: Mourner, fd: int, pid: int = 0) -> None:
         """Stop watching a connection; see `Deaths.forget`."""
         with self._lock:

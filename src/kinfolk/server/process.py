@@ -17,15 +17,44 @@ from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from kinfolk.errors import ConnectionLost, RemoteError
-from kinfolk.server.server import Server
 
-__all__ = ["ServerProcess", "read_start", "stop_on", "tell_start"]
+__all__ = ["ServerProcess", "Serving", "read_start", "stop_on", "tell_start"]
 
 _Raised: TypeAlias = tuple[bytes | None, str, str, str]
 _Initializer: TypeAlias = Callable[..., object]
+
+
+class Serving(Protocol):
+    """A server, of whichever wire."""
+
+    @property
+    def address(self) -> str | tuple[str, int]:
+        """Where it listens, as `multiprocessing.managers` writes it; clients use this one."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as a URL."""
+        ...
+
+    def serve_forever(self) -> None:
+        """Serve until `stop` is called, a client asks for it, or Ctrl-C; then end cleanly.
+
+        Raises:
+            RuntimeError: It serves already, or has served: make a new server.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End `serve_forever`. May be called by any thread, and by a signal handler."""
+        ...
+
+    def close(self) -> None:
+        """Give the address up, and end all connections; closing twice has no effect."""
+        ...
 
 
 class ServerProcess:
@@ -45,7 +74,7 @@ class ServerProcess:
     def __init__(
         self,
         context: BaseContext,
-        make: Callable[[], Server],
+        make: Callable[[], Serving],
         initializer: _Initializer | None = None,
         initargs: Iterable[Any] = (),
     ) -> None:
@@ -110,13 +139,13 @@ def read_start(reader: Pipe[Any, Any]) -> str:
 
 def _serve(
     writer: Pipe[Any, Any],
-    make: Callable[[], Server],
+    make: Callable[[], Serving],
     initializer: _Initializer | None,
     initargs: tuple[Any, ...],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def start() -> Server:
+    def start() -> Serving:
         if initializer is not None:
             initializer(*initargs)
         server = make()
@@ -130,7 +159,7 @@ def _serve(
         server.serve_forever()
 
 
-def stop_on(server: Server, *signals: signal.Signals) -> None:
+def stop_on(server: Serving, *signals: signal.Signals) -> None:
     """Have signals stop a server; the same one once more does what it does to any program."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -141,7 +170,7 @@ def stop_on(server: Server, *signals: signal.Signals) -> None:
         signal.signal(number, stop)
 
 
-def tell_start(writer: Pipe[Any, Any], make: Callable[[], Server]) -> Server | None:
+def tell_start(writer: Pipe[Any, Any], make: Callable[[], Serving]) -> Serving | None:
     """Make a server, and say where it listens, or what making it raised; see `read_start`."""
     try:
         server = make()
@@ -152,7 +181,7 @@ def tell_start(writer: Pipe[Any, Any], make: Callable[[], Server]) -> Server | N
     return server
 
 
-def _stop_with_parent(server: Server) -> None:
+def _stop_with_parent(server: Serving) -> None:
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

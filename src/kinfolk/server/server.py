@@ -19,12 +19,13 @@ from kinfolk.limits import Limits
 from kinfolk.server.accepting import Acceptor
 from kinfolk.server.admission import Admission
 from kinfolk.server.connection import Connection, Service
+from kinfolk.server.ending import end_all
 from kinfolk.server.files import spec_file
 from kinfolk.server.idling import Idling
 from kinfolk.server.listening import listen
 from kinfolk.server.refusing import RefusalLog
 from kinfolk.server.reporting import make_report
-from kinfolk.sockets import close_in_children
+from kinfolk.server.waking import Waker
 from kinfolk.wire.greetings import Heartbeat
 from kinfolk.wire.handshake import Identity
 from kinfolk.wire.reports import ServerReport
@@ -85,14 +86,11 @@ class Server:
             undo.callback(self._listener.close)
             self._host = Host(offer, entries, limits, begin)
             undo.callback(self._host.close)
-            self._woken, self._waker = socket.socketpair()
-            undo.callback(self._close_wakers)
+            self._waker = Waker()
+            undo.callback(self._waker.close)
             self._deaths = Deaths()
             undo.pop_all()
-        for sock in (self._woken, self._waker):
-            sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
-            close_in_children(sock)
-        self._listener.sock.setblocking(False)  # noqa: FBT003
+        self._listener.sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
         self._grace = grace
         self._stopping = False
         self._closed = False
@@ -140,7 +138,7 @@ class Server:
             self._served = True
             self._idling.left(0, client=True)
         try:
-            acceptor = Acceptor(self._listener.sock, self._woken, self._begin, self._refusals)
+            acceptor = Acceptor(self._listener.sock, self._waker.woken, self._begin, self._refusals)
             acceptor.run(lambda: self._stopping)
         except KeyboardInterrupt:
             _logger.info("interrupted")
@@ -150,7 +148,7 @@ class Server:
     def stop(self) -> None:
         """End `serve_forever`. May be called by any thread, and by a signal handler."""
         self._stopping = True
-        self._wake()
+        self._waker.wake()
 
     def _stop_if_idle(self) -> None:
         with self._changed:
@@ -165,9 +163,9 @@ class Server:
         self._closed = True
         self._listener.close()
         self._deaths.close()
-        self._end_connections()
+        end_all(self._connections, self._changed, self._grace)
         self._host.close()
-        self._close_wakers()
+        self._waker.close()
 
     def report(self) -> ServerReport:
         """Return how it is doing, and who uses it. Takes the longer the more objects there are."""
@@ -222,25 +220,4 @@ class Server:
                 self._calls += connection.calls
             self._idling.left(len(self._connections), client=connection.caller is not None)
             self._changed.notify_all()
-        self._wake()
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it is over
-            self._waker.send(b"!")
-
-    def _close_wakers(self) -> None:
-        self._woken.close()
-        self._waker.close()
-
-    # --- Ending
-
-    def _end_connections(self) -> None:
-        deadline = time.monotonic() + self._grace
-        with self._changed:
-            for connection in self._connections:
-                connection.finish()
-            while self._connections and (left := deadline - time.monotonic()) > 0:
-                self._changed.wait(left)
-            remaining = list(self._connections)
-        for connection in remaining:
-            connection.lost()
+        self._waker.wake()

@@ -162,7 +162,7 @@ class Arguments:
                 gaps = gaps or any(value is msgspec.UNSET for value in values)
                 break
         if gaps:
-            return self._arrange(values)
+            return self.arrange(values)
         keywords: dict[str, object] = {}
         for index, name in self._named:
             keywords[name] = values[index]
@@ -202,8 +202,15 @@ class Arguments:
                 return Mismatch("is missing", subject=f"argument {name!r}")
         return Mismatch("the arguments must be a map of their names")
 
-    def _arrange(self, values: Sequence[Any]) -> tuple[list[object], dict[str, object]]:
-        """Put arguments in the places from which the member takes them."""
+    def arrange(self, values: Sequence[Any]) -> tuple[list[object], dict[str, object]]:
+        """Put arguments in the places from which the member takes them.
+
+        Args:
+            values: One for each parameter, `msgspec.UNSET` for one that is left out.
+
+        Raises:
+            Mismatch: Those given cannot be given together without one that is left out.
+        """
         positional: list[object] = []
         keywords: dict[str, object] = {}
         missing = ""

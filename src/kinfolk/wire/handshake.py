@@ -61,14 +61,22 @@ __all__ = [
     "Identity",
     "Peer",
     "ServerHandshake",
+    "SpeaksPickle",
     "farewell",
+    "farewell_to_the_silent",
 ]
 
+# How the standard library's servers begin, after a length of four bytes; as much as is read first.
+_CHALLENGE: Final = b"#CHA"
 _SHOWN: Final = 16  # digits of a fingerprint: enough to tell two apart, and to be read
 _CLIENT: Final = b"kinfolk client\0"
 _SERVER: Final = b"kinfolk server\0"
 
 M = TypeVar("M")
+
+
+class SpeaksPickle(HandshakeFailed):
+    """The server speaks the standard library's wire."""
 
 
 # --- What both ends do
@@ -156,6 +164,11 @@ class _Stream:
 
 
 def _check_preamble(preamble: bytes) -> None:
+    if _CHALLENGE in preamble:
+        raise SpeaksPickle(
+            "the server speaks serializer 'pickle', and this client 'typed': give "
+            "serializer='pickle'"
+        )
     if not MAGIC.startswith(preamble[: len(MAGIC)]):
         raise HandshakeFailed("the peer does not speak Kinfolk's protocol")
     if len(preamble) == len(PREAMBLE) and preamble != PREAMBLE:
@@ -271,6 +284,16 @@ class ClientHandshake:
 # --- The server's end
 
 
+def farewell_to_the_silent(error: Refusal) -> bytes:
+    """Return the bytes that tell a client why it is refused that has never spoken.
+
+    One of Kinfolk's would have, so it is one of the standard library's. That waits for a message in
+    its own form, and shows what it is when it is not the right one.
+    """
+    text = f"{error}: this server speaks serializer 'typed' of kinfolk, not 'pickle'"
+    return len(text).to_bytes(4, "big") + text.encode()
+
+
 def farewell(error: Refusal, *, greeted: bool = False) -> bytes:
     """Return the bytes that tell a refused client why; `greeted` says whether it got any before."""
     frame = encode(Refused.because(error), HANDSHAKE_LIMIT)
@@ -292,6 +315,7 @@ class ServerHandshake:
         self, identity: Identity, *, key: bytes | None, admit: Callable[[bytes, int], bytes]
     ) -> None:
         self.peer: Peer | None = None
+        self.begun = False  # whether the client has said anything
         self._identity = identity
         self._key = key
         self._admit = admit
@@ -308,6 +332,7 @@ class ServerHandshake:
             SpecMismatch: The same, for a client of another manager.
             LimitExceeded: The same, where `admit` says so.
         """
+        self.begun = True
         match self._stream.read(data, TO_SERVER):
             case Hello() as hello if self._hello is None:
                 answer = PREAMBLE + self._greet(hello)

@@ -57,7 +57,8 @@ class Member:
 
     An attribute `limit` is two members: `limit` reads it, and `limit=` sets it from one argument
     `value`. `result` is None for a stream, and `items` (of a list of them) for all else. `shared`
-    is the full name of the shared class, and empty for the manager.
+    is the full name of the shared class, and empty for the manager. `returns` is the declared type,
+    and `attribute` says that it reads one.
     """
 
     owner: str
@@ -67,6 +68,8 @@ class Member:
     items: Codec | None = None
     ahead: int = 0
     shared: str = ""
+    returns: object = None
+    attribute: bool = False
 
     @property
     def label(self) -> str:
@@ -100,17 +103,24 @@ class Members(dict[str, Member]):
         self._shared = "" if mark is None else mark.name
 
     def __missing__(self, name: str) -> Member:
-        return self.setdefault(name, self._compile(name, self._sources[name].signature()))
+        return self.setdefault(name, self._compile(name, self._sources[name]))
 
-    def _compile(self, name: str, signature: Signature) -> Member:
-        codecs = self._codecs
+    def _compile(self, name: str, source: _Source) -> Member:
+        codecs, signature = self._codecs, source.signature()
         arguments = Arguments(signature.parameters, codecs)
         result: Any = signature.result
-        if not signature.ahead:
-            codec = codecs.codec(result)
-            return Member(self.owner, name, arguments, codec, shared=self._shared)
-        items = codecs.codec(list[result])
-        return Member(self.owner, name, arguments, None, items, signature.ahead, self._shared)
+        items = codecs.codec(list[result]) if signature.ahead else None
+        return Member(
+            self.owner,
+            name,
+            arguments,
+            None if items is not None else codecs.codec(result),
+            items,
+            signature.ahead,
+            self._shared,
+            result,
+            source.attribute,
+        )
 
     @property
     def names(self) -> frozenset[str]:
@@ -125,6 +135,7 @@ class _Source:
     function: Callable[..., Any]
     variables: Mapping[str, object]
     ahead: int = 0
+    attribute: bool = False
 
     def signature(self) -> Signature:
         # A type variable of the method itself says nothing that could be checked.
@@ -150,7 +161,8 @@ def _sources(proxy_type: object) -> dict[str, _Source]:
     for cls, variables in reversed(list(_bases(proxy_type, proxy_type))):
         mark = cast("SharedType", vars(cls)["_shared"])
         for name, function in _functions(cls):
-            found[name] = _Source(function, variables, mark.streams.get(name, 0))
+            reads = isinstance(vars(cls).get(name), property)
+            found[name] = _Source(function, variables, mark.streams.get(name, 0), reads)
     return found
 
 

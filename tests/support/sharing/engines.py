@@ -16,6 +16,7 @@ from support.sharing.spec import Sharing
 from kinfolk.declare import offer_of
 from kinfolk.engines.local import LocalChannel
 from kinfolk.host.hosting import Host
+from kinfolk.server import Server
 
 __all__ = ["ENGINES", "Engine"]
 
@@ -57,6 +58,7 @@ def _typed() -> Iterator[Engine]:
     with short_folder() as folder:
         address = str(folder / "s")
         server = SharingManager(address).get_server()
+        assert isinstance(server, Server)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

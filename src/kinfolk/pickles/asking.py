@@ -1,0 +1,209 @@
+"""The client's end of the wire: requests and calls go out, and answers are made out.
+
+Requests go over connections of their own, which last for one. Calls go over a connection of the
+calling thread's, which holds what the thread acquires.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
+from weakref import WeakSet
+
+from kinfolk.deadlines import end_of_block, patience
+from kinfolk.errors import (
+    ArgumentError,
+    ConnectionClosed,
+    ConnectionLost,
+    KinfolkError,
+    NotSupported,
+    RemoteError,
+    ResultError,
+)
+from kinfolk.keeper import keeper
+from kinfolk.pickles.reaching import Gate, reach
+from kinfolk.pickles.stdlib import Naming
+from kinfolk.pickles.values import REBUILD, Lower, dumps, lift_error, loads
+from kinfolk.pickles.wire import ERROR, PROXY, RETURN, TRACEBACK, UNSERIALIZABLE, Wire
+
+__all__ = ["Asking", "Received"]
+
+Received: TypeAlias = Callable[[object, tuple[str, ...], Naming], Any]
+"""Makes what stands for an object that a result consists of, of the type that is declared for the
+result, what is exposed, and the object's name."""
+
+
+class _Local(threading.local):
+    wire: Wire | None = None
+
+
+class Asking:
+    """Asks a server; any number of threads may use it at once.
+
+    Args:
+        gate: Where the server is, and what gives its key.
+        timeout: How many seconds connecting may take.
+        lower: Returns what stands for an object among arguments.
+        rebuilt: Makes what a pickled proxy becomes that stands within a result.
+        received: See `Received`.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        timeout: float,
+        *,
+        lower: Lower,
+        rebuilt: Callable[..., Any],
+        received: Received,
+    ) -> None:
+        self.gate = gate
+        self.closed = False
+        self._timeout = patience("timeout", timeout)
+        self._lower = lower
+        self._rebuilt = rebuilt
+        self._received = received
+        self.start_afresh()
+
+    @property
+    def address(self) -> str:
+        """Where the server is, as a URL."""
+        return str(self.gate.destination.address)
+
+    def start_afresh(self) -> None:
+        """Begin without connections; those of before are left to who has them."""
+        self._local = _Local()
+        self._wires: WeakSet[Wire] = WeakSet()
+
+    def close(self) -> None:
+        """Close all connections; calls that are under way fail with `ConnectionClosed`."""
+        self.closed = True
+        for wire in list(self._wires):
+            _shut(wire)
+
+    # --- Asking
+
+    def ask(self, name: str, *args: Any, **kwds: Any) -> Any:
+        """Send a request over a connection of its own."""
+        self._check()
+        wire, result = self._request(name, args, kwds)
+        wire.close()
+        return result
+
+    def call(
+        self, ident: str, label: str, request: tuple[str, Any, Any], declared: object = None
+    ) -> Any:
+        """Call something over the connection of this thread.
+
+        Args:
+            ident: The object's name on the wire.
+            label: What to call it in messages.
+            request: What to call of it, the arguments, and those by name.
+            declared: The type of the result.
+        """
+        self._check()
+        data = self._dumped((ident, *request), label)
+        wire = self._local.wire or self._connect()
+        try:
+            wire.send_bytes(data)
+            reply = wire.recv_bytes()
+        except BaseException as error:
+            # Whatever struck: the next call must not take the answer to this one.
+            self._local.wire = None
+            _shut(wire)
+            if isinstance(error, OSError | EOFError):
+                raise self._lost(error) from None
+            raise
+        return self._result(reply, label, declared)
+
+    def _connect(self) -> Wire:
+        name = f"{os.getpid()}|{threading.current_thread().name}"
+        wire, _ = self._request("accept_connection", (name,), {})
+        self._local.wire = wire
+        self._wires.add(wire)
+        return wire
+
+    def _request(self, name: str, args: Any, kwds: Any) -> tuple[Wire, Any]:
+        label = str(args[0]) if name == "create" else name
+        data = self._dumped((None, name, args, kwds), label)
+        wire = reach(self.gate, time.monotonic() + self._timeout)
+        try:
+            wire.send_bytes(data)
+            return wire, self._result(wire.recv_bytes(), label, None)
+        except (OSError, EOFError) as error:
+            wire.close()
+            raise error if isinstance(error, KinfolkError) else self._lost(error) from None
+        except BaseException:
+            wire.close()
+            raise
+
+    def _check(self) -> None:
+        if self.closed:
+            raise ConnectionClosed(f"{self.address} was closed; open the manager again")
+        if end_of_block() is not None:
+            raise NotSupported(
+                "the standard library's wire knows no deadlines: make the call outside of "
+                "kinfolk.deadline, or use serializer='typed' at both ends"
+            )
+        keeper.start()  # anew in a forked child
+
+    def _lost(self, error: OSError | EOFError) -> KinfolkError:
+        if self.closed:
+            return ConnectionClosed(f"{self.address} was closed during the call")
+        return ConnectionLost(
+            f"the connection to {self.address} is lost: {str(error) or 'it ended'}"
+        )
+
+    # --- The two halves
+
+    def _dumped(self, request: Any, label: str) -> bytes:
+        try:
+            return dumps(request, self._lower)
+        except KinfolkError as error:
+            raise type(error)(f"{label}: {error}") from None
+        except Exception as error:
+            raise ArgumentError(
+                f"{label}: an argument cannot be pickled: {type(error).__name__}: {error}"
+            ) from None
+
+    def _result(self, data: bytes, label: str, declared: object) -> Any:
+        try:
+            kind, result = loads(data, {REBUILD: self._rebuilt})
+        except KinfolkError:
+            raise
+        except Exception as error:
+            raise ResultError(
+                f"{label} returned what cannot be unpickled here: {type(error).__name__}: {error}"
+            ) from None
+        if kind == RETURN:
+            return result
+        if kind == PROXY:
+            return self._received(declared, *result)
+        if kind == ERROR:
+            try:
+                raise lift_error(result)
+            finally:
+                # Or it lives in a circle with its traceback, and keeps the proxies of the caller.
+                del result
+        if kind in {TRACEBACK, UNSERIALIZABLE}:
+            raise _remote_error(str(result))
+        raise ResultError(f"{label} was answered by {kind!r}, which is no answer")
+
+
+def _remote_error(text: str) -> RemoteError:
+    """Return what a server means that sends a traceback, or a line, as a text."""
+    last = text.strip().rpartition("\n")[2]
+    name, _, message = last.partition(": ")
+    return RemoteError(name.rpartition(".")[2], message, text if "\n" in text.strip() else "")
+
+
+def _shut(wire: Wire) -> None:
+    """End a connection that another thread may be reading from."""
+    with contextlib.suppress(OSError):
+        wire.sock.shutdown(socket.SHUT_RDWR)
+    wire.close()

@@ -1,0 +1,160 @@
+"""Who calls: processes, and their connections, as the standard wire shows them.
+
+That wire counts references over connections that are gone a moment later. Over a Unix socket the
+kernel tells whose they are, so they belong to the process, and end with it. Over TCP nobody can
+tell: there they end only when they are given back. What a call acquires, such as a lock, belongs to
+the connection that it came over, which is that of one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+from kinfolk.errors import LimitExceeded
+from kinfolk.host.hosted import Holdings
+from kinfolk.host.owners import Lifetime
+from kinfolk.pickles.wire import Wire
+from kinfolk.server.deaths import Deaths
+from kinfolk.sockets import peer_name
+
+__all__ = ["Client", "Clients", "Visit"]
+
+
+class Client(Lifetime):
+    """A process that calls; over TCP, all of them together.
+
+    `counts` are its references to what was registered by hand, and `holdings` those to the rest.
+    """
+
+    def __init__(self, pid: int, limit: int, ended: Callable[[Client], object]) -> None:
+        super().__init__()
+        self.pid = pid
+        self.holdings = Holdings(limit)
+        self.counts: dict[str, int] = {}
+        self.visits: set[Visit] = set()
+        self._counting = threading.Lock()
+        self.at_end(self, lambda: ended(self))
+
+    def count(self, ident: str, more: int) -> None:
+        """Count references more, or less, to something that was registered by hand."""
+        with self._counting:
+            count = self.counts.pop(ident, 0) + more
+            if count > 0:
+                self.counts[ident] = count
+
+    def lost(self) -> None:
+        """Note that the process is gone; see `Mourner`."""
+        for visit in tuple(self.visits):
+            visit.lost()
+        _in_a_thread(self.end)
+
+
+class Visit(Lifetime):
+    """One connection. It ends with its socket, or sooner, with the process that opened it."""
+
+    def __init__(self, sock: socket.socket, address: object) -> None:
+        super().__init__()
+        self.wire = Wire(sock)
+        self.who = peer_name(sock, address)
+        self.client: Client | None = None
+        self.dismissed: LimitExceeded | None = None
+
+    @property
+    def caller(self) -> Client:
+        """The process, once it is known."""
+        assert self.client is not None
+        return self.client
+
+    def lost(self) -> None:
+        """End at once: the peer is gone, or has to go; see `Mourner`."""
+        with contextlib.suppress(OSError):
+            self.wire.sock.shutdown(socket.SHUT_RDWR)
+        # Its own thread may be busy for long, and ending may run code of the user's.
+        _in_a_thread(self.end)
+
+    def finish(self) -> None:
+        """Begin no more calls; the one under way is answered."""
+        with contextlib.suppress(OSError):
+            self.wire.sock.shutdown(socket.SHUT_RD)
+
+    def dismiss(self, error: LimitExceeded) -> None:
+        """End the handshake; see `Newcomer.dismiss`."""
+        self.dismissed = error
+        self.finish()
+
+
+def _in_a_thread(action: Callable[[], object]) -> None:
+    with contextlib.suppress(RuntimeError):  # the system has no more threads
+        threading.Thread(target=action, name="kinfolk-lost", daemon=True).start()
+
+
+class Clients:
+    """All processes that call; any thread may use it.
+
+    Args:
+        deaths: What notices their ends.
+        limit: To how many objects one may refer.
+        let_go: Takes a client's references from it, when it has ended.
+    """
+
+    def __init__(self, deaths: Deaths, limit: int, let_go: Callable[[Client], object]) -> None:
+        self._deaths = deaths
+        self._limit = limit
+        self._let_go = let_go
+        self._lock = threading.Lock()
+        self._known: dict[int, Client] = {}
+
+    def attach(self, visit: Visit, pid: int) -> None:
+        """Add a connection of a process; 0 is one that cannot be seen."""
+        with self._lock:
+            found = self._known.get(pid)
+            client = found or Client(pid, self._limit, self._ended)
+            self._known[pid] = client
+            client.visits.add(visit)
+        visit.client = client
+        if found is None and pid:
+            self._deaths.watch_process(client, pid)
+
+    def detach(self, visit: Visit) -> None:
+        """Note that a connection has ended."""
+        client = visit.client
+        if client is None:
+            return
+        client.visits.discard(visit)
+        # Where the system does not tell of deaths, this is when one is noticed.
+        if client.pid and not client.visits and not _lives(client.pid):
+            client.end()
+
+    def all(self) -> list[Client]:
+        """Return those that are known now."""
+        with self._lock:
+            return list(self._known.values())
+
+    def number_of_objects(self) -> int:
+        """Return to how many objects of the spec they refer."""
+        return len({number for each in self.all() for number in each.holdings.counts})
+
+    def close(self) -> None:
+        """End all of them."""
+        for client in self.all():
+            client.end()
+
+    def _ended(self, client: Client) -> None:
+        with self._lock:
+            if self._known.get(client.pid) is client:
+                del self._known[client.pid]
+        self._let_go(client)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True

@@ -1,0 +1,104 @@
+"""The key of a private socket: a file beside it, which the server makes and its user can read.
+
+Whoever holds the key of a server that unpickles can do with it what they like, so there is one
+always, also where the kernel vouches for the user.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+from kinfolk.addresses import Address, UnixAddress
+from kinfolk.errors import AddressError, AuthenticationFailed
+from kinfolk.server.files import because, beside, open_private
+
+__all__ = ["ServerKey", "key_file", "read_key"]
+
+_BYTES: Final = 32
+_OTHERS: Final = 0o077
+_LONGEST: Final = 4_096
+
+
+def key_file(address: UnixAddress) -> Path:
+    """Return where the key of a socket lies."""
+    return beside(address, ".key")
+
+
+class ServerKey:
+    """The key of a server, with the file beside its socket if it made one.
+
+    The server has to hold its address by now, since what lies there is taken for a dead one's.
+
+    Args:
+        address: Where the server listens.
+        given: The key that it was given; None to make one, for a Unix socket.
+
+    Raises:
+        AddressError: The file cannot be made, or an old one not be removed.
+    """
+
+    def __init__(self, address: Address, given: bytes | None) -> None:
+        self._owner = os.getpid()
+        self._file: Path | None = None
+        if isinstance(address, UnixAddress):
+            path = key_file(address)
+            try:
+                path.unlink(missing_ok=True)
+                if given is None:
+                    given = _make(path)
+                    self._file = path
+            except OSError as error:
+                raise AddressError(
+                    f"the key file {path} cannot be made: {because(error)}"
+                ) from None
+        assert given is not None  # listen() does without one at a Unix socket only
+        self.value: Final = given
+
+    def remove(self) -> None:
+        """Remove the file, before the address is given up; removing twice has no effect."""
+        path, self._file = self._file, None
+        if path is not None and os.getpid() == self._owner:
+            path.unlink(missing_ok=True)
+
+
+def _make(path: Path) -> bytes:
+    key = secrets.token_hex(_BYTES).encode()
+    try:
+        with open(path, "xb", opener=open_private) as file:
+            file.write(key)
+    except FileExistsError:
+        raise
+    except OSError:
+        path.unlink(missing_ok=True)  # a full disk has left a part of it
+        raise
+    return key
+
+
+def read_key(address: UnixAddress) -> bytes | None:
+    """Return the key that a server has made; None if it has made none.
+
+    Raises:
+        AuthenticationFailed: The file is not this user's own, or open to others.
+    """
+    path = key_file(address)
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise AuthenticationFailed(f"the key file {path}: {error.strerror}") from None
+    with open(file, "rb") as opened:  # noqa: PTH123 - a descriptor
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise AuthenticationFailed(f"the key file {path} is not yours: remove it")
+        if found.st_mode & _OTHERS:
+            mode = stat.S_IMODE(found.st_mode)
+            raise AuthenticationFailed(
+                f"the key file {path} is open to other users (mode {mode:o}): run "
+                f"`chmod 600 {path}`"
+            )
+        return opened.read(_LONGEST)

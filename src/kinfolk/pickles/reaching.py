@@ -1,0 +1,92 @@
+"""Reaching a server of the standard wire, and telling when it speaks another one."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from kinfolk.client.reaching import Destination, connect
+from kinfolk.deadlines import in_time, time_left
+from kinfolk.errors import CallTimeout, HandshakeFailed, KinfolkError
+from kinfolk.pickles.wire import Wire
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT, MAGIC, PREAMBLE
+
+__all__ = ["Gate", "reach"]
+
+# A server of the standard library's speaks first and at once; one of Kinfolk's own never does.
+_SILENCE: Final = 1.0
+_PROBE: Final = PREAMBLE + b"\0\0\0\1\xc0"  # no greeting, but enough to be answered
+
+
+@attrs.frozen
+class Gate:
+    """A server, and what gives its key, which is asked for once the server has spoken."""
+
+    destination: Destination
+    key: Callable[[], bytes]
+
+
+def reach(gate: Gate, until: float) -> Wire:
+    """Return a connection to a server, by which requests can be sent.
+
+    Args:
+        gate: Which.
+        until: When to give up, by `time.monotonic`.
+
+    Raises:
+        NotRunning: No server listens there.
+        AuthenticationFailed: The two ends do not hold the same key.
+        HandshakeFailed: The server speaks another serializer, or is none.
+        CallTimeout: It took too long.
+    """
+    where, when = gate.destination.address, in_time(until)
+    wire = Wire(connect(gate.destination, until))
+    try:
+        _await_challenge(wire.sock, gate.destination, until)
+        wire.sock.settimeout(time_left(until))
+        wire.enter(gate.key())
+        wire.sock.settimeout(None)
+    except TimeoutError:
+        wire.close()
+        raise CallTimeout(
+            f"{where} accepted a connection, and then said nothing {when}", executed="no"
+        ) from None
+    except HandshakeFailed as error:
+        wire.close()
+        raise type(error)(f"{where}: {error}") from None
+    except (OSError, EOFError) as error:
+        wire.close()
+        if isinstance(error, KinfolkError):
+            raise
+        text = str(error) or "the server closed the connection"
+        raise HandshakeFailed(f"{where}: {text} during the handshake") from None
+    except BaseException:
+        wire.close()
+        raise
+    return wire
+
+
+def _await_challenge(sock: socket.socket, destination: Destination, until: float) -> None:
+    sock.settimeout(min(time_left(until), _SILENCE))
+    with contextlib.suppress(TimeoutError):
+        sock.recv(1, socket.MSG_PEEK)
+        return
+    if _speaks_typed(destination, until):
+        raise HandshakeFailed(
+            "the server speaks serializer 'typed', and this client 'pickle': leave serializer out"
+        )
+    sock.settimeout(time_left(until))
+    sock.recv(1, socket.MSG_PEEK)
+
+
+def _speaks_typed(destination: Destination, until: float) -> bool:
+    with contextlib.closing(connect(destination, until)) as sock:
+        sock.settimeout(min(time_left(until), _SILENCE))
+        with contextlib.suppress(OSError):
+            sock.sendall(_PROBE)
+            return sock.recv(HANDSHAKE_LIMIT).startswith(MAGIC)
+    return False

@@ -1,0 +1,246 @@
+"""A server of the standard library's wire, over Kinfolk's objects.
+
+Its clients may be plain `multiprocessing.managers.BaseManager`s. What it adds to theirs: it serves
+the members that the spec exposes and no others, calls take turns, what a connection has acquired is
+free when it ends, and the address is taken and given up as Kinfolk's other server does it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from kinfolk.addresses import Address, UnixAddress
+from kinfolk.declare import Factory, Singleton
+from kinfolk.errors import AuthenticationFailed, HandshakeFailed, KinfolkError
+from kinfolk.host.hosting import Host
+from kinfolk.host.places import raised
+from kinfolk.limits import Limits
+from kinfolk.pickles.answering import Answering, Service
+from kinfolk.pickles.by_hand import ByHand
+from kinfolk.pickles.clients import Client, Clients, Visit
+from kinfolk.pickles.keys import ServerKey
+from kinfolk.pickles.stdlib import Registry
+from kinfolk.pickles.things import Things
+from kinfolk.server.accepting import Acceptor
+from kinfolk.server.admission import Admission
+from kinfolk.server.ending import end_all
+from kinfolk.server.files import spec_file
+from kinfolk.server.listening import listen
+from kinfolk.server.refusing import RefusalLog
+from kinfolk.server.waking import Waker
+from kinfolk.sockets import peer_credentials, tune
+from kinfolk.wire.table import ManagerType
+
+if sys.platform == "linux":
+    from kinfolk.server.linux import LinuxDeaths as Deaths
+else:
+    from kinfolk.server.deaths import Deaths
+
+__all__ = ["PickleServer"]
+
+_logger = logging.getLogger("kinfolk.server")
+
+_GRACE: Final = 1.0
+# Nothing limits the references of all clients of a TCP address together.
+_ENDLESS: Final = sys.maxsize
+
+
+class PickleServer:
+    """Serves a manager's objects over the standard library's wire.
+
+    Args:
+        offer: What the manager's generated class says.
+        entries: What `@manager` says of the spec's class; the singletons are built from it.
+        registry: What was registered by hand.
+        address: Where to listen.
+        key: The key that clients have to hold; None to make one beside a Unix socket.
+        insecure: Listen also where others can read along.
+        limits: What there is room for.
+        grace: How many seconds running calls have to end when the server stops.
+        begin: Called with the name of each singleton before it is made, which may take long.
+
+    Raises:
+        AlreadyRunning: Another server listens there.
+        AddressError: The address cannot be used, or not without a key or `insecure`.
+    """
+
+    def __init__(
+        self,
+        offer: ManagerType,
+        entries: Mapping[str, Singleton | Factory],
+        registry: Registry,
+        address: Address,
+        *,
+        key: bytes | None,
+        insecure: bool = False,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        grace: float = _GRACE,
+        begin: Callable[[str], object] | None = None,
+    ) -> None:
+        with contextlib.ExitStack() as undo:
+            # The address first: what lies beside it, and the objects, may be another server's.
+            about = spec_file(offer.spec)
+            self._listener = listen(address, key=key, insecure=insecure, about=about)
+            undo.callback(self._listener.close)
+            self._key = ServerKey(self._listener.address, key)
+            undo.callback(self._key.remove)
+            self._host = Host(offer, entries, limits, begin)
+            undo.callback(self._host.close)
+            self._waker = Waker()
+            undo.callback(self._waker.close)
+            self._deaths = Deaths()
+            undo.pop_all()
+        self._listener.sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
+        self._limits = limits
+        self._grace = grace
+        self._refusals = RefusalLog(_logger)
+        self._admission = Admission(limits)
+        self._service = self._made_service(offer, registry)
+        self._visits: set[Visit] = set()
+        self._changed = threading.Condition()
+        self._numbers = itertools.count(1)
+        self._served = False
+        self._closed = False
+
+    def _made_service(self, offer: ManagerType, registry: Registry) -> Service:
+        place, limits = self._listener.address, self._limits
+        limit = limits.objects if isinstance(place, UnixAddress) else _ENDLESS
+        return Service(
+            offer=offer,
+            things=Things(offer, self._host.objects, place.raw, limits.lent),
+            by_hand=ByHand(registry, place.raw, self._key.value),
+            clients=Clients(self._deaths, limit, self._let_go),
+            deaths=self._deaths,
+            limits=limits,
+            stopping=threading.Event(),
+            stop=self.stop,
+        )
+
+    @property
+    def address(self) -> str | tuple[str, int]:
+        """Where it listens, as `multiprocessing.managers` writes it; clients use this one."""
+        return self._listener.address.raw
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as a URL."""
+        return str(self._listener.address)
+
+    @property
+    def authkey(self) -> bytes:
+        """The key that clients have to hold."""
+        return self._key.value
+
+    def number_of_objects(self) -> int:
+        """Return how many objects clients refer to, those that are there once aside."""
+        return self._service.number_of_objects()
+
+    def serve_forever(self) -> None:
+        """Serve until `stop` is called, a client asks for it, or Ctrl-C; then end cleanly.
+
+        Raises:
+            RuntimeError: It serves already, or has served: make a new server.
+        """
+        with self._changed:
+            if self._served:
+                raise RuntimeError(f"{self.url} is served once only: make a new server")
+            self._served = True
+        try:
+            acceptor = Acceptor(self._listener.sock, self._waker.woken, self._begin, self._refusals)
+            acceptor.run(self._service.stopping.is_set)
+        except KeyboardInterrupt:
+            _logger.info("interrupted")
+        finally:
+            self.close()
+
+    def stop(self) -> None:
+        """End `serve_forever`. May be called by any thread, and by a signal handler."""
+        self._service.stopping.set()
+        self._waker.wake()
+
+    def close(self) -> None:
+        """Give the address up, end all connections and the host; closing twice has no effect."""
+        if self._closed:
+            return
+        self._closed = True
+        self._service.stopping.set()
+        self._key.remove()
+        self._listener.close()
+        end_all(self._visits, self._changed, self._grace)
+        self._service.clients.close()
+        self._deaths.close()
+        self._host.close()
+        self._waker.close()
+
+    # --- Connections
+
+    def _begin(self, sock: socket.socket, address: Any) -> None:
+        """Serve a connection in a thread of its own; see `Acceptor`."""
+        visit = Visit(sock, address)
+        with self._changed:
+            self._visits.add(visit)
+        self._admission.arrive(visit)
+        name = f"kinfolk-{next(self._numbers)}"
+        serving = threading.Thread(target=self._run, args=(visit,), name=name, daemon=True)
+        try:
+            serving.start()
+        except RuntimeError:
+            self._leave(visit)
+            raise
+
+    def _run(self, visit: Visit) -> None:
+        """Serve a connection to its end."""
+        try:
+            self._let_in(visit)
+            Answering(visit, self._service).run()
+        except KinfolkError as error:
+            self._refusals.note(visit.who, visit.dismissed or error)
+        except TimeoutError:
+            reason = f"no handshake within {self._limits.handshake_timeout:g} s"
+            self._refusals.note(visit.who, reason)
+        except (OSError, EOFError) as error:
+            _logger.debug("%s is lost: %s", visit.who, error)
+        except Exception as error:
+            _logger.error("the connection of %s failed: %s", visit.who, raised(error))  # noqa: TRY400 - a message can hold values
+        finally:
+            self._leave(visit)
+
+    def _let_in(self, visit: Visit) -> None:
+        sock, pid = visit.wire.sock, 0
+        tune(sock)
+        if sock.family == socket.AF_UNIX:
+            credentials = peer_credentials(sock)
+            if credentials.uid != os.geteuid():
+                raise AuthenticationFailed("the server belongs to another user")
+            pid = credentials.pid
+        sock.settimeout(self._limits.handshake_timeout)
+        visit.wire.let_in(self._key.value)
+        sock.settimeout(None)
+        self._admission.welcome(visit)
+        if self._service.stopping.is_set():
+            raise HandshakeFailed("the server is about to end")
+        self._service.clients.attach(visit, pid)
+
+    def _leave(self, visit: Visit) -> None:
+        self._deaths.forget(visit, visit.wire.sock.fileno())
+        visit.wire.close()
+        self._admission.leave(visit)
+        visit.end()
+        self._service.clients.detach(visit)
+        with self._changed:
+            self._visits.discard(visit)
+            self._changed.notify_all()
+        self._waker.wake()
+
+    def _let_go(self, client: Client) -> None:
+        """Take the references of a process that has ended."""
+        self._service.things.release_all(client)
+        self._service.by_hand.release_all(client)

@@ -1,0 +1,27 @@
+"""What the tests of the standard wire share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.folders import short_folder
+from support.pickling import Pickled, serve_samples
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the test a default folder of its own, and no other settings."""
+    with short_folder() as path:
+        monkeypatch.setenv("KINFOLK_DIR", str(path))
+        monkeypatch.delenv("KINFOLK_ADDRESS", raising=False)
+        monkeypatch.delenv("KINFOLK_AUTHKEY", raising=False)
+        yield path
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def served(request: pytest.FixtureRequest, folder: Path) -> Iterator[Pickled]:
+    """Serve the samples in a thread of this process."""
+    with serve_samples(request.param, folder) as found:
+        yield found
