@@ -61,9 +61,12 @@ def member_and_arguments(
 ) -> tuple[str, list[Any], dict[str, Any]]:
     """Return which member a call means, and its arguments."""
     if called == GET and len(args) == 1:
-        return args[0], [], {}
+        dynamic = args[0] not in names and "__getattr__" in names
+        return ("__getattr__", list(args), {}) if dynamic else (args[0], [], {})
     if called == SET and len(args) == 2:
-        return f"{args[0]}=", [args[1]], {}
+        attribute = f"{args[0]}="
+        dynamic = attribute not in names and SET in names
+        return (SET, list(args), {}) if dynamic else (attribute, [args[1]], {})
     setter = f"{called.removeprefix('set_')}="
     if called not in names and called.startswith("set_") and setter in names:
         return setter, [*args, *kwds.values()], {}
