@@ -58,7 +58,7 @@ def as_wire_call(
     if name == "__enter__" or name == "__exit__":
         return _block(member, arguments, exposed)
     args, kwds = arranged(member, arguments)
-    return name, args, kwds
+    return GET if name == "__getattr__" else name, args, kwds
 
 
 def _block(

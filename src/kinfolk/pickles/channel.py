@@ -31,6 +31,7 @@ from kinfolk.references import proxy_of
 from kinfolk.unsettled import Debt, Settling, Unsettled
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Target
+from kinfolk.wire.narrowing import origin_of
 from kinfolk.wire.shared import shared_type
 from kinfolk.wire.table import ManagerType
 
@@ -290,9 +291,11 @@ class PickleChannel:
         found = self._offer.singletons.get(typeid) or self._offer.proxies.get(typeid)
         if found is None and typeid in self._offer.root.names:
             found = self._offer.root[typeid].returns
-        if found is None and shared_type(declared) is not None:
-            found = declared
-        return found
+        if shared_type(declared) is None:
+            return found
+        # An entry that makes such objects may make them of other type arguments.
+        same = found is None or origin_of(found) is origin_of(declared)
+        return declared if same else found
 
     def _rebuilt(self, func: Any, token: Naming, serializer: str, kwds: Any) -> Any:
         """Return what a pickled proxy becomes that stands within a result."""
