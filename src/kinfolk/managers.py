@@ -98,6 +98,8 @@ class Manager(BaseManager):
     """
 
     _offer: ClassVar[ManagerType] = _UNDECLARED
+    # What is registered by hand, and says itself that only pickle carries it.
+    _untyped: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -371,8 +373,9 @@ class Manager(BaseManager):
         registry = _registry_of(type(self))
         if not self._typed:
             return registry
-        if registry:
-            raise _only_by_pickle(next(iter(registry)))
+        missed = next((name for name in registry if name not in self._untyped), None)
+        if missed is not None:
+            raise _only_by_pickle(missed)
         return None
 
     def _make_by_hand(self, typeid: str, args: tuple[Any, ...], kwds: dict[str, Any]) -> Any:

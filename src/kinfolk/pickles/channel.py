@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 
 from kinfolk.client.sharing import Channels
 from kinfolk.counted import count
-from kinfolk.errors import ArgumentError, KinfolkError, NotSupported, ResultError
+from kinfolk.errors import ArgumentError, KinfolkError, NotSupported, RemoteError, ResultError
 from kinfolk.keeper import keeper
 from kinfolk.pickles.arguments import arranged, as_wire_call
 from kinfolk.pickles.asking import Asking
@@ -141,7 +141,14 @@ class PickleChannel:
         facts = self._references.of(target)
         exposed = () if facts is None else facts.exposed
         request = as_wire_call(member, arguments, exposed)
-        return self._asking.call(ident_of(target), member.label, request, member.returns)
+        try:
+            return self._asking.call(ident_of(target), member.label, request, member.returns)
+        except RemoteError as error:
+            # What a plain server says of a method that it does not expose.
+            unknown = (error.class_name, error.message) == ("KeyError", repr(request[0]))
+            if not unknown or request[0] in exposed:
+                raise
+            raise NotSupported(f"{member.label}: {self.address} does not expose it") from None
 
     def text(self, proxy: Proxy) -> str:
         """Return the text of the object itself."""

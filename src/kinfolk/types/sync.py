@@ -11,7 +11,6 @@ from kinfolk.errors import NotSupported
 from kinfolk.types.standard_manager import StandardManager
 
 if TYPE_CHECKING:
-    from kinfolk.pickles.stdlib import Registry
     from kinfolk.types.containers_manager import DictProxy
     from kinfolk.types.lists_manager import ListProxy
     from kinfolk.types.sets_manager import SetProxy
@@ -24,7 +23,6 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 _standard: Final[Any] = managers  # of which type checkers do not know all
-_POOLS: Final = frozenset({"Pool", "AsyncResult", "Iterator"})
 
 
 class SyncManager(StandardManager):
@@ -33,6 +31,8 @@ class SyncManager(StandardManager):
     A program that was written for that one runs with this one: by default with what travels as
     `Any`, and with `serializer="pickle"` with any values that can be pickled.
     """
+
+    _untyped = frozenset({"Pool", "AsyncResult", "Iterator"})
 
     # What the values are is seen from the arguments; the spec could only say `Any`.
 
@@ -106,13 +106,6 @@ class SyncManager(StandardManager):
             "Pool", (processes, initializer, initargs, maxtasksperchild), {}
         )
         return found
-
-    @property
-    def _by_hand(self) -> Registry | None:
-        cls: Any = type(self)
-        if self._typed and cls._registry.keys() <= _POOLS:
-            return None  # `Pool` says what it needs
-        return super()._by_hand
 
 
 SyncManager.register("Pool", pool.Pool, _standard.PoolProxy, create_method=False)
