@@ -74,7 +74,7 @@ class StandardManager(_Manager):
     _offer = _ManagerType(
         spec="kinfolk.types.standard_spec",
         name="Standard",
-        server="kinfolk.types.standard_spec.Standard",
+        server="SyncManager",
         table=_TABLE,
         singletons=lambda: {},
         factories=lambda: {

@@ -48,7 +48,7 @@ class CodedArray(types.Array[T]):
         super().__init__(typecode, sequence)
 
 
-@manager
+@manager(name="SyncManager")
 class Standard:
     """Queues, locks, containers and values, each made anew."""
 
