@@ -161,8 +161,9 @@ def test_a_flood_of_half_handshakes_leaves_others_working(kind: str, folder: Pat
                 if calls % 50 == 0:
                     with served.open() as newcomer:
                         assert newcomer.job("new").describe() == "new x3"
-                # 1,000 clients, 500 who are not known yet, and what was there before.
-                assert threads(pid) < 1_000 + 500 + 50
+                # 1,000 clients, 500 who are not known yet, some that were dismissed and have still
+                # to go, and what was there before. Twice as many newcomers come in all.
+                assert threads(pid) < 1_000 + 500 + 250
             assert int(flood.line()) > 100
             assert calls > 50
         with served.open() as manager:

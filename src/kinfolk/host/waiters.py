@@ -37,9 +37,9 @@ import functools
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from contextlib import nullcontext
-from queue import SimpleQueue
-from typing import Any, Generic, TypeGuard, TypeVar, cast
+from contextlib import nullcontext, suppress
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Generic, TypeGuard, TypeVar, cast
 
 from kinfolk.errors import ConnectionLost
 from kinfolk.host.chains import Held, waiting_for
@@ -63,6 +63,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _DEFERRED = "__kinfolk_deferred__"
+_PIECE: Final = 1.0  # seconds
 
 
 def deferred(method: F) -> F:
@@ -324,7 +325,7 @@ class Pending(Generic[T]):
                 abandon()
             held = self._queue.held if self._queue is not None and self._alarm is None else None
             with waiting_for(held, label) if held is not None else nullcontext():
-                arrived.get()
+                _await(arrived)
         except BaseException:
             self.withdraw()
             raise
@@ -375,6 +376,16 @@ class Pending(Generic[T]):
             self._queue.remove(self)
         if self._alarm is not None:
             timer.cancel(self._alarm)
+
+
+def _await(arrived: SimpleQueue[None]) -> None:
+    """Wait for the arrival, in pieces.
+
+    A signal that comes at the moment when a thread begins to wait is noticed only when that ends.
+    """
+    while True:
+        with suppress(Empty):
+            return arrived.get(timeout=_PIECE)
 
 
 def settled(value: T, undo: Callable[[], object] | None = None) -> Pending[T]:
