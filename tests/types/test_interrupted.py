@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.programs import PATIENCE, Program, stat_of
-from support.sharing.engines import ENGINES, Engine
+from support.sharing.engines import ENGINES, SERVED, Engine
 from support.sharing.manager import SharingManager
 from support.threads import until
 
@@ -15,26 +15,30 @@ WAITER = """
 import sys
 from support.sharing.manager import SharingManager
 
-sharing = SharingManager.open(sys.argv[1])
+_, address, serializer, code = sys.argv
+sharing = SharingManager.open(address, serializer=serializer)
 try:
-    exec(sys.argv[2])
+    exec(code)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 print(sharing.event().is_set(), flush=True)
 sys.stdin.read()
 """
 
+typed_only = pytest.mark.parametrize("engine", ["typed"], indirect=True)
+"""By the standard library's wire nobody can say that an answer came too late."""
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
+
+@pytest.fixture(params=SERVED)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine[SharingManager]]:
     """Objects that other processes reach."""
-    with ENGINES["typed"]() as engine:
+    with ENGINES[request.param](SharingManager) as engine:
         yield engine
 
 
-def waiting(engine: Engine, code: str) -> Program:
+def waiting(engine: Engine[SharingManager], code: str) -> Program:
     """Start a process that waits in a call."""
-    program = Program("-c", WAITER, engine.address, code)
+    program = Program("-c", WAITER, engine.address, engine.serializer, code)
     until(lambda: engine.waiting == 1)
     return program
 
@@ -53,7 +57,10 @@ def interrupt(program: Program) -> None:
     program.expect("False")
 
 
-def test_a_get_that_was_just_granted_is_undone(engine: Engine, sharing: SharingManager) -> None:
+@typed_only
+def test_a_get_that_was_just_granted_is_undone(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """The item is the next one again."""
     queue = sharing.queue()
     with waiting(engine, "sharing.queue().get()") as waiter:
@@ -65,7 +72,10 @@ def test_a_get_that_was_just_granted_is_undone(engine: Engine, sharing: SharingM
         assert [queue.get(timeout=PATIENCE) for _ in range(2)] == [1, 2]
 
 
-def test_a_put_that_was_just_granted_is_undone(engine: Engine, sharing: SharingManager) -> None:
+@typed_only
+def test_a_put_that_was_just_granted_is_undone(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """The item is not in the queue."""
     queue = sharing.queue()
     queue.put(1)
@@ -79,23 +89,52 @@ def test_a_put_that_was_just_granted_is_undone(engine: Engine, sharing: SharingM
         assert queue.empty()
 
 
-def test_work_that_was_just_lent_is_the_next_again(engine: Engine, sharing: SharingManager) -> None:
-    """And that was no attempt."""
+@pytest.mark.parametrize("engine", ["pickle"], indirect=True)
+def test_by_pickle_what_waits_is_undone_and_what_was_answered_is_not(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
+    """Its connection ends, which takes back what waits, and tells of nothing that was sent."""
+    queue = sharing.queue()
+    with waiting(engine, "sharing.queue().get()") as waiter:
+        interrupt(waiter)
+        until(lambda: engine.waiting == 0)
+    queue.put(1)
+    with waiting(engine, "sharing.queue().get(); sharing.queue().get()") as waiter:
+        assert queue.empty()
+        interrupt(waiter)
+        until(lambda: engine.waiting == 0)
+    assert queue.empty()
+    queue.put(2)
+    queue.put(3)
+    with waiting(engine, "sharing.queue().put(4)") as waiter:
+        interrupt(waiter)
+        until(lambda: engine.waiting == 0)
+    assert [queue.get(), queue.get()] == [2, 3]
+    assert queue.empty()
+
+
+@pytest.mark.parametrize(
+    ("engine", "given_up"), [("typed", []), ("pickle", [(1, 2)])], indirect=["engine"]
+)
+def test_work_that_was_just_lent_is_the_next_again(
+    engine: Engine[SharingManager], sharing: SharingManager, given_up: list[tuple[int, int]]
+) -> None:
+    """By pickle that was an attempt: the connection that it was lent to has ended."""
     work = sharing.work()
     with waiting(engine, "loan = sharing.work().take()") as waiter:
         stop(waiter)
         work.put(1)
         assert work.lent() == [1]
         interrupt(waiter)
-        with pytest.raises(KeyError), work.take(timeout=PATIENCE):
-            raise KeyError
-        with work.take(timeout=PATIENCE) as item:
-            assert item == 1
+        with pytest.raises(KeyError), work.take(timeout=PATIENCE) as item:
+            raise KeyError(item)
+        assert [(each.item, each.attempts) for each in work.failed()] == given_up
+        assert len(work) == 1 - len(given_up)
 
 
 @pytest.mark.parametrize("notified", [True, False])
 def test_who_is_interrupted_in_wait_leaves_its_block(
-    engine: Engine, sharing: SharingManager, notified: bool
+    engine: Engine[SharingManager], sharing: SharingManager, notified: bool
 ) -> None:
     """It had the lock again, or gives up to wait for it, and then the lock is free for others."""
     condition = sharing.condition()

@@ -195,7 +195,14 @@ class PickleChannel:
         caller: int | None = None,
     ) -> tuple[Any, BaseException | None]:
         """Make a call that gives something back; see `Settling.attempt`."""
-        return self.call(target, member, arguments), None
+        try:
+            return self.call(target, member, arguments), None
+        except Exception:
+            raised = (each for each in arguments.values() if isinstance(each, BaseException))
+            if self._asking.was_lost_by(next(raised, None)):
+                # The end of a block, whose connection has freed what there was to be given back.
+                return None, None
+            raise
 
     def withdraw(self, number: int) -> NoReturn:
         """Refuse: the wire has no numbers for calls."""
