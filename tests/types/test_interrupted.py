@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 from support.programs import PATIENCE, Program, stat_of
 from support.sharing.engines import ENGINES, SERVED, Engine
 from support.sharing.manager import SharingManager
-from support.threads import until
+from support.threads import Run, until
 
 WAITER = """
 import sys
@@ -145,3 +146,34 @@ def test_who_is_interrupted_in_wait_leaves_its_block(
                 condition.notify()
         interrupt(waiter)
         assert condition.acquire(timeout=PATIENCE)
+
+
+def test_a_block_that_is_cut_short_ends_its_own_hold_only(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
+    """Another thread of the process may have the lock by then, and keeps it."""
+    lock, entered, leave = sharing.lock(), threading.Event(), threading.Event()
+    runs = list[Run[None]]()
+
+    def enter() -> None:
+        with lock:
+            entered.set()
+            assert leave.wait(PATIENCE)
+
+    def strike() -> None:
+        until(lambda: engine.waiting == 2)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def wait() -> None:
+        with lock:
+            runs.extend([Run(enter), Run(strike)])
+            sharing.queue().get()
+
+    with pytest.raises(KeyboardInterrupt):
+        wait()
+    assert entered.wait(PATIENCE)
+    assert lock.locked()
+    leave.set()
+    for run in runs:
+        run.result()
+    assert not lock.locked()
