@@ -16,6 +16,7 @@ from support.threads import Run, run_all, until
 
 from kinfolk.host.owners import Lifetime, Owner, Process
 from kinfolk.types import BoundedSemaphore, Holder, Lock, RLock, Semaphore
+from kinfolk.types.mutex import holder_of
 
 LOCKS = ["lock", "rlock"]
 
@@ -147,7 +148,7 @@ def test_of_a_process_elsewhere_only_its_number_is_known() -> None:
     """Which it says itself; the same number here may be somebody else's."""
     session = Lifetime()
     session.process = Process(os.getpid())
-    assert Holder.of(Owner(session, 1), 7) == Holder(os.getpid(), user="", program="", token=7)
+    assert holder_of(Owner(session, 1), 7) == Holder(os.getpid(), user="", program="", token=7)
 
 
 def test_a_lock_that_waits_for_itself_can_still_be_released_by_another_thread() -> None:
