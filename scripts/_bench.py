@@ -9,9 +9,7 @@ are measured with both on one core, and with each on its own.
 from __future__ import annotations
 
 import importlib
-import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,7 +22,25 @@ from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any
 
-import attrs
+import _bench_types
+from _measuring import (
+    ANYWHERE,
+    Row,
+    cores,
+    each,
+    from_words,
+    interleave,
+    on_one_core,
+    print_row,
+    program,
+    row,
+    said,
+    server,
+    stay_on,
+    tell,
+    where,
+    words,
+)
 
 KEY = b"a key for the benchmark"
 ROUNDS = 15
@@ -35,7 +51,6 @@ IMPORTS = 15
 CROWD = 8  # threads of one client, or clients
 CROWD_CALLS = 1000  # of each, in a round
 CROWD_ROUNDS = 9
-ANYWHERE = -1  # the scheduler's choice of a core
 
 SPEC = """\
 import attrs
@@ -109,7 +124,7 @@ def _serve_standard(address: Any) -> None:
     StandardManager.register("counter", callable=lambda: counter)
     StandardManager.register("make", StandardCounter)
     server = StandardManager(address=address, authkey=KEY).get_server()
-    print(_words(server.address), flush=True)
+    print(words(server.address), flush=True)
     server.serve_forever()
 
 
@@ -117,7 +132,7 @@ def _serve_kinfolk(address: Any) -> None:
     server = _bench_manager()(
         address=address, authkey=None if isinstance(address, str) else KEY
     ).get_server()
-    print(_words(server.address), flush=True)
+    print(words(server.address), flush=True)
     server.serve_forever()
 
 
@@ -126,7 +141,7 @@ def _serve_echo(address: Any) -> None:
     with socket.socket(family) as listener:
         listener.bind(address)
         listener.listen()
-        print(_words(listener.getsockname()), flush=True)
+        print(words(listener.getsockname()), flush=True)
         peer, _ = listener.accept()
         if family == socket.AF_INET:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -135,98 +150,7 @@ def _serve_echo(address: Any) -> None:
                 peer.sendall(data)
 
 
-def _words(address: Any) -> str:
-    return address if isinstance(address, str) else " ".join(map(str, address))
-
-
-def _address(words: list[str]) -> Any:
-    return words[0] if len(words) == 1 else (words[0], int(words[1]))
-
-
 SERVERS = {"standard": _serve_standard, "kinfolk": _serve_kinfolk, "echo": _serve_echo}
-
-
-@contextmanager
-def _server(kind: str, folder: Path, address: Any, core: int) -> Iterator[Any]:
-    """Start a server on a core, and give its address."""
-    process = subprocess.Popen(
-        [sys.executable, __file__, kind, str(core), *_words(address).split()],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-    )
-    assert process.stdout is not None
-    try:
-        yield _address(process.stdout.readline().split())
-    finally:
-        process.terminate()
-        process.wait()
-
-
-# --- Measuring
-
-
-@attrs.frozen
-class Row:
-    """One figure: ours, theirs, and the ratio that is wanted; times in seconds."""
-
-    what: str
-    ours: float
-    theirs: float
-    wanted: str = "-"
-    reached: bool = True
-
-
-def _interleave(rounds: int, **contenders: Callable[[], float]) -> dict[str, float]:
-    """Let the contenders take turns; return the median of each one's rounds."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for contender in contenders.values():
-        contender()  # a round that does not count
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            times[name].append(contender())
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def _each(count: int, action: Callable[[], object]) -> Callable[[], float]:
-    """Return a round that takes the mean time of an action."""
-
-    def round_() -> float:
-        start = time.perf_counter()
-        for _ in range(count):
-            action()
-        return (time.perf_counter() - start) / count
-
-    return round_
-
-
-def _stay_on(core: int) -> None:
-    """Keep this process, and the threads that it starts from now on, on one core."""
-    if core != ANYWHERE and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
-
-
-def _cores() -> list[int]:
-    """Return the two cores to use: one twice where there is no other, or no telling."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-    return [cores[0], cores[-1]]
-
-
-def _where(core: int) -> str:
-    """Say how many cores a server on this one and its clients on the first have together."""
-    return "one core" if core == _cores()[0] else "two cores"
-
-
-@contextmanager
-def _on_one_core() -> Iterator[None]:
-    """Keep this process on its first core within the block."""
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()
-    _stay_on(min(cores, default=0))
-    try:
-        yield
-    finally:
-        if cores:
-            os.sched_setaffinity(0, cores)
 
 
 def _transport(name: str, folder: Path, core: int) -> Iterator[Row]:
@@ -236,20 +160,19 @@ def _transport(name: str, folder: Path, core: int) -> Iterator[Row]:
         return str(folder / f"{kind}{core}.sock") if name == "Unix" else ("127.0.0.1", 0)
 
     with ExitStack() as stack:
-        ours = _bench_manager().open(
-            stack.enter_context(_server("kinfolk", folder, address("kinfolk"), core)),
-            authkey=None if name == "Unix" else KEY,
+        kinfolk, standard, bare = (
+            stack.enter_context(server(__file__, kind, address(kind), core))
+            for kind in ("kinfolk", "standard", "echo")
         )
-        stack.enter_context(ours)
-        standard = stack.enter_context(_server("standard", folder, address("standard"), core))
+        key = None if name == "Unix" else KEY
+        ours = stack.enter_context(_bench_manager().open(kinfolk, authkey=key))
         theirs = _standard_client(standard)
         echo = stack.enter_context(
             socket.socket(socket.AF_UNIX if name == "Unix" else socket.AF_INET)
         )
-        echo.connect(stack.enter_context(_server("echo", folder, address("echo"), core)))
-        where = f"{name}, {_where(core)}"
-        yield from _calls(where, ours.counter(), theirs.counter(), echo)
-        if where.endswith("one core"):
+        echo.connect(bare)
+        yield from _calls(f"{name}, {where(core)}", ours.counter(), theirs.counter(), echo)
+        if core == cores()[0]:
             yield _proxies(name, ours, theirs)
 
 
@@ -261,38 +184,26 @@ def _calls(name: str, ours: Any, theirs: Any, echo: socket.socket) -> Iterator[R
         echo.sendall(b"x" * 32)
         echo.recv(4096)
 
-    found = _interleave(
+    found = interleave(
         ROUNDS,
-        kinfolk=_each(CALLS, lambda: ours.add(1)),
-        standard=_each(CALLS, lambda: theirs.add(1)),
-        echo=_each(CALLS, bounce),
+        kinfolk=each(CALLS, lambda: ours.add(1)),
+        standard=each(CALLS, lambda: theirs.add(1)),
+        echo=each(CALLS, bounce),
     )
-    reached = found["kinfolk"] <= found["standard"]
-    wanted = "≤ 1" if name.startswith("Unix") else "-"
-    yield Row(
-        f"a call, {name}, to the standard library's",
-        found["kinfolk"],
-        found["standard"],
-        wanted,
-        reached or wanted == "-",
-    )
-    yield Row(f"a call, {name}, to a raw echo", found["kinfolk"], found["echo"])
+    echoed = found.pop("echo")
+    most = 1 if name.startswith("Unix") else None
+    yield row(f"a call, {name}, to the standard library's", found, most)
+    yield row(f"a call, {name}, to a raw echo", {**found, "standard": echoed})
 
 
 def _proxies(name: str, ours: Any, theirs: Any) -> Row:
-    found = _interleave(
+    found = interleave(
         5,
-        kinfolk=_each(PROXIES, ours.make),
-        standard=_each(PROXIES if name == "Unix" else SLOW_PROXIES, theirs.make),
+        kinfolk=each(PROXIES, ours.make),
+        standard=each(PROXIES if name == "Unix" else SLOW_PROXIES, theirs.make),
     )
     factor = 10 if name == "Unix" else 100
-    return Row(
-        f"making an object and its proxy, {name}",
-        found["kinfolk"],
-        found["standard"],
-        f"≤ 1/{factor}",
-        found["kinfolk"] * factor <= found["standard"],
-    )
+    return row(f"making an object and its proxy, {name}", found, 1 / factor, f"≤ 1/{factor}")
 
 
 # --- Many at once
@@ -303,20 +214,22 @@ def _crowds(folder: Path) -> Iterator[Row]:
     with _contenders(folder, "threads", ANYWHERE) as (kinfolk, standard):
         theirs = _standard_client(standard)
         with _bench_manager().open(kinfolk) as ours:
-            yield _crowd_row(
-                f"a call from each of {CROWD} threads of one client, Unix",
+            found = interleave(
+                CROWD_ROUNDS,
                 kinfolk=_by_threads(ours.counter().add),
                 standard=_by_threads(theirs.counter().add),
             )
-    first = _cores()[0]
-    for core in dict.fromkeys(_cores()):
+            yield row(f"a call from each of {CROWD} threads of one client, Unix", found, 1)
+    first = cores()[0]
+    for core in dict.fromkeys(cores()):
         with ExitStack() as stack:
             kinfolk, standard = stack.enter_context(_contenders(folder, f"clients{core}", core))
-            yield _crowd_row(
-                f"a call from each of {CROWD} clients, Unix, {_where(core)}",
-                kinfolk=stack.enter_context(_by_clients("kinfolk", kinfolk, folder, first)),
-                standard=stack.enter_context(_by_clients("standard", standard, folder, first)),
+            found = interleave(
+                CROWD_ROUNDS,
+                kinfolk=stack.enter_context(_by_clients("kinfolk", kinfolk, first)),
+                standard=stack.enter_context(_by_clients("standard", standard, first)),
             )
+            yield row(f"a call from each of {CROWD} clients, Unix, {where(core)}", found, 1)
 
 
 @contextmanager
@@ -324,15 +237,9 @@ def _contenders(folder: Path, name: str, core: int) -> Iterator[list[Any]]:
     """Start a server of each kind on a core, and give their addresses."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(_server(kind, folder, str(folder / f"{kind}-{name}"), core))
+            stack.enter_context(server(__file__, kind, str(folder / f"{kind}-{name}"), core))
             for kind in ("kinfolk", "standard")
         ]
-
-
-def _crowd_row(what: str, **contenders: Callable[[], float]) -> Row:
-    found = _interleave(CROWD_ROUNDS, **contenders)
-    reached = found["kinfolk"] <= found["standard"]
-    return Row(what, found["kinfolk"], found["standard"], "≤ 1", reached)
 
 
 def _standard_client(address: Any) -> Any:
@@ -364,43 +271,22 @@ def _by_threads(add: Callable[[int], object]) -> Callable[[], float]:
 
 
 @contextmanager
-def _by_clients(kind: str, address: str, folder: Path, core: int) -> Iterator[Callable[[], float]]:
-    command = [sys.executable, __file__, f"client-{kind}", str(core), address]
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+def _by_clients(kind: str, address: str, core: int) -> Iterator[Callable[[], float]]:
     with ExitStack() as stack:
         clients = [
-            stack.enter_context(
-                subprocess.Popen(
-                    command,
-                    cwd=folder,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                    env=environment,
-                )
-            )
+            stack.enter_context(program(__file__, f"client-{kind}", core, address))
             for _ in range(CROWD)
         ]
 
-        def tell_all() -> None:
-            for client in clients:
-                assert client.stdin is not None
-                client.stdin.write("go\n")
-                client.stdin.flush()
-            for client in clients:
-                assert client.stdout is not None
-                client.stdout.readline()
-
         def round_() -> float:
             start = time.perf_counter()
-            tell_all()
+            for client in clients:
+                tell(client, "go")
+            for client in clients:
+                said(client)
             return (time.perf_counter() - start) / (CROWD * CROWD_CALLS)
 
-        tell_all()
         yield round_
-        for client in clients:
-            assert client.stdin is not None
-            client.stdin.close()
 
 
 def _call_when_told(counter: Any) -> None:
@@ -437,16 +323,10 @@ def _imports(folder: Path) -> Row:
 
         return round_
 
-    found = _interleave(
+    found = interleave(
         IMPORTS, ours=importing("bench_manager"), theirs=importing("multiprocessing.managers")
     )
-    return Row(
-        "importing a generated module, to multiprocessing.managers",
-        found["ours"],
-        found["theirs"],
-        "≤ 2.5",
-        found["ours"] <= 2.5 * found["theirs"],
-    )
+    return row("importing a generated module, to multiprocessing.managers", found, 2.5)
 
 
 def _generate(folder: Path) -> float:
@@ -469,6 +349,16 @@ def _generate(folder: Path) -> float:
 # --- The table
 
 
+def _figures(folder: Path) -> Iterator[Row]:
+    for transport in ("Unix", "TCP"):
+        for core in dict.fromkeys(cores()):
+            with on_one_core():
+                yield from _transport(transport, folder, core)
+    yield from _crowds(folder)
+    yield from _bench_types.figures(folder)
+    yield _imports(folder)
+
+
 def main() -> None:
     """Measure everything and print a table."""
     with tempfile.TemporaryDirectory(prefix="kinfolk-bench-") as name:
@@ -478,29 +368,16 @@ def main() -> None:
         subprocess.run(generate, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         sys.path.insert(0, name)
         print(f"{'':58} {'Kinfolk':>10} {'other':>10} {'ratio':>7}  wanted", flush=True)
-        for transport in ("Unix", "TCP"):
-            for core in dict.fromkeys(_cores()):
-                with _on_one_core():
-                    for row in _transport(transport, folder, core):
-                        _print(row)
-        for row in _crowds(folder):
-            _print(row)
-        _print(_imports(folder))
+        for figure in _figures(folder):
+            print_row(figure)
         seconds = _generate(folder)
         note = "" if seconds < 5 else "  MISSED"
         print(f"{'generating 200 classes of 20 methods':58} {seconds:>8.2f} s {'':18}  < 5 s{note}")
 
 
-def _print(row: Row) -> None:
-    note = "" if row.reached else "  MISSED"
-    ours, theirs = f"{row.ours * 1e6:.1f} µs", f"{row.theirs * 1e6:.1f} µs"
-    ratio = row.ours / row.theirs
-    print(f"{row.what:58} {ours:>10} {theirs:>10} {ratio:>7.3f}  {row.wanted}{note}", flush=True)
-
-
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        _stay_on(int(sys.argv[2]))
-        {**SERVERS, **CLIENTS}[sys.argv[1]](_address(sys.argv[3:]))
+        stay_on(int(sys.argv[2]))
+        {**SERVERS, **CLIENTS}[sys.argv[1]](from_words(sys.argv[3:]))
     else:
         main()

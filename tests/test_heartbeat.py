@@ -243,9 +243,9 @@ def test_a_network_that_goes_silent_ends_the_connection(
         Program("-c", HOLDER, served.url, KEY, within=network.within(network.there)) as holder,
     ):
         holder.expect("holding")
-        silence(network)
         with Program("-c", WAITER, served.url, KEY, within=network.within(network.here)) as waiter:
             waiter.expect("False")
+            silence(network)
             holder.tell("the network is silent")
             waiter.expect("True")
             assert waiter.wait() == 0

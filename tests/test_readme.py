@@ -20,6 +20,7 @@ TEXT = README.read_text()
 WALK = TEXT.partition("## From an empty folder")[2].partition("\n## ")[0]
 REST = TEXT.replace(WALK, "")
 FILE = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
+IMPORT = "from crawler.manager import CrawlManager\n"
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 TOML = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`(kinfolk [^`]*)`")
@@ -167,8 +168,11 @@ def test_commands_within_the_text(home: Path, environment: dict[str, str]) -> No
     assert serving
     for words in serving:
         spec = [] if "crawler.spec" in words else ["crawler.spec"]
+        look = ["kinfolk", "status", "crawler.spec"]
+        if "pickle" in words:
+            look = ["python", "-c", f"{IMPORT}CrawlManager.open(serializer='pickle').frontier()"]
         with _serving([*words, *spec], home, own):
-            _run(["kinfolk", "status", "crawler.spec"], home, own)
+            _run(look, home, own)
     with _serving(["kinfolk", "serve", "crawler.spec"], home, own):
         for words in sorted(others, key=lambda words: words[1] == "stop"):
             specs = ["crawler.spec"] if words[1] in {"generate", "check"} else []
@@ -186,11 +190,19 @@ def test_settings(home: Path, environment: dict[str, str]) -> None:
 
 def test_examples_in_python(home: Path, environment: dict[str, str]) -> None:
     """One after the other; the first one starts the server, which is stopped at the end."""
-    blocks = [block for block in PYTHON.findall(REST) if "def test_" not in block]
+    apart = ("def test_", "__main__")
+    blocks = [text for text in PYTHON.findall(REST) if not any(word in text for word in apart)]
     assert "start=True" in blocks[0]
-    begin, end = "from crawler.manager import CrawlManager\n", "crawl.shutdown()\nprint('done')\n"
-    (home / "examples.py").write_text("\n".join([begin, *blocks, end]))
+    end = "crawl.shutdown()\nprint('done')\n"
+    (home / "examples.py").write_text("\n".join([IMPORT, *blocks, end]))
     assert _run(["python", "examples.py"], home, environment) == "done\n"
+
+
+def test_the_example_of_a_program(home: Path, environment: dict[str, str]) -> None:
+    """One for the standard library's manager, with another import, and one call more."""
+    [block] = [block for block in PYTHON.findall(REST) if "__main__" in block]
+    (home / "program.py").write_text(block)
+    assert _run(["python", "program.py"], home, environment) == "{'alice': 2, 'bob': 2}\n"
 
 
 def test_the_example_of_a_test(home: Path, environment: dict[str, str]) -> None:

@@ -201,6 +201,13 @@ class Proxy(BaseProxy):
     def __str__(self) -> str:
         return self._channel.text(self)
 
+    def _show(self, name: str, arguments: Mapping[str, object]) -> str:
+        """Call `__str__`; when that fails, say so as `multiprocessing.managers.BaseProxy` does."""
+        try:
+            return str(self._call(name, arguments))
+        except Exception:
+            return f"{repr(self)[:-1]}; '{name}()' failed>"
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Proxy):
             return NotImplemented

@@ -18,11 +18,13 @@ __all__ = ["Registering"]
 class Registering(BaseManager):
     """What a manager offers that is not in its spec: `Manager` derives from it.
 
-    `_offer` is what its spec says, and `_reserved` what every manager has.
+    `_offer` is what its spec says, and `_reserved` what every manager has. `_untyped` is what says
+    itself that only pickle carries it.
     """
 
     _offer: ClassVar[ManagerType]
     _reserved: ClassVar[frozenset[str]]
+    _untyped: ClassVar[frozenset[str]] = frozenset()
     _typed: bool
 
     @classmethod
@@ -79,8 +81,9 @@ class Registering(BaseManager):
         registry = _registry_of(type(self))
         if not self._typed:
             return registry
-        if registry:
-            raise _only_by_pickle(next(iter(registry)))
+        missed = next((name for name in registry if name not in self._untyped), None)
+        if missed is not None:
+            raise _only_by_pickle(missed)
         return None
 
     def _make_by_hand(self, typeid: str, args: tuple[Any, ...], kwds: dict[str, Any]) -> Any:

@@ -21,7 +21,7 @@ def short() -> Iterator[Path]:
 @pytest.fixture(params=["unix", "tcp"])
 def arena(request: pytest.FixtureRequest, short: Path) -> Iterator[Served]:
     """Serve an arena in a process of its own."""
-    with serve_arena(request.param, short) as served:
+    with serve_arena(request.param, short, lent=60.0) as served:
         yield served
 
 

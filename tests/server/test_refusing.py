@@ -126,9 +126,9 @@ def test_a_server_out_of_threads_refuses_and_recovers(kind: str, folder: Path) -
         assert manager.job("old").describe() == "old x3"
         leave(crowd)
         until_let_in(served)
-        assert NO_THREADS in served.program.errors
         manager.shutdown()
         assert served.program.wait() == 0
+    assert NO_THREADS in served.program.errors
     assert "Traceback" not in served.program.errors
 
 

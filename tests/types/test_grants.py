@@ -28,6 +28,17 @@ from kinfolk.types import (
 from kinfolk.types.queues_manager import QueueProxy
 
 
+class Refused(Pending[Any]):
+    """What is withdrawn at the very moment when it is granted something."""
+
+    __slots__ = ()
+
+    def grant(self, undo: Callable[[], object]) -> bool:
+        """Come too late."""
+        self.withdraw()
+        return False
+
+
 class Call:
     """A call of a session of its own that has no answer, or one that did or did not arrive."""
 
@@ -43,12 +54,7 @@ class Call:
 
     def refuse(self) -> None:
         """Be withdrawn between being chosen and being granted something."""
-
-        def grant(_: Callable[[], object]) -> bool:
-            self.pending.withdraw()
-            return False
-
-        self.pending.grant = grant  # type: ignore[method-assign, assignment]
+        self.pending.__class__ = Refused
 
     def deliver(self, *, reached: bool = True) -> Call:
         """Let the answer come, as soon as there is one."""

@@ -167,6 +167,8 @@ def _method(method: Method, signature: Signature, scope: Scope, dialect: Dialect
     if method.name in {"__eq__", "__ne__"}:
         signature = _comparing_anything(signature)
         call = "_compare"
+    if method.name == "__str__":
+        call = "_show"
     if method.name in GIVING_BACK and method.ahead is None:
         call = "_give_back"
     if method.name in DYNAMIC:

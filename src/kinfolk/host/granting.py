@@ -23,7 +23,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from kinfolk.errors import ConnectionLost
 from kinfolk.host.owners import current_owner
-from kinfolk.host.waiters import Pending, Waiters, later
+from kinfolk.host.waiters import Pending, Waiters, later, settled
 
 __all__ = ["Grant", "Granting", "check_timeout"]
 
@@ -85,6 +85,15 @@ class Granting(ABC):
         if timeout is not None:
             pending.expire_after(timeout, expired)
         return later(pending)
+
+    def _at_once(self, value: T, take_back: Callable[[], object]) -> T:
+        """Answer the call under way with what it has been granted without waiting.
+
+        Args:
+            value: What it is answered with.
+            take_back: See `_promise`.
+        """
+        return later(settled(value, functools.partial(self._undo, take_back)))
 
     def _promise(self, pending: Pending[Any], take_back: Callable[[], object]) -> bool:
         """Say, with the guard held, that something belongs to a call, before it is told.

@@ -9,7 +9,7 @@ from kinfolk.host.waiters import Pending
 
 __all__ = ["Grants", "Latest"]
 
-_GRANTS: Final = 5_000
+_GRANTS: Final = 1_000
 _HEAVIEST: Final = 8 * 2**20
 
 T = TypeVar("T")
@@ -49,9 +49,12 @@ class Grants:
         self._weights: dict[int, int] = {}
         self._weight = 0
 
-    def add(self, call: int, pending: Pending[Any]) -> None:
-        """Remember what a call is granted."""
+    def add(self, call: int, pending: Pending[Any], weight: int = 0) -> None:
+        """Remember what a call is granted, and how many bytes it has brought and taken."""
         self._pendings[call] = pending
+        if weight:
+            self._weights[call] = weight
+            self._weight += weight
         self._forget_oldest()
 
     def weigh(self, call: int, weight: int) -> None:

@@ -40,7 +40,7 @@ from kinfolk.wire.messages import (
     Streaming,
 )
 
-__all__ = ["Outcome", "Queue", "Service", "Waiting", "withdrawn"]
+__all__ = ["Granted", "Outcome", "Queue", "Service", "Waiting", "withdrawn"]
 
 
 @attrs.frozen(eq=False)
@@ -53,7 +53,19 @@ class Waiting:
     weight: int
 
 
-Outcome: TypeAlias = Reply | Waiting
+@attrs.frozen(eq=False)
+class Granted:
+    """The reply to a call that did not have to wait; `weight` is the length of what it holds.
+
+    What the pending result grants can be undone until it is forgotten.
+    """
+
+    reply: Reply
+    pending: Pending[Any]
+    weight: int
+
+
+Outcome: TypeAlias = Reply | Granted | Waiting
 Queue: TypeAlias = dict[int, tuple[Chain, Request]]
 """The calls of a connection whose method does not run yet, with the chains that will run them.
 
@@ -139,7 +151,10 @@ class Service:
                         self._given_back[request.call] = None
                 result = operation.run(hosted.obj, args, kwargs)
                 if is_pending(result):
-                    return Waiting(request.call, operation, result, len(request.arguments))
+                    weight = len(request.arguments)
+                    if not result.arrived:
+                        return Waiting(request.call, operation, result, weight)
+                    return _granted(request.call, result, operation, references, weight)
                 if operation.member.result is None:
                     return self._open(request.call, result, operation, hosted, owner)
                 # Within the turn, before another call can change what is being encoded.
@@ -310,6 +325,23 @@ def _begin(queue: Queue, call: int) -> None:
 
 def _is_iterator(value: object) -> TypeGuard[Iterator[Any]]:
     return isinstance(value, Iterator)
+
+
+def _granted(
+    call: int,
+    pending: Pending[Any],
+    operation: Operation,
+    references: HostReferences,
+    weight: int,
+) -> Granted:
+    """Take a result that is there; what it grants is undone if it cannot be sent."""
+    try:
+        reply = _encoded(call, pending.take(), operation, references)
+    except BaseException:
+        pending.withdraw()
+        raise
+    length = len(reply.value) if isinstance(reply, Result) else 0
+    return Granted(reply, pending, weight + length)
 
 
 def _encoded(

@@ -24,7 +24,7 @@ from kinfolk.host.latest import Grants, Latest
 from kinfolk.host.objects import Objects
 from kinfolk.host.owners import Lifetime
 from kinfolk.host.places import raised
-from kinfolk.host.serving import Outcome, Queue, Service, Waiting, withdrawn
+from kinfolk.host.serving import Granted, Outcome, Queue, Service, Waiting, withdrawn
 from kinfolk.host.waiters import Pending
 from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs
@@ -145,10 +145,10 @@ class Session(Lifetime):
         with self._attaching:
             self._fading.discard(link)
 
-    def undoable(self, call: int, pending: Pending[Any]) -> None:
-        """Note what a call has waited for, and may have been granted."""
+    def undoable(self, call: int, pending: Pending[Any], weight: int = 0) -> None:
+        """Note what a call was or may be granted, and how many bytes it has brought and taken."""
         with self._attaching:
-            self._granted.add(call, pending)
+            self._granted.add(call, pending, weight)
 
     def weigh(self, call: int, weight: int) -> None:
         """Note how many bytes a call that was granted something has brought and taken."""
@@ -376,13 +376,29 @@ class Link:
         if isinstance(outcome, Waiting):
             self._wait(outcome, answer)
             return
+        if isinstance(outcome, Granted):
+            # Before it has ended: who withdraws it waits for that, and then looks for this.
+            session.undoable(number, outcome.pending, outcome.weight)
         with self._lock:
             recalled = self._ended(number)
         session.under_way.discard(number)
         if recalled:
             self._service.take_back(number)
-        if not self._closed:
+        if isinstance(outcome, Granted):
+            self._hand_over(number, outcome, answer)
+        elif not self._closed:
             answer(outcome)
+
+    def _hand_over(self, call: int, granted: Granted, answer: Answer) -> None:
+        """Answer a call that was granted something at once; undo that if it cannot be told."""
+        told = False
+        try:
+            if not self._closed:
+                answer(granted.reply)
+                told = True
+        finally:
+            if not told and granted.pending.withdraw():
+                self._session.undone(call)
 
     def _unqueue(self, call: int) -> bool:
         """See that a call is not begun; return False if it has begun, or has never come."""

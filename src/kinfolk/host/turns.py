@@ -38,7 +38,8 @@ class Turn:
         self._holder: Chain | None = None
         self._label = ""
         self._depth = 0
-        self._queue: deque[Chain] = deque()
+        # No deque before it is needed: an empty one takes more memory than most shared objects.
+        self._queue: deque[Chain] | tuple[()] = ()
 
     @property
     def mine(self) -> bool:
@@ -86,6 +87,8 @@ class Turn:
             if chain.withdrawn is not None and chain.withdrawn is chain.serves:
                 raise _too_late(label)
             graph.begin(chain, self, label)
+            if not self._queue:
+                self._queue = deque()
             self._queue.append(chain)
         try:
             seconds = -1 if until is None else max(until - time.monotonic(), 0)
@@ -129,7 +132,8 @@ class Turn:
 
     def dismiss(self, chain: Chain) -> None:
         """Take out a chain that waits, and let it go on; called with the graph's lock held."""
-        self._queue.remove(chain)
+        if self._queue:
+            self._queue.remove(chain)
         graph.end(chain)
         chain.granted.release()
 

@@ -135,6 +135,23 @@ class Pending(Generic[T]):
     `claimed` says that somebody has claimed it, `failed` that it was answered with an exception.
     """
 
+    __slots__ = (
+        "_alarm",
+        "_lock",
+        "_outcome",
+        "_queue",
+        "_receiver",
+        "_state",
+        "_stays",
+        "_undo",
+        "_undoing",
+        "_undone",
+        "claimed",
+        "failed",
+        "owner",
+        "subject",
+    )
+
     def __init__(self, owner: Owner, queue: Waiters[T] | None = None, subject: Any = None) -> None:
         self.owner = owner
         self.subject = subject
@@ -234,6 +251,11 @@ class Pending(Generic[T]):
         if error is not None:
             raise error
         return cast("T", value)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether it was settled, and has not been withdrawn."""
+        return self._state is _State.ARRIVED
 
     def take(self) -> T:
         """Return or raise what `result` does, and keep it no longer."""

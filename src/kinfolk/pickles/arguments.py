@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from kinfolk.errors import ArgumentError
-from kinfolk.pickles.names import GET, GET_DYNAMIC, SET
+from kinfolk.pickles.names import GET, SET
 from kinfolk.wire.codec import Mismatch
 from kinfolk.wire.members import Member
 from kinfolk.wire.unset import UNSET
@@ -58,9 +58,7 @@ def as_wire_call(
     if name == "__enter__" or name == "__exit__":
         return _block(member, arguments, exposed)
     args, kwds = arranged(member, arguments)
-    if name == GET_DYNAMIC and name not in exposed:
-        name = GET  # of a plain server's namespace
-    return name, args, kwds
+    return GET if name == "__getattr__" else name, args, kwds
 
 
 def _block(

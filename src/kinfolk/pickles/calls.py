@@ -61,6 +61,8 @@ def call(
         Exception: What the member raised.
     """
     names = hosted.operations.names
+    if called == "__repr__" and "__str__" in names:
+        called = "__str__"  # a plain proxy asks for the one to show the other
     if called in _texts and called not in names:
         label = f"{type(hosted.obj).__name__}.{called.strip('#')}"
         encode = messages.copy if called == GET_VALUE else messages.result

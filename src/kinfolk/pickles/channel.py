@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from kinfolk.client.sharing import Channels
 from kinfolk.counted import count
-from kinfolk.errors import ArgumentError, KinfolkError, ResultError
+from kinfolk.errors import ArgumentError, KinfolkError, NotSupported, RemoteError, ResultError
 from kinfolk.keeper import keeper
 from kinfolk.pickles.arguments import arranged, as_wire_call
 from kinfolk.pickles.asking import Asking
@@ -31,6 +31,7 @@ from kinfolk.proxy import Proxy
 from kinfolk.references import proxy_of
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Target
+from kinfolk.wire.narrowing import origin_of
 from kinfolk.wire.shared import shared_type
 from kinfolk.wire.table import ManagerType
 
@@ -132,7 +133,14 @@ class PickleChannel(CutShort):
         facts = self._references.of(target)
         exposed = () if facts is None else facts.exposed
         request = as_wire_call(member, arguments, exposed)
-        return self._asking.call(ident_of(target), member.label, request, member.returns)
+        try:
+            return self._asking.call(ident_of(target), member.label, request, member.returns)
+        except RemoteError as error:
+            # What a plain server says of a method that it does not expose.
+            unknown = (error.class_name, error.message) == ("KeyError", repr(request[0]))
+            if not unknown or request[0] in exposed:
+                raise
+            raise NotSupported(f"{member.label}: {self.address} does not expose it") from None
 
     def text(self, proxy: Proxy) -> str:
         """Return the text of the object itself."""
@@ -257,9 +265,11 @@ class PickleChannel(CutShort):
         found = self._offer.singletons.get(typeid) or self._offer.proxies.get(typeid)
         if found is None and typeid in self._offer.root.names:
             found = self._offer.root[typeid].returns
-        if found is None and shared_type(declared) is not None:
-            found = declared
-        return found
+        if shared_type(declared) is None:
+            return found
+        # An entry that makes such objects may make them of other type arguments.
+        same = found is None or origin_of(found) is origin_of(declared)
+        return declared if same else found
 
     def _rebuilt(self, func: Any, token: Naming, serializer: str, kwds: Any) -> Any:
         """Return what a pickled proxy becomes that stands within a result."""

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 __all__ = [
     "GET",
-    "GET_DYNAMIC",
     "GET_VALUE",
     "ITERATOR",
     "ITERATOR_METHODS",
@@ -30,7 +29,6 @@ __all__ = [
 
 GET: Final = "__getattribute__"
 SET: Final = "__setattr__"
-GET_DYNAMIC: Final = "__getattr__"
 GET_VALUE: Final = "#GETVALUE"
 
 ITERATOR: Final = "Iterator"
@@ -88,11 +86,12 @@ def member_and_arguments(
 ) -> tuple[str, list[Any], dict[str, Any]]:
     """Return which member a call means, and its arguments."""
     if called == GET and len(args) == 1:
-        if args[0] not in names and GET_DYNAMIC in names:
-            return GET_DYNAMIC, [*args], {}
-        return args[0], [], {}
-    if called == SET and len(args) == 2 and SET not in names:
-        return f"{args[0]}=", [args[1]], {}
+        dynamic = args[0] not in names and "__getattr__" in names
+        return ("__getattr__", list(args), {}) if dynamic else (args[0], [], {})
+    if called == SET and len(args) == 2:
+        attribute = f"{args[0]}="
+        dynamic = attribute not in names and SET in names
+        return (SET, list(args), {}) if dynamic else (attribute, [args[1]], {})
     setter = f"{called.removeprefix('set_')}="
     if called not in names and called.startswith("set_") and setter in names:
         return setter, [*args, *kwds.values()], {}

@@ -6,6 +6,8 @@ own name, any other object by its number, as a hexadecimal text.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from kinfolk.errors import ArgumentError, ObjectGone
@@ -16,6 +18,7 @@ from kinfolk.pickles.names import ident_of, number_of, plain_names
 from kinfolk.pickles.stdlib import Naming, token_of
 from kinfolk.pickles.values import Reduced, reduced_proxy
 from kinfolk.wire.messages import ROOT
+from kinfolk.wire.narrowing import origin_of
 from kinfolk.wire.table import ManagerType
 
 __all__ = ["Things"]
@@ -101,7 +104,7 @@ class Things:
         """
         ident = self._refer(value, client.holdings)
         hosted = self.find(ident, client)
-        typeid = ident if isinstance(hosted.target, str) else self._class_name(value)
+        typeid = ident if isinstance(hosted.target, str) else self._kind(value)
         return plain_names(hosted.operations.names), token_of(typeid, self._address, ident)
 
     def lower(self, value: object, client: Client) -> Reduced | None:
@@ -121,10 +124,16 @@ class Things:
 
     # --- Inside
 
-    def _class_name(self, value: object) -> str:
+    def _kind(self, value: object) -> str:
+        """Return the entry that makes such objects, which plain clients know; else their class."""
         proxy_class: Any = self._objects.proxy_class(type(value))
         name: str = proxy_class._shared.name
-        return name
+        return self._makers.get(proxy_class, name)
+
+    @cached_property
+    def _makers(self) -> Mapping[object, str]:
+        root = self._offer.root
+        return {origin_of(root[name].returns): name for name in sorted(root.names)}
 
     def _refer(self, value: object, holdings: Holdings) -> str:
         declared = self._objects.proxy_class(type(value))

@@ -18,7 +18,7 @@ _REMOTE: Final = frozenset(
     for name in (
         *("len", "getitem", "setitem", "delitem", "contains", "iter", "reversed", "next"),
         *("eq", "ne", "lt", "le", "gt", "ge", "call", "enter", "exit"),
-        *("bool", "int", "float", "index", "complex", "neg", "pos", "abs", "invert"),
+        *("bool", "int", "float", "index", "complex", "neg", "pos", "abs", "invert", "str"),
         *(prefix + name for name in _ARITHMETIC for prefix in ("", "r", "i")),
     )
 ) - {"__idivmod__"}
@@ -27,7 +27,7 @@ _LOCAL: Final = frozenset(
     f"__{name}__"
     for name in (
         *("init", "new", "post_init", "attrs_init", "attrs_pre_init", "attrs_post_init", "del"),
-        *("repr", "str", "hash", "format", "sizeof", "dir", "length_hint", "rich_repr"),
+        *("repr", "hash", "format", "sizeof", "dir", "length_hint", "rich_repr"),
         *("init_subclass", "class_getitem", "subclasshook", "instancecheck", "subclasscheck"),
         *("reduce", "reduce_ex", "getstate", "setstate", "getnewargs", "getnewargs_ex"),
         *("copy", "deepcopy", "replace", "missing", "set_name", "prepare", "mro_entries"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kinfolk.types.meetings_spec import Barrier, Condition, Event
     from kinfolk.types.queues_spec import JoinableQueue, LifoQueue, PriorityQueue, Queue
     from kinfolk.types.sets_spec import Set
+    from kinfolk.types.sync import Manager, SyncManager
     from kinfolk.types.values import Failure, Holder
     from kinfolk.types.values_spec import Array, Namespace, Value
     from kinfolk.types.work_spec import Loan, WorkQueue
@@ -34,6 +35,7 @@ __all__ = [
     "List",
     "Loan",
     "Lock",
+    "Manager",
     "Namespace",
     "PriorityQueue",
     "Queue",
@@ -41,6 +43,7 @@ __all__ = [
     "Semaphore",
     "Set",
     "ShutDown",
+    "SyncManager",
     "Value",
     "WorkQueue",
 ]
@@ -53,6 +56,7 @@ _MODULES: Final = {
     "meetings_spec": ("Barrier", "Condition", "Event"),
     "queues_spec": ("JoinableQueue", "LifoQueue", "PriorityQueue", "Queue"),
     "sets_spec": ("Set",),
+    "sync": ("Manager", "SyncManager"),
     "values": ("Failure", "Holder"),
     "values_spec": ("Array", "Namespace", "Value"),
     "work_spec": ("Loan", "WorkQueue"),

@@ -82,6 +82,9 @@ class DictProxy(_Proxy, Generic[_K, _V]):
     def __eq__(self, other: object) -> bool:
         return self._compare("__eq__", {"other": other})
 
+    def __str__(self) -> str:
+        return self._show("__str__", {})
+
     def get(self, key: _K, default: _V | _D | None = None, /) -> _V | _D | None:
         """Return the value of a key, or the default if the dictionary does not have it."""
         return self._call("get", {"key": key, "default": default})
@@ -159,6 +162,6 @@ class DictProxy(_Proxy, Generic[_K, _V]):
 
 _TABLE = _Table(
     spec="kinfolk.types.containers_spec",
-    fingerprint="45b3c1b8997add38dd4097166cf13c09",
+    fingerprint="af9ad7f4f3d8e2ae3d25c50c7fbab49b",
     proxies=(DictProxy,),
 )

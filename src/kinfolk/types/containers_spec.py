@@ -89,6 +89,9 @@ class Dict(Generic[K, V]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __str__(self) -> str:
+        return str(self._items)
+
     @overload
     def get(self, key: K, default: None = None, /) -> V | None: ...
     @overload

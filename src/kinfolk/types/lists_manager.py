@@ -167,6 +167,9 @@ class ListProxy(_Proxy, Generic[_T]):
     def __ge__(self, other: list[_T] | ListProxy[_T], /) -> bool:
         return self._call("__ge__", {"other": other})
 
+    def __str__(self) -> str:
+        return self._show("__str__", {})
+
 
 class DequeProxy(_Proxy, Generic[_T]):
     """A deque that any number of processes share.
@@ -335,9 +338,12 @@ class DequeProxy(_Proxy, Generic[_T]):
     def __ge__(self, other: deque[_T] | DequeProxy[_T], /) -> bool:
         return self._call("__ge__", {"other": other})
 
+    def __str__(self) -> str:
+        return self._show("__str__", {})
+
 
 _TABLE = _Table(
     spec="kinfolk.types.lists_spec",
-    fingerprint="c3122d220f50174cf112be360d661475",
+    fingerprint="c2dc0f033a6d966bb3233927463183c5",
     proxies=(ListProxy, DequeProxy),
 )

@@ -204,6 +204,9 @@ class List(Generic[T]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __str__(self) -> str:
+        return str(self._items)
+
     @staticmethod
     def _plain(other: object) -> Any:
         # Past the turn of the other one, or two that are added to each other could wait in a
@@ -399,6 +402,9 @@ class Deque(Generic[T]):
         return self._items.__ge__(self._plain(other))
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return str(self._items)
 
     @staticmethod
     def _plain(other: object) -> Any:

@@ -10,7 +10,7 @@ import functools
 from types import TracebackType
 
 from kinfolk.declare import blocking, shared
-from kinfolk.host.granting import Grant, Granting
+from kinfolk.host.granting import Grant, Granting, check_timeout
 from kinfolk.host.owners import Lifetime
 from kinfolk.host.waiters import Held, Owner, Waiters, current_owner, deferred
 from kinfolk.types.mutex import Mutex
@@ -126,6 +126,14 @@ class Semaphore(Granting):
         self.release()
 
     def _acquire(self, timeout: float | None) -> bool:
+        check_timeout(timeout)
+        session = current_owner().session
+        with self._guard:
+            # Whoever waits has got the permits that there were.
+            free = bool(self._value) and self._hold(session)
+        if free:
+            take_back = functools.partial(self._take_back, session)
+            return self._at_once(True, take_back)  # noqa: FBT003 - what the call returns
         return self._ask(self._waiters, timeout, expired=False)
 
     def _abandon(self, session: Lifetime) -> None:
@@ -144,15 +152,21 @@ class Semaphore(Granting):
         found: list[Grant[bool]] = []
         while self._value and (waiter := self._waiters.next()) is not None:
             session = waiter.owner.session
-            if not session.at_end(self, functools.partial(self._abandon, session)):
+            if not self._hold(session):
                 continue
             if self._promise(waiter, functools.partial(self._take_back, session)):
-                self._value -= 1
-                self._held[session] = self._held.get(session, 0) + 1
                 found.append(Grant(waiter, value=True))
-            elif session not in self._held:
-                session.forget(self)
+            else:
+                self._take_back(session)
         return found
+
+    def _hold(self, session: Lifetime) -> bool:
+        """Let a process have a permit; return False if it has ended."""
+        if not session.at_end(self, functools.partial(self._abandon, session)):
+            return False
+        self._value -= 1
+        self._held[session] = self._held.get(session, 0) + 1
+        return True
 
     def _take_back(self, session: Lifetime) -> None:
         """Take back one permit, of which the caller never heard."""

@@ -59,7 +59,8 @@ class Event(Granting):
         Raises:
             OverflowError: The timeout is larger than `threading.TIMEOUT_MAX`.
         """
-        return self._ask(self._waiters, timeout, expired=False)
+        check_timeout(timeout)
+        return self._flag or self._ask(self._waiters, timeout, expired=False)
 
     def _grants(self) -> list[Grant[bool]]:
         waiters = self._waiters.all() if self._flag else []

@@ -20,8 +20,6 @@ from kinfolk.host.waiters import (
     Waiters,
     current_owner,
     deferred,
-    later,
-    settled,
 )
 from kinfolk.types.values import Holder
 
@@ -119,12 +117,11 @@ class Mutex(Granting):
     @hidden
     def ask(self, timeout: float | None) -> bool:
         """Acquire the lock as the call under way; the result is what `@deferred` methods return."""
-        owner, undo = current_owner(), None
+        owner = current_owner()
         with self._guard:
-            if self._enter(owner):
-                undo = functools.partial(self._undo, self._last_grant())
-        if undo is not None:
-            return later(settled(value=True, undo=undo))
+            take_back = self._last_grant() if self._enter(owner) else None
+        if take_back is not None:
+            return self._at_once(True, take_back)  # noqa: FBT003 - what the call returns
         return self._ask(self._waiters, timeout, expired=False)
 
     @hidden

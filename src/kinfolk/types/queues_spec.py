@@ -12,7 +12,7 @@ from queue import Empty, Full
 from typing import Any, Generic, TypeVar
 
 from kinfolk.declare import blocking, raises, shared
-from kinfolk.host.granting import Grant, Granting
+from kinfolk.host.granting import Grant, Granting, check_timeout
 from kinfolk.host.waiters import Pending, Waiters, deferred
 from kinfolk.types.errors import ShutDown
 from kinfolk.types.stores import Fifo, Heap, Lifo, Store
@@ -159,12 +159,31 @@ class Queue(Granting, Generic[T]):
         if self._is_shutdown:
             raise ShutDown
         seconds = _seconds(block, timeout) if self._maxsize > 0 else None
+        check_timeout(seconds)
+        with self._guard:
+            # Nobody waits for room while there is any.
+            room = not self.full() and not self._is_shutdown
+            if room:
+                self._take_in(item)
+            grants = self._grants() if room else []
+        self._tell(grants)
+        if room:
+            return self._at_once(None, functools.partial(self._take_out, item))
         return self._ask(self._putters, seconds, expired=Full(), subject=item)
 
     def _get(self, block: bool, timeout: float | None) -> T:
         if self._is_shutdown and not self._items:
             raise ShutDown
-        return self._ask(self._getters, _seconds(block, timeout), expired=Empty())
+        seconds = _seconds(block, timeout)
+        check_timeout(seconds)
+        with self._guard:
+            # Nobody waits for an item while there is one.
+            found = [self._items.get()] if self._items else []
+            grants = self._grants() if found else []
+        self._tell(grants)
+        for item in found:
+            return self._at_once(item, functools.partial(self._items.put_back, item))
+        return self._ask(self._getters, seconds, expired=Empty())
 
     # --- With the guard held
 
@@ -200,15 +219,18 @@ class Queue(Granting, Generic[T]):
             if waiter is None:
                 break
             try:
-                self._items.put(waiter.subject)
+                self._take_in(waiter.subject)
             except Exception as error:
                 return Grant(waiter, error, failed=True)
-            self._unfinished += 1
             take_back = functools.partial(self._take_out, waiter.subject)
             if self._promise(waiter, take_back):
                 return Grant(waiter, None)
             take_back()
         return None
+
+    def _take_in(self, item: T) -> None:
+        self._items.put(item)
+        self._unfinished += 1
 
     def _take_out(self, item: T) -> bool:
         """Take out an item whose `put` has not arrived; return whether it was there still."""

@@ -180,9 +180,12 @@ class SetProxy(_Proxy, Generic[_T]):
     def __gt__(self, other: Set[object] | SetProxy[Any], /) -> bool:
         return self._call("__gt__", {"other": other})
 
+    def __str__(self) -> str:
+        return self._show("__str__", {})
+
 
 _TABLE = _Table(
     spec="kinfolk.types.sets_spec",
-    fingerprint="1bfa1eb66e90a9cf0e010dd41b952c1c",
+    fingerprint="282fc7e9330edee4536da3edc50a7c91",
     proxies=(SetProxy,),
 )

@@ -185,6 +185,9 @@ class Set(Generic[T]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __str__(self) -> str:
+        return str(self._elements)
+
     @staticmethod
     def _plain(other: object) -> Any:
         # Past the turn of the other one, or two that are joined with each other could wait in a

@@ -27,6 +27,9 @@ class ValueProxy(_Proxy, Generic[_T]):
 
     _shared = _SharedType("kinfolk.types.values_spec.Value")
 
+    def __str__(self) -> str:
+        return self._show("__str__", {})
+
     @property
     def value(self) -> _T:
         """The value. `v.value += 1` is two calls, and not atomic; `increment` is."""
@@ -72,6 +75,9 @@ class NamespaceProxy(_Proxy):
     def __delattr__(self, name: str, /) -> None:
         self._call_dynamic("__delattr__", {"name": name})
 
+    def __str__(self) -> str:
+        return self._show("__str__", {})
+
 
 class ArrayProxy(_Proxy, Generic[_T]):
     """An array of numbers that any number of processes share, of a length that stays.
@@ -84,6 +90,9 @@ class ArrayProxy(_Proxy, Generic[_T]):
     """
 
     _shared = _SharedType("kinfolk.types.values_spec.Array", {"__iter__": 100, "__reversed__": 100})
+
+    def __str__(self) -> str:
+        return self._show("__str__", {})
 
     @property
     def typecode(self) -> str:
@@ -139,6 +148,6 @@ class ArrayProxy(_Proxy, Generic[_T]):
 
 _TABLE = _Table(
     spec="kinfolk.types.values_spec",
-    fingerprint="000b411807c855ba4102c125aa6158be",
+    fingerprint="97a0733c2c1fdd74d0f6f423aadf394e",
     proxies=(ValueProxy, NamespaceProxy, ArrayProxy),
 )

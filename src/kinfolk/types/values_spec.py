@@ -27,6 +27,9 @@ class Value(Generic[T]):
     def __init__(self, value: T, /) -> None:
         self._value = value
 
+    def __str__(self) -> str:
+        return f"{type(self).__name__}({self._value!r})"
+
     @property
     def value(self) -> T:
         """The value. `v.value += 1` is two calls, and not atomic; `increment` is."""
@@ -95,6 +98,10 @@ class Namespace:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         del self._attributes[name]
 
+    def __str__(self) -> str:
+        held = ", ".join(f"{name}={value!r}" for name, value in sorted(self._attributes.items()))
+        return f"{type(self).__name__}({held})"
+
 
 @shared
 class Array(Generic[T]):
@@ -109,6 +116,9 @@ class Array(Generic[T]):
 
     def __init__(self, typecode: str, items: Iterable[T] = (), /) -> None:
         self._items: array[Any] = array(typecode, cast("Iterable[Any]", items))
+
+    def __str__(self) -> str:
+        return str(self._items)
 
     @property
     def typecode(self) -> str:

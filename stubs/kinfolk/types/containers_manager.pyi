@@ -54,6 +54,7 @@ class DictProxy(_Proxy, Generic[_K, _V]):
         """Set several keys, as `update` does: in one call, which is atomic."""
 
     def __eq__(self, other: object) -> bool: ...
+    def __str__(self) -> str: ...
     @overload
     def get(self, key: _K, default: None = None, /) -> _V | None:
         """Return the value of a key, or the default if the dictionary does not have it."""

@@ -21,6 +21,7 @@ class ValueProxy(_Proxy, Generic[_T]):
     between: use `increment`, or `compare_and_set`.
     """
 
+    def __str__(self) -> str: ...
     @property
     def value(self) -> _T:
         """The value. `v.value += 1` is two calls, and not atomic; `increment` is."""
@@ -67,6 +68,7 @@ class NamespaceProxy(_Proxy):
     def __getattr__(self, name: str, /) -> Any: ...
     def __setattr__(self, name: str, value: Any, /) -> None: ...
     def __delattr__(self, name: str, /) -> None: ...
+    def __str__(self) -> str: ...
 
 class ArrayProxy(_Proxy, Generic[_T]):
     """An array of numbers that any number of processes share, of a length that stays.
@@ -78,6 +80,7 @@ class ArrayProxy(_Proxy, Generic[_T]):
     `increment`, or `compare_and_set`.
     """
 
+    def __str__(self) -> str: ...
     @property
     def typecode(self) -> str:
         """The type code with which it was made."""

@@ -1,0 +1,1 @@
+../../../stubs/kinfolk/types/standard_manager.pyi
