@@ -30,8 +30,8 @@ from kinfolk.errors import (
     NotSupported,
     SpecMismatch,
 )
-from kinfolk.managers import type_of
 from kinfolk.spec import read
+from kinfolk.wire.table import type_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 

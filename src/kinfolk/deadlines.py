@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 from weakref import ReferenceType, ref
 
 __all__ = [
+    "CONNECTING",
     "deadline",
     "end_of_block",
     "in_time",
@@ -26,6 +27,9 @@ __all__ = [
     "patience",
     "time_left",
 ]
+
+CONNECTING: Final = 10.0
+"""How many seconds connecting may take, where nobody says anything else."""
 
 _LONGEST: Final = 365 * 86_400.0
 _MOMENT: Final = 0.5

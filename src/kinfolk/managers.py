@@ -11,13 +11,9 @@ what connecting and serving take is imported by the functions that do it, when t
 from __future__ import annotations
 
 import functools
-import os
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import current_process, get_context
 from multiprocessing.context import BaseContext
-from multiprocessing.managers import BaseManager
 from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
@@ -31,9 +27,11 @@ from kinfolk.addresses import (
     private_address,
     resolve_address,
 )
-from kinfolk.declare import Factory, Singleton, offer_of
-from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported, SpecMismatch
+from kinfolk.deadlines import CONNECTING
+from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported
+from kinfolk.keys import check_key, key_of_environment, key_to_reach, key_to_serve
 from kinfolk.limits import Limits
+from kinfolk.registering import Registering
 from kinfolk.wire.table import ManagerType, Table
 
 if TYPE_CHECKING:
@@ -41,15 +39,10 @@ if TYPE_CHECKING:
     from kinfolk.engines.local import LocalChannel
     from kinfolk.host.hosting import Host
     from kinfolk.pickles.channel import PickleChannel
-    from kinfolk.pickles.stdlib import Registry
-    from kinfolk.proxy import Proxy
     from kinfolk.server.process import ServerProcess, Serving
-    from kinfolk.wire.messages import Target
 
-__all__ = ["Manager", "check_key", "make_server", "rebuilt", "type_of"]
+__all__ = ["Manager"]
 
-_SHORTEST_KEY: Final = 8
-_TIMEOUT: Final = 10.0
 
 _UNDECLARED: Final = ManagerType(
     "", "Manager", "", Table(spec="", fingerprint=""), singletons=dict, factories=dict
@@ -60,22 +53,7 @@ _M = TypeVar("_M", bound="Manager")
 """Not `Self`, which jedi does not follow into subclasses; it completes in IPython and vim."""
 
 
-def check_key(authkey: str | bytes) -> bytes:
-    """Return a key as bytes.
-
-    Raises:
-        ValueError: It is so short that it can be guessed.
-    """
-    key = authkey.encode() if isinstance(authkey, str) else bytes(authkey)
-    if len(key) < _SHORTEST_KEY:
-        raise ValueError(
-            f"an authkey has at least {_SHORTEST_KEY} bytes, and this one {len(key)}: make one "
-            "with `python -c 'import secrets; print(secrets.token_hex())'`"
-        )
-    return key
-
-
-class Manager(BaseManager):
+class Manager(Registering):
     """Makes a server of the objects that a spec's manager offers, or reaches one.
 
     As in `multiprocessing.managers`: `get_server().serve_forever()` serves in this process, `with`
@@ -98,8 +76,6 @@ class Manager(BaseManager):
     """
 
     _offer: ClassVar[ManagerType] = _UNDECLARED
-    # What is registered by hand, and says itself that only pickle carries it.
-    _untyped: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -132,7 +108,7 @@ class Manager(BaseManager):
         *,
         authkey: str | bytes | None = None,
         serializer: str | None = None,
-        timeout: float = 10.0,
+        timeout: float = CONNECTING,
         start: bool = False,
         idle: float | None = None,
     ) -> _M:
@@ -164,7 +140,7 @@ class Manager(BaseManager):
         if idle is not None and not start:
             raise ValueError("idle is for the server that start=True starts")
         manager = cls(address, authkey, serializer)
-        key = manager._key or _key_of_environment()
+        key = manager._key or key_of_environment()
         place = manager._found_place()
         if key is None and isinstance(place, TcpAddress):
             raise AuthenticationFailed(
@@ -179,7 +155,7 @@ class Manager(BaseManager):
     def connect(self) -> None:
         """Reach the running server at the manager's address."""
         place = self._found_place()
-        self._attach(place, _key_at(place, self._key))
+        self._attach(place, key_to_reach(place, self._key))
 
     def close(self) -> None:
         """End the connection, and free what this process holds; closing twice has no effect.
@@ -212,8 +188,10 @@ class Manager(BaseManager):
             AlreadyRunning: Another server listens there.
             AddressError: The address cannot be used, or only if `insecure`.
         """
+        from kinfolk.serving import make_server  # noqa: PLC0415 - see the module's docstring
+
         place = self._found_place()
-        key = _key_for(place, self._key)
+        key = key_to_serve(place, self._key)
         if insecure is None:
             insecure = not self._declared
         return make_server(
@@ -230,9 +208,10 @@ class Manager(BaseManager):
             initargs: The arguments.
         """
         from kinfolk.server.process import ServerProcess  # noqa: PLC0415 - as above
+        from kinfolk.serving import make_server  # noqa: PLC0415
 
         place = self._place or private_address(self._server_name)
-        key = _key_for(place, self._key)
+        key = key_to_serve(place, self._key)
         if key is None and not self._typed:
             # As there: what this process starts by multiprocessing has the key.
             key = bytes(current_process().authkey)
@@ -276,10 +255,11 @@ class Manager(BaseManager):
         Every argument and result is encoded and decoded as if it went to another process.
         """
         from kinfolk.engines.local import LocalChannel  # noqa: PLC0415 - as above
+        from kinfolk.host.entries import entries_of  # noqa: PLC0415
         from kinfolk.host.hosting import Host  # noqa: PLC0415
 
         manager = cls()
-        manager._host = Host(cls._offer, _entries(cls._offer))
+        manager._host = Host(cls._offer, entries_of(cls._offer))
         manager._channel = LocalChannel(manager._host)
         return manager
 
@@ -289,50 +269,6 @@ class Manager(BaseManager):
     def address(self) -> str | tuple[str, int] | None:
         """Where the server listens, as `multiprocessing.managers` writes it."""
         return None if self._place is None else self._place.raw
-
-    @classmethod
-    def register(
-        cls,
-        typeid: str,
-        callable: Callable[..., object] | None = None,  # noqa: A002 - named so there
-        proxytype: Any = None,
-        exposed: Sequence[str] | None = None,
-        method_to_typeid: Mapping[str, str] | None = None,
-        create_method: bool = True,
-    ) -> None:
-        """Offer something that is not in the spec, as the standard library's managers do.
-
-        It is served with `serializer="pickle"` only, and nobody knows its types.
-
-        Args:
-            typeid: Its name.
-            callable: Makes the object, at the server.
-            proxytype: The class of its proxies; `AutoProxy` by default.
-            exposed: The methods that can be called; by default those of the proxy type, or all that
-                are public.
-            method_to_typeid: The methods whose results stay at the server, and the names under
-                which proxies of these are registered.
-            create_method: Add a method to this class that returns a proxy of it.
-
-        Raises:
-            ValueError: The manager has something else of this name.
-        """
-        known = _registry_of(cls)
-        if typeid in {*cls._offer.singletons, *cls._offer.root.names}:
-            raise ValueError(
-                f"{cls._offer.spec} has an entry {typeid!r} already: take another name"
-            )
-        if create_method and typeid not in known and hasattr(Manager, typeid):
-            raise ValueError(f"every manager has a {typeid!r} of its own: take another name")
-        given: Any = method_to_typeid
-        super().register(typeid, callable, proxytype, exposed, given, create_method=False)
-        if create_method:
-
-            def make(self: Manager, /, *args: Any, **kwds: Any) -> Any:
-                return self._make_by_hand(typeid, args, kwds)
-
-            make.__name__ = typeid
-            setattr(cls, typeid, make)
 
     def __enter__(self: _M) -> _M:  # noqa: PYI019
         if self._channel is None:
@@ -360,29 +296,6 @@ class Manager(BaseManager):
 
     def _make(self, name: str, arguments: Mapping[str, object]) -> Any:
         return self._connected().make(name, arguments)
-
-    # --- What was registered by hand
-
-    @property
-    def _by_hand(self) -> Registry | None:
-        """What was registered by hand, for a server of pickles; None for one that is typed.
-
-        Raises:
-            NotSupported: There is something, and it would have to be typed.
-        """
-        registry = _registry_of(type(self))
-        if not self._typed:
-            return registry
-        missed = next((name for name in registry if name not in self._untyped), None)
-        if missed is not None:
-            raise _only_by_pickle(missed)
-        return None
-
-    def _make_by_hand(self, typeid: str, args: tuple[Any, ...], kwds: dict[str, Any]) -> Any:
-        channel: Any = self._connected()
-        if self._typed:
-            raise _only_by_pickle(typeid)
-        return channel.make_by_hand(typeid, args, kwds)
 
     # --- Inside
 
@@ -421,18 +334,21 @@ class Manager(BaseManager):
             )
         return self._channel
 
-    def _attach(self, place: Address, key: bytes | None, timeout: float = _TIMEOUT) -> None:
-        channel = (
-            _reach(type(self), place, key, timeout)
-            if self._typed
-            else _reach_by_pickle(type(self), place, self._key, timeout, weakref.ref(self))
-        )
+    def _attach(self, place: Address, key: bytes | None, timeout: float = CONNECTING) -> None:
+        channel = self._reached(place, key, timeout)
         self.close()
         self._channel = channel
-        if not self._typed:
-            from kinfolk.pickles.managing import be_as_there  # noqa: PLC0415 - as above
 
-            be_as_there(self, place, _pickle_key(place, self._key))
+    def _reached(
+        self, place: Address, key: bytes | None, timeout: float
+    ) -> SocketChannel | PickleChannel:
+        if self._typed:
+            from kinfolk.client.managing import reach  # noqa: PLC0415 - as above
+
+            return reach(type(self), place, key, timeout)
+        from kinfolk.pickles.managing import reach_by_pickle  # noqa: PLC0415 - as above
+
+        return reach_by_pickle(self, place, self._key, timeout)
 
     def _attach_or_start(
         self, place: Address, key: bytes | None, timeout: float, idle: float | None
@@ -469,227 +385,4 @@ class Manager(BaseManager):
         return self._place
 
 
-def rebuilt(
-    manager: type[Manager],
-    address: str,
-    key: bytes | None,
-    token: bytes,
-    proxy_type: object,
-    target: Target,
-) -> Proxy:
-    """Return a proxy of an object of which another process told; what pickle calls.
-
-    Args:
-        manager: The generated class.
-        address: Where the server is, as a URL.
-        key: The key, if it came along.
-        token: That of the other process's channel.
-        proxy_type: The generated class of the proxy, or a parametrised one.
-        target: The object.
-
-    Raises:
-        ObjectGone: It lives no more.
-        KinfolkError: What `open` raises.
-    """
-    from kinfolk.client import shared_channel  # noqa: PLC0415 - as above
-
-    def make() -> SocketChannel:
-        place = parse_address(address)
-        return _reach(manager, place, _key_at(place, key))
-
-    channel = shared_channel(type_of(manager), address, token, make)
-    return channel.referred(target, proxy_type)
-
-
-def rebuilt_by_pickle(
-    manager: type[Manager],
-    address: str,
-    key: bytes | None,
-    token: bytes,
-    proxy_type: object,
-    target: Target,
-    typeid: str,
-    exposed: tuple[str, ...],
-) -> Proxy:
-    """Return a proxy as `rebuilt` does, over the standard library's wire.
-
-    Args:
-        manager: The generated class.
-        address: Where the server is, as a URL.
-        key: The key, if it came along.
-        token: That of the other process's channel.
-        proxy_type: The generated class of the proxy, or a parametrised one.
-        target: The object.
-        typeid: What the server calls the kind of it.
-        exposed: What the server exposes.
-    """
-    from kinfolk.pickles.channel import shared_channel  # noqa: PLC0415 - as above
-
-    def make() -> PickleChannel:
-        return _reach_by_pickle(manager, parse_address(address), key, _TIMEOUT, _nobody)
-
-    channel = shared_channel(type_of(manager), address, token, make)
-    return channel.referred(target, proxy_type, typeid, exposed)
-
-
-def _nobody() -> None:
-    """Stand for a manager that is in another process."""
-
-
-def _reach_by_pickle(
-    manager: type[Manager],
-    place: Address,
-    key: bytes | None,
-    timeout: float,
-    own: Callable[[], Manager | None],
-) -> PickleChannel:
-    """Return a channel to a server that speaks the standard library's wire."""
-    from kinfolk.pickles.managing import channel_to, proxy_by_hand  # noqa: PLC0415 - as above
-
-    registry = _registry_of(manager)
-    found = functools.partial(_pickle_key, place, key)
-    return channel_to(
-        type_of(manager),
-        place,
-        found,
-        timeout,
-        rebuild=functools.partial(rebuilt_by_pickle, manager),
-        unknown=proxy_by_hand(registry, place, found, own),
-    )
-
-
-def _pickle_key(place: Address, key: bytes | None) -> bytes:
-    """Return the key of a server of pickles: the one given, its socket's, or this process's."""
-    from kinfolk.pickles.managing import found_key  # noqa: PLC0415 - as above
-
-    return found_key(place, key, _key_of_environment())
-
-
-def _registry_of(manager: Any) -> Registry:
-    """Return what was registered by hand, of which type checkers do not know."""
-    registry: Registry = manager._registry
-    return registry
-
-
-def _only_by_pickle(typeid: str) -> NotSupported:
-    return NotSupported(
-        f"{typeid!r} is registered by hand, and only serializer='pickle' carries that: ask for it "
-        "at both ends, or add the class to the spec"
-    )
-
-
-def _reach(
-    manager: type[Manager], place: Address, key: bytes | None, timeout: float = _TIMEOUT
-) -> SocketChannel:
-    """Return a channel to the server at an address, whose proxies can be pickled."""
-    from kinfolk.client import SocketChannel  # noqa: PLC0415 - see the module's docstring
-
-    rebuild = functools.partial(rebuilt, manager)
-    return SocketChannel(type_of(manager), place, key=key, timeout=timeout, rebuild=rebuild)
-
-
-def type_of(manager: type[Manager]) -> ManagerType:
-    """Return what a generated class says of itself."""
-    # A method could not say it: its name might be an entry's.
-    return manager._offer  # pyright: ignore[reportPrivateUsage]
-
-
-def make_server(
-    manager: type[Manager],
-    address: Address,
-    key: bytes | None,
-    by_hand: Registry | None = None,
-    *,
-    insecure: bool = False,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
-    idle: float | None = None,
-    grace: float = 1.0,
-    begin: Callable[[str], object] | None = None,
-) -> Serving:
-    """Make what a manager offers, and a server for it that listens at an address.
-
-    Args:
-        manager: The generated class.
-        address: Where to listen.
-        key: The key that clients have to hold, if any.
-        by_hand: What was registered by hand, for a server that speaks the standard library's wire;
-            None for one that is typed.
-        insecure: Listen also where others can read along.
-        limits: What there is room for.
-        idle: After how many seconds without a client the server stops; None is never.
-        grace: How many seconds running calls have to end when the server stops.
-        begin: Called with the name of each singleton before it is made.
-
-    Raises:
-        SpecMismatch: The generated class no longer fits its spec.
-        AlreadyRunning: Another server listens there.
-        AddressError: The address cannot be used, or not without a key or `insecure`.
-    """
-    offer = type_of(manager)
-    entries = _entries(offer)
-    if by_hand is None:
-        from kinfolk.server import Server  # noqa: PLC0415 - see the module's docstring
-
-        return Server(
-            offer,
-            entries,
-            address,
-            key=key,
-            insecure=insecure,
-            limits=limits,
-            idle=idle,
-            grace=grace,
-            begin=begin,
-        )
-    if idle is not None:
-        raise NotSupported(
-            "a server that speaks pickle does not stop by itself: leave out `idle`, or serve with "
-            "serializer='typed'"
-        )
-    from kinfolk.pickles.server import PickleServer  # noqa: PLC0415 - as above
-
-    return PickleServer(
-        offer,
-        entries,
-        by_hand,
-        address,
-        key=key,
-        insecure=insecure,
-        limits=limits,
-        grace=grace,
-        begin=begin,
-    )
-
-
-def _key_of_environment() -> bytes | None:
-    key = os.environ.get("KINFOLK_AUTHKEY")
-    try:
-        return check_key(key) if key else None
-    except ValueError as error:
-        raise ValueError(f"KINFOLK_AUTHKEY: {error}") from None
-
-
-def _key_at(place: Address, key: bytes | None) -> bytes | None:
-    """Return the key with which to reach an address, where a Unix socket may ask for one too."""
-    return _key_for(place, key) or _key_of_environment()
-
-
-def _key_for(place: Address, key: bytes | None) -> bytes | None:
-    """Return the key for an address; that of the process only where there has to be one."""
-    if key is not None or isinstance(place, UnixAddress):
-        return key
-    return _key_of_environment() or bytes(current_process().authkey)
-
-
-def _entries(offer: ManagerType) -> Mapping[str, Singleton | Factory]:
-    """Return what the spec's class offers, which the generated module has to fit."""
-    if not offer.spec:
-        return {}
-    spec = import_module(offer.spec)
-    found = offer_of(getattr(spec, offer.name, None))
-    known = {*offer.singletons, *offer.root.names}
-    if found is None or set(found.entries) != known:
-        raise SpecMismatch(
-            f"the generated module no longer fits {offer.spec}: run `kinfolk generate {offer.spec}`"
-        )
-    return found.entries
+Manager._reserved = frozenset(dir(Manager))  # pyright: ignore[reportPrivateUsage]

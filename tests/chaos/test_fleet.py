@@ -18,7 +18,7 @@ from typing import Final
 import attrs
 import pytest
 from support.programs import Program
-from support.sharing.engines import ENGINES, Engine
+from support.sharing.engines import ENGINES, SERVED, Engine
 from support.sharing.fleet import Book
 from support.sharing.manager import SharingManager
 from support.threads import until
@@ -98,13 +98,16 @@ class Fleet:
         folder: For the book.
     """
 
-    def __init__(self, engine: Engine, manager: SharingManager, seed: int, folder: Path) -> None:
+    def __init__(
+        self, engine: Engine[SharingManager], manager: SharingManager, seed: int, folder: Path
+    ) -> None:
         self._dice = random.Random(seed)
         self._engine = engine
         self._sharing = manager
         self._path = folder / "book"
         self._book = Book(str(self._path))
-        self._program = Program("-m", "support.sharing.fleet", engine.address, str(self._path))
+        where = engine.address, engine.serializer, str(self._path)
+        self._program = Program("-m", "support.sharing.fleet", *where)
         self._workers: list[int] = []
         self._items = 0
 
@@ -143,7 +146,8 @@ class Fleet:
 
     def _check(self) -> None:
         # Nobody is there any more, and nobody waits.
-        until(lambda: len(self._engine.host.sessions) == 1)
+        assert self._sharing.event().is_set() is False
+        until(lambda: self._engine.sessions() == 1)
         assert self._engine.waiting == 0
         tally = Tally()
         tally.read(self._path)
@@ -196,7 +200,10 @@ class Fleet:
 
 
 @pytest.mark.timeout(0)
-def test_nothing_is_lost_nor_had_by_two(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("kind", SERVED)
+def test_nothing_is_lost_nor_had_by_two(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Whoever is killed, what it had goes on to others, and it waits for nothing any more."""
     seconds: float = request.config.getoption("--chaos-seconds")
     first: int | None = request.config.getoption("--chaos-seed")
@@ -204,7 +211,7 @@ def test_nothing_is_lost_nor_had_by_two(tmp_path: Path, request: pytest.FixtureR
     end = time.monotonic() + seconds / 2
     while True:
         try:
-            run(seed, tmp_path / str(seed))
+            run(kind, seed, tmp_path / str(seed))
         except BaseException as error:
             error.add_note(
                 f"This was the plan of seed {seed}. To replay it: scripts/test "
@@ -216,10 +223,10 @@ def test_nothing_is_lost_nor_had_by_two(tmp_path: Path, request: pytest.FixtureR
         seed += 1
 
 
-def run(seed: int, folder: Path) -> None:
+def run(kind: str, seed: int, folder: Path) -> None:
     """Follow the plan of a seed."""
     folder.mkdir()
-    with ENGINES["typed"]() as engine, engine.open() as manager:
+    with ENGINES[kind](SharingManager) as engine, engine.open() as manager:
         fleet = Fleet(engine, manager, seed, folder)
         try:
             fleet.act()

@@ -1,4 +1,7 @@
-"""A server of a generated manager: `python -m support.golden_server module Manager address`."""
+"""A server of a generated manager.
+
+It is started by `python -m support.golden_server module Manager address serializer`.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from kinfolk.managers import Manager
 __all__ = ["main"]
 
 
-def main(module: str, name: str, address: str) -> None:
+def main(module: str, name: str, address: str, serializer: str) -> None:
     """Serve until killed; print a line once the server accepts."""
     manager = cast("type[Manager]", getattr(import_module(module), name))
-    server = manager(address=address).get_server()
+    server = manager(address, serializer=serializer).get_server()
     print("ready", flush=True)
     server.serve_forever()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.containers.manager import ContainersManager
+from support.sharing.engines import CHECKING
 
 from kinfolk.errors import ArgumentError
 from kinfolk.types import Dict
@@ -55,6 +56,7 @@ def test_increment_returns_the_sum(containers: ContainersManager) -> None:
         containers.array("b", [127]).increment(0)
 
 
+@pytest.mark.parametrize("containers", CHECKING, indirect=True)
 def test_increment_takes_what_the_object_holds(containers: ContainersManager) -> None:
     """The sum is of the declared type, so no half gets into a list of whole numbers."""
     row: Any = containers.list([1])
@@ -122,6 +124,7 @@ def test_what_is_in_a_container_lives_on(containers: ContainersManager) -> None:
     assert lists["k"] == [1]
 
 
+@pytest.mark.parametrize("containers", CHECKING, indirect=True)
 def test_types_are_checked(containers: ContainersManager) -> None:
     """What is not of the declared type never gets in."""
     row: Any = containers.list()
@@ -130,6 +133,16 @@ def test_types_are_checked(containers: ContainersManager) -> None:
     with pytest.raises(TypeError):
         row[0:1] = ["a"]
     assert row == []
+
+
+@pytest.mark.parametrize("containers", ["pickle"], indirect=True)
+def test_by_pickle_any_value_gets_in(containers: ContainersManager) -> None:
+    """As into a manager of the standard library: nothing is checked against what is declared."""
+    row: Any = containers.list()
+    row.append({"a", None})
+    row[0:0] = ["a"]
+    assert row == ["a", {"a", None}]
+    assert containers.list([1]).increment(0, Fraction(1, 2)) == Fraction(3, 2)  # type: ignore[arg-type]
 
 
 def test_a_namespace_has_no_private_attributes(containers: ContainersManager) -> None:

@@ -11,7 +11,7 @@ import pytest
 from support.folders import short_folder
 from support.programs import Program
 from support.serving import SampleManager, serve_here
-from support.sharing.engines import ENGINES, Engine
+from support.sharing.engines import ENGINES, SERVED, Engine
 from support.sharing.manager import SharingManager
 from support.threads import Run, until
 
@@ -24,23 +24,24 @@ PROGRAM = """
 import sys
 from support.sharing.manager import SharingManager
 
-sharing = SharingManager.open(sys.argv[1])
-exec(sys.argv[2])
+_, address, serializer, code = sys.argv
+sharing = SharingManager.open(address, serializer=serializer)
+exec(code)
 print("done", flush=True)
 sys.stdin.read()
 """
 
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
+@pytest.fixture(params=SERVED)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine[SharingManager]]:
     """Objects that other processes reach."""
-    with ENGINES["typed"]() as engine:
+    with ENGINES[request.param](SharingManager) as engine:
         yield engine
 
 
-def doing(engine: Engine, code: str) -> Program:
+def doing(engine: Engine[SharingManager], code: str) -> Program:
     """Start a process that does something with `sharing`, and says so when it is done."""
-    return Program("-c", PROGRAM, engine.address, code)
+    return Program("-c", PROGRAM, engine.address, engine.serializer, code)
 
 
 # --- What they have
@@ -57,7 +58,7 @@ def doing(engine: Engine, code: str) -> Program:
     ],
 )
 def test_what_a_process_has_goes_to_the_next_when_it_is_killed(
-    engine: Engine, sharing: SharingManager, take: str, again: str
+    engine: Engine[SharingManager], sharing: SharingManager, take: str, again: str
 ) -> None:
     """Who waits gets it."""
     with doing(engine, take) as dying:
@@ -68,7 +69,9 @@ def test_what_a_process_has_goes_to_the_next_when_it_is_killed(
         assert run.result() is True
 
 
-def test_a_holder_is_known_by_its_process(engine: Engine, sharing: SharingManager) -> None:
+def test_a_holder_is_known_by_its_process(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """By its number, its user and what it runs."""
     with doing(engine, "sharing.lock().acquire(); print(sharing.lock().token)") as other:
         token = int(other.line())
@@ -78,7 +81,7 @@ def test_a_holder_is_known_by_its_process(engine: Engine, sharing: SharingManage
 
 
 def test_work_of_a_killed_process_is_lent_to_the_next(
-    engine: Engine, sharing: SharingManager
+    engine: Engine[SharingManager], sharing: SharingManager
 ) -> None:
     """Until there have been enough attempts."""
     queue = sharing.work()
@@ -100,7 +103,7 @@ def test_work_of_a_killed_process_is_lent_to_the_next(
 
 @pytest.mark.parametrize("name", ["lock", "rlock", "condition"])
 def test_a_killed_process_does_not_wait_for_a_lock(
-    engine: Engine, sharing: SharingManager, name: str
+    engine: Engine[SharingManager], sharing: SharingManager, name: str
 ) -> None:
     """The next one gets it."""
     lock = getattr(sharing, name)()
@@ -116,7 +119,9 @@ def test_a_killed_process_does_not_wait_for_a_lock(
         assert run.result() is True
 
 
-def test_a_killed_process_takes_no_item(engine: Engine, sharing: SharingManager) -> None:
+def test_a_killed_process_takes_no_item(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """Nor does what it wanted to put come in."""
     queue = sharing.queue()
     with doing(engine, "sharing.queue().get()") as dying:
@@ -133,7 +138,9 @@ def test_a_killed_process_takes_no_item(engine: Engine, sharing: SharingManager)
     assert queue.empty()
 
 
-def test_a_killed_process_breaks_the_barrier(engine: Engine, sharing: SharingManager) -> None:
+def test_a_killed_process_breaks_the_barrier(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """In which it was counted."""
     with doing(engine, "sharing.barrier().wait()") as dying:
         until(lambda: engine.waiting == 1)
@@ -143,7 +150,9 @@ def test_a_killed_process_breaks_the_barrier(engine: Engine, sharing: SharingMan
         sharing.barrier().wait()
 
 
-def test_a_condition_forgets_a_killed_process(engine: Engine, sharing: SharingManager) -> None:
+def test_a_condition_forgets_a_killed_process(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """The one notification goes to who lives."""
     condition = sharing.condition()
     with doing(engine, "c = sharing.condition(); c.acquire(); c.wait()") as dying:

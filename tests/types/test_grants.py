@@ -252,7 +252,7 @@ def test_a_session_is_remembered_only_as_long_as_it_has_something() -> None:
 @pytest.fixture
 def host() -> Any:
     """Shared objects without any channel."""
-    with ENGINES["local"]() as engine:
+    with ENGINES["local"](SharingManager) as engine:
         yield engine.host
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
-from support.sharing.engines import Engine
+from support.programs import PATIENCE
+from support.sharing.engines import KEEPING, Engine
 from support.sharing.manager import SharingManager
 from support.threads import Run, run_all, until
 
 from kinfolk.host.owners import Lifetime, Owner, Process
 from kinfolk.types import BoundedSemaphore, Holder, Lock, RLock, Semaphore
+from kinfolk.types.mutex import holder_of
 
 LOCKS = ["lock", "rlock"]
 
@@ -40,7 +43,9 @@ def test_one_is_inside_at_a_time(sharing: SharingManager, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_that_another_session_has_is_not_to_be_had(engine: Engine, name: str) -> None:
+def test_a_lock_that_another_session_has_is_not_to_be_had(
+    engine: Engine[SharingManager], name: str
+) -> None:
     """Nor to be released; with its session it is free."""
     with engine.open() as one, engine.open() as two:
         mine, theirs = getattr(one, name)(), getattr(two, name)()
@@ -66,6 +71,27 @@ def test_any_thread_of_the_session_may_release_a_lock(sharing: SharingManager) -
         lock.release()
 
 
+@pytest.mark.parametrize("engine", KEEPING, indirect=True)
+def test_a_session_keeps_what_its_threads_acquired(sharing: SharingManager) -> None:
+    """Also those that have ended."""
+    lock, semaphore = sharing.lock(), sharing.new_semaphore(1)
+    Run(lock.acquire).result()
+    Run(semaphore.acquire).result()
+    assert lock.locked()
+    assert not semaphore.acquire(blocking=False)
+    lock.release()
+
+
+@pytest.mark.parametrize("engine", ["pickle"], indirect=True)
+def test_by_pickle_a_thread_keeps_what_it_acquired_until_it_ends(sharing: SharingManager) -> None:
+    """Its connection ends with it."""
+    lock, rlock, semaphore = sharing.lock(), sharing.rlock(), sharing.new_semaphore(1)
+    for acquire in (lock.acquire, rlock.acquire, semaphore.acquire):
+        Run(acquire).result()
+    until(lambda: not lock.locked() and not rlock.locked())
+    assert semaphore.acquire(timeout=PATIENCE)
+
+
 def test_only_the_caller_may_release_an_rlock(sharing: SharingManager) -> None:
     """As often as it acquired it."""
     lock = sharing.rlock()
@@ -75,7 +101,7 @@ def test_only_the_caller_may_release_an_rlock(sharing: SharingManager) -> None:
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_each_new_holder_has_a_higher_token(engine: Engine, name: str) -> None:
+def test_each_new_holder_has_a_higher_token(engine: Engine[SharingManager], name: str) -> None:
     """Acquiring again what one has changes nothing; a lock made later begins higher."""
     with engine.open() as one, engine.open() as two:
         tokens = list[int]()
@@ -93,7 +119,7 @@ def test_each_new_holder_has_a_higher_token(engine: Engine, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_only_the_holder_reads_the_token(engine: Engine, name: str) -> None:
+def test_only_the_holder_reads_the_token(engine: Engine[SharingManager], name: str) -> None:
     """Whoever has lost the lock cannot take the token of the next for its own."""
     with engine.open() as one, engine.open() as two:
         text = "only a caller that has the lock"
@@ -104,7 +130,7 @@ def test_only_the_holder_reads_the_token(engine: Engine, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_tells_who_has_it(engine: Engine, name: str) -> None:
+def test_a_lock_tells_who_has_it(engine: Engine[SharingManager], name: str) -> None:
     """To everybody, with the token."""
     with engine.open() as one, engine.open() as two:
         mine, theirs = getattr(one, name)(), getattr(two, name)()
@@ -122,7 +148,7 @@ def test_of_a_process_elsewhere_only_its_number_is_known() -> None:
     """Which it says itself; the same number here may be somebody else's."""
     session = Lifetime()
     session.process = Process(os.getpid())
-    assert Holder.of(Owner(session, 1), 7) == Holder(os.getpid(), user="", program="", token=7)
+    assert holder_of(Owner(session, 1), 7) == Holder(os.getpid(), user="", program="", token=7)
 
 
 def test_a_lock_that_waits_for_itself_can_still_be_released_by_another_thread() -> None:
@@ -162,25 +188,37 @@ def test_a_semaphore_has_so_many_permits(sharing: SharingManager) -> None:
     assert [semaphore.acquire(blocking=False) for _ in range(4)] == [True, True, True, False]
 
 
-def test_those_who_wait_get_permits_in_their_order(engine: Engine, sharing: SharingManager) -> None:
+def test_those_who_wait_get_permits_in_their_order(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """One release of several permits serves as many."""
-    semaphore = sharing.new_semaphore(0)
-    runs = list[Run[bool]]()
-    for _ in range(4):
-        runs.append(Run(semaphore.acquire))
+    semaphore, done = sharing.new_semaphore(0), threading.Event()
+    entered, runs = list[int](), list[Run[None]]()
+
+    def enter(number: int) -> None:
+        with semaphore:
+            entered.append(number)
+            done.wait(PATIENCE)
+
+    for number in range(4):
+        runs.append(Run(partial(enter, number)))
         until(lambda: engine.waiting == len(runs))
     semaphore.release()
-    assert runs[0].result()
+    until(lambda: len(entered) == 1)
     assert engine.waiting == 3
     semaphore.release(2)
-    assert runs[1].result()
-    assert runs[2].result()
+    until(lambda: len(entered) == 3)
     assert engine.waiting == 1
     semaphore.release()
-    assert runs[3].result()
+    until(lambda: len(entered) == 4)
+    done.set()
+    for run in runs:
+        run.result()
+    assert entered[0] == 0
+    assert sorted(entered[1:3]) == [1, 2]
 
 
-def test_the_end_of_a_session_frees_its_permits_and_no_more(engine: Engine) -> None:
+def test_the_end_of_a_session_frees_its_permits_and_no_more(engine: Engine[SharingManager]) -> None:
     """Those of others stay where they are."""
     with engine.open() as one, engine.open() as two:
         assert one.semaphore().acquire()
@@ -191,13 +229,13 @@ def test_the_end_of_a_session_frees_its_permits_and_no_more(engine: Engine) -> N
         assert not semaphore.acquire(blocking=False)
 
 
-def test_a_permit_may_be_released_by_another_session(engine: Engine) -> None:
+def test_a_permit_may_be_released_by_another_session(engine: Engine[SharingManager]) -> None:
     """It is given back once: the end of the one that had it frees nothing more."""
     with engine.open() as one, engine.open() as two:
         one.semaphore().acquire()
         two.semaphore().release()
         one.close()
-        until(lambda: len(engine.host.sessions) == 1)
+        until(lambda: engine.sessions() == 1)
         semaphore = two.semaphore()
         assert [semaphore.acquire(blocking=False) for _ in range(3)] == [True, True, False]
 

@@ -6,12 +6,12 @@ import threading
 from threading import BrokenBarrierError
 
 import pytest
-from support.sharing.engines import Engine
+from support.sharing.engines import WITHDRAWING, Engine
 from support.sharing.manager import SharingManager
 from support.threads import Run, run_all, until
 
 import kinfolk
-from kinfolk.errors import CallTimeout
+from kinfolk.errors import CallTimeout, NotSupported
 from kinfolk.types import Barrier, Condition, Event, Lock
 from kinfolk.types.meetings_manager import BarrierProxy, ConditionProxy
 
@@ -21,7 +21,7 @@ CONDITIONS = ["condition", "locked_condition"]
 # --- Events
 
 
-def test_an_event_lets_all_go_on(engine: Engine, sharing: SharingManager) -> None:
+def test_an_event_lets_all_go_on(engine: Engine[SharingManager], sharing: SharingManager) -> None:
     """Those who wait when it is set, and those who come later, until it is cleared."""
     event = sharing.event()
     runs = [Run(event.wait) for _ in range(3)]
@@ -47,7 +47,9 @@ def test_a_timeout_that_is_too_large_is_refused() -> None:
 # --- Conditions
 
 
-def start_waiting(engine: Engine, condition: ConditionProxy, count: int = 1) -> list[Run[bool]]:
+def start_waiting(
+    engine: Engine[SharingManager], condition: ConditionProxy, count: int = 1
+) -> list[Run[bool]]:
     """Have so many threads wait, one after the other."""
 
     def wait() -> bool:
@@ -63,7 +65,7 @@ def start_waiting(engine: Engine, condition: ConditionProxy, count: int = 1) -> 
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_notify_wakes_so_many_and_no_more(
-    engine: Engine, sharing: SharingManager, name: str
+    engine: Engine[SharingManager], sharing: SharingManager, name: str
 ) -> None:
     """Those who have waited for longest."""
     condition = getattr(sharing, name)()
@@ -95,7 +97,7 @@ def test_a_notification_without_anybody_is_gone(sharing: SharingManager) -> None
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_whoever_returns_from_wait_has_the_lock(
-    engine: Engine, sharing: SharingManager, name: str
+    engine: Engine[SharingManager], sharing: SharingManager, name: str
 ) -> None:
     """Notified or not; nobody else is inside meanwhile."""
     condition, inside = getattr(sharing, name)(), list[int]()
@@ -118,7 +120,7 @@ def test_whoever_returns_from_wait_has_the_lock(
 
 
 def test_wait_releases_a_lock_that_was_acquired_twice(
-    engine: Engine, sharing: SharingManager
+    engine: Engine[SharingManager], sharing: SharingManager
 ) -> None:
     """And gets it back twice."""
     condition = sharing.condition()
@@ -157,7 +159,7 @@ def test_without_the_lock_nobody_waits_or_notifies(sharing: SharingManager) -> N
 
 
 def test_wait_for_asks_the_predicate_where_it_is_called(
-    engine: Engine, sharing: SharingManager
+    engine: Engine[SharingManager], sharing: SharingManager
 ) -> None:
     """At first and after each notification, with the lock held; it returns what it says."""
     condition, seen = sharing.condition(), list[int]()
@@ -181,9 +183,10 @@ def test_wait_for_asks_the_predicate_where_it_is_called(
         assert local.wait_for(lambda: False, timeout=0.001) is False
 
 
+@pytest.mark.parametrize("engine", WITHDRAWING, indirect=True)
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_a_wait_that_is_cut_short_leaves_its_block_in_order(
-    engine: Engine, sharing: SharingManager, name: str
+    engine: Engine[SharingManager], sharing: SharingManager, name: str
 ) -> None:
     """The lock is had again, and released at the end of the block, also if another has it first."""
     with engine.open() as other:
@@ -207,7 +210,10 @@ def test_a_wait_that_is_cut_short_leaves_its_block_in_order(
         assert engine.waiting == 0
 
 
-def test_a_wait_that_is_cut_short_can_be_released_as_often_as_before(engine: Engine) -> None:
+@pytest.mark.parametrize("engine", WITHDRAWING, indirect=True)
+def test_a_wait_that_is_cut_short_can_be_released_as_often_as_before(
+    engine: Engine[SharingManager],
+) -> None:
     """Each of several blocks is left in order, and none but they."""
     with engine.open() as one, engine.open() as two:
         mine, theirs = one.condition(), two.condition()
@@ -226,7 +232,18 @@ def test_a_wait_that_is_cut_short_can_be_released_as_often_as_before(engine: Eng
             mine.release()
 
 
-def test_a_notification_that_nobody_hears_goes_to_the_next(engine: Engine) -> None:
+@pytest.mark.parametrize("engine", ["pickle"], indirect=True)
+def test_by_pickle_no_deadline_cuts_a_wait_short(sharing: SharingManager) -> None:
+    """It is refused before the lock was let go; a timeout ends the wait."""
+    condition = sharing.condition()
+    with condition:
+        with kinfolk.deadline(60), pytest.raises(NotSupported, match="knows no deadlines"):
+            condition.wait()
+        assert condition.wait(0.001) is False
+    assert Run(lambda: condition.acquire(blocking=False)).result()
+
+
+def test_a_notification_that_nobody_hears_goes_to_the_next(engine: Engine[SharingManager]) -> None:
     """The first to wait is gone before it got the lock again."""
     with engine.open() as dying, engine.open() as alive:
         lost = start_waiting(engine, dying.condition())
@@ -242,7 +259,7 @@ def test_a_notification_that_nobody_hears_goes_to_the_next(engine: Engine) -> No
             pass
 
 
-def test_a_condition_forgets_those_who_are_gone(engine: Engine) -> None:
+def test_a_condition_forgets_those_who_are_gone(engine: Engine[SharingManager]) -> None:
     """The notification goes to one who is there."""
     with engine.open() as dying, engine.open() as alive:
         lost = start_waiting(engine, dying.condition())
@@ -264,7 +281,9 @@ def meet(barrier: BarrierProxy | Barrier, count: int) -> list[int]:
     return run_all(*[barrier.wait] * count)
 
 
-def test_all_go_on_once_all_have_come(engine: Engine, sharing: SharingManager) -> None:
+def test_all_go_on_once_all_have_come(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """Each with a number of its own, and then once more."""
     barrier = sharing.new_barrier(3)
     assert barrier.parties == 3
@@ -280,7 +299,9 @@ def test_all_go_on_once_all_have_come(engine: Engine, sharing: SharingManager) -
     assert sharing.new_barrier(1).wait() == 0
 
 
-def test_whoever_is_out_of_time_breaks_the_barrier(engine: Engine, sharing: SharingManager) -> None:
+def test_whoever_is_out_of_time_breaks_the_barrier(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """For those who wait, and for those who come, until it is reset."""
     barrier = sharing.new_barrier(3)
     run = Run(barrier.wait)
@@ -307,7 +328,7 @@ def test_a_barrier_has_a_timeout_of_its_own(sharing: SharingManager) -> None:
 
 @pytest.mark.parametrize("end", ["abort", "reset"])
 def test_those_who_wait_are_told_of_the_end(
-    engine: Engine, sharing: SharingManager, end: str
+    engine: Engine[SharingManager], sharing: SharingManager, end: str
 ) -> None:
     """Be the barrier broken for good, or begun anew."""
     barrier = sharing.new_barrier(2)
@@ -319,7 +340,7 @@ def test_those_who_wait_are_told_of_the_end(
     assert barrier.broken is (end == "abort")
 
 
-def test_the_end_of_one_who_waits_breaks_the_barrier(engine: Engine) -> None:
+def test_the_end_of_one_who_waits_breaks_the_barrier(engine: Engine[SharingManager]) -> None:
     """The others do not go on as if it had come; one that is through breaks nothing any more."""
     with engine.open() as dying, engine.open() as alive:
         assert sorted(run_all(dying.barrier().wait, alive.barrier().wait)) == [0, 1]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from support.programs import Program
 from support.sharing.manager import SharingManager
 
 from kinfolk import types
@@ -14,10 +15,10 @@ from kinfolk.spec import read
 
 
 def test_importing_it_is_light() -> None:
-    """A spec does not load what only servers and clients need."""
+    """A spec does not load what only servers and clients need, such as `SyncManager`."""
+    names = sorted({*types.__all__} - {"Manager", "SyncManager"})
     program = (
-        "import sys; from kinfolk import types;"
-        "[getattr(types, name) for name in types.__all__ if not name.endswith('Manager')];"
+        f"import sys; from kinfolk.types import {', '.join(names)};"
         "print(*sorted({'msgspec', 'kinfolk.wire', 'kinfolk.proxy', 'asyncio'} & set(sys.modules)))"
     )
     result = subprocess.run(
@@ -36,6 +37,15 @@ def test_clients_import_no_spec() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("module", ["kinfolk.types.locks_manager", "support.sharing.manager"])
+def test_importing_what_was_generated_is_light(module: str) -> None:
+    """It loads nothing of what only servers need, or whoever connects, by either serializer."""
+    heavy = {f"kinfolk.{name}" for name in ("client", "engines", "host", "pickles", "server")}
+    program = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)))"
+    with Program("-c", program) as found:
+        assert found.rest() == [""]
 
 
 def test_every_type_is_there_by_its_name() -> None:

@@ -10,12 +10,12 @@ from queue import Empty, Full
 from typing import Any
 
 import pytest
-from support.sharing.engines import Engine
+from support.sharing.engines import WITHDRAWING, Engine
 from support.sharing.manager import SharingManager
 from support.threads import Run, until
 
 import kinfolk
-from kinfolk.errors import CallTimeout
+from kinfolk.errors import CallTimeout, NotSupported
 from kinfolk.types import PriorityQueue, Queue, ShutDown
 from kinfolk.types.stores import Fifo, Heap, Lifo
 
@@ -36,7 +36,7 @@ def test_items_come_out_in_their_order(sharing: SharingManager) -> None:
 
 
 def test_those_who_wait_get_items_in_the_order_in_which_they_came(
-    engine: Engine, sharing: SharingManager
+    engine: Engine[SharingManager], sharing: SharingManager
 ) -> None:
     """One item goes to one of them."""
     shared, runs = sharing.new_queue(), list[Run[int]]()
@@ -49,7 +49,7 @@ def test_those_who_wait_get_items_in_the_order_in_which_they_came(
 
 
 def test_those_who_wait_for_room_put_in_the_order_in_which_they_came(
-    engine: Engine, sharing: SharingManager
+    engine: Engine[SharingManager], sharing: SharingManager
 ) -> None:
     """As soon as an item is taken out."""
     shared, runs = sharing.new_queue(1), list[Run[None]]()
@@ -94,7 +94,7 @@ def test_there_is_no_waiting_without_time(sharing: SharingManager) -> None:
 
 
 def test_join_waits_for_every_item_to_be_dealt_with(
-    engine: Engine, sharing: SharingManager
+    engine: Engine[SharingManager], sharing: SharingManager
 ) -> None:
     """It is not enough that the queue is empty."""
     shared = sharing.new_joinable_queue()
@@ -114,8 +114,9 @@ def test_join_waits_for_every_item_to_be_dealt_with(
         shared.task_done()
 
 
+@pytest.mark.parametrize("engine", WITHDRAWING, indirect=True)
 def test_a_put_that_is_cut_short_while_it_waits_puts_nothing(
-    engine: Engine, sharing: SharingManager
+    engine: Engine[SharingManager], sharing: SharingManager
 ) -> None:
     """Its caller is told so."""
     shared = sharing.queue()
@@ -132,8 +133,21 @@ def test_a_put_that_is_cut_short_while_it_waits_puts_nothing(
     assert engine.waiting == 0
 
 
+@pytest.mark.parametrize("engine", ["pickle"], indirect=True)
+def test_by_pickle_a_deadline_is_refused_at_once(sharing: SharingManager) -> None:
+    """Nothing is put or taken; a timeout takes its place."""
+    shared = sharing.queue()
+    with kinfolk.deadline(60):
+        for call in (lambda: shared.put(1), shared.get):
+            with pytest.raises(NotSupported, match="knows no deadlines"):
+                call()
+    assert shared.empty()
+    with pytest.raises(Empty):
+        shared.get(timeout=0.001)
+
+
 def test_a_queue_that_is_shut_down_takes_nothing_in(
-    engine: Engine, sharing: SharingManager
+    engine: Engine[SharingManager], sharing: SharingManager
 ) -> None:
     """What is in it can be taken out, and then whoever wants an item is told."""
     shared = sharing.new_queue(1)
@@ -152,7 +166,7 @@ def test_a_queue_that_is_shut_down_takes_nothing_in(
 
 
 def test_a_queue_that_is_shut_down_at_once_is_empty(
-    engine: Engine, sharing: SharingManager
+    engine: Engine[SharingManager], sharing: SharingManager
 ) -> None:
     """Whoever waits in `join` goes on, since nothing is left to do."""
     shared = sharing.new_queue()

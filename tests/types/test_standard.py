@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sharing.engines import ENGINES
+from support.sharing.manager import SharingManager
 
 Step = tuple[str, tuple[Any, ...]]
 """The name of a method or of a property, and arguments."""
@@ -144,7 +145,7 @@ def outcome(obj: Any, step: Step) -> tuple[str, object]:
 def test_it_does_as_the_standard_library_does(name: str, kind: str) -> None:
     """The same calls have the same results and the same exceptions."""
     case = CASES[name]
-    with ENGINES[kind]() as engine, engine.open() as manager:
+    with ENGINES[kind](SharingManager) as engine, engine.open() as manager:
 
         @settings(max_examples=60, deadline=None)
         @given(case.arguments, case.steps)

@@ -247,9 +247,8 @@ def test_a_typed_manager_says_what_a_pool_needs() -> None:
         assert manager.list([1])[0] == 1
 
 
-def _noted(seen: Any) -> int:
+def _note(seen: Any) -> None:
     seen.append(multiprocessing.current_process().name)
-    return len(seen)
 
 
 def test_workers_of_a_pool_use_shared_objects() -> None:
@@ -257,7 +256,7 @@ def test_workers_of_a_pool_use_shared_objects() -> None:
     with Manager("pickle", multiprocessing.get_context("spawn")) as manager:
         seen = manager.list()
         with manager.Pool(2) as pool:
-            assert sorted(pool.map(_noted, [seen, seen, seen])) == [1, 2, 3]
+            pool.map(_note, [seen, seen, seen])
         assert len(seen) == 3
         assert multiprocessing.current_process().name not in seen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 from queue import Empty
 from typing import Any
 
@@ -12,8 +13,9 @@ from support.sharing.manager import SharingManager
 from support.threads import Run, until
 
 import kinfolk
-from kinfolk.errors import CallTimeout
+from kinfolk.errors import CallTimeout, NotSupported
 from kinfolk.types import Failure, WorkQueue
+from kinfolk.types.work_manager import WorkQueueProxy
 
 
 class Broken(Exception):
@@ -32,6 +34,12 @@ def fail(queue: Any, error: Exception) -> int:
     with pytest.raises(type(error)):
         work()
     return found[0]
+
+
+def work_on_one(queue: WorkQueueProxy[int], timeout: float | None = None) -> int:
+    """Take an item, and finish it."""
+    with queue.take(timeout) as item:
+        return item
 
 
 def test_an_item_is_finished_with_its_block(sharing: SharingManager) -> None:
@@ -72,7 +80,9 @@ def test_an_item_whose_block_raises_comes_back_to_the_front(sharing: SharingMana
     queue.join()
 
 
-def test_the_end_of_a_session_gives_back_what_was_lent_to_it(engine: Engine) -> None:
+def test_the_end_of_a_session_gives_back_what_was_lent_to_it(
+    engine: Engine[SharingManager],
+) -> None:
     """It counts as an attempt, so that an item which kills its workers is given up."""
     with engine.open() as alive:
         alive.work().put(7)
@@ -81,20 +91,22 @@ def test_the_end_of_a_session_gives_back_what_was_lent_to_it(engine: Engine) -> 
                 assert dying.work().take().__enter__() == 7
                 assert alive.work().lent() == [7]
         until(alive.work().failed)
-        assert alive.work().failed() == [Failure(7, 2, "the worker's process has ended")]
+        # By pickle it gives back what it refers to before it leaves.
+        by_pickle = engine.serializer == "pickle"
+        reason = "the worker let it go" if by_pickle else "the worker's process has ended"
+        assert alive.work().failed() == [Failure(7, 2, reason)]
         alive.work().join()
 
 
-def test_an_item_that_comes_back_goes_to_who_waits(engine: Engine) -> None:
+def test_an_item_that_comes_back_goes_to_who_waits(engine: Engine[SharingManager]) -> None:
     """In their order."""
     with engine.open() as alive, engine.open() as dying:
         alive.work().put(7)
         loan = dying.work().take()
-        run = Run(alive.work().take)
+        run = Run(partial(work_on_one, alive.work()))
         until(lambda: engine.waiting == 1)
         dying.close()
-        with run.result() as item:
-            assert item == 7
+        assert run.result() == 7
         del loan
 
 
@@ -127,12 +139,15 @@ def test_a_deadline_within_the_block_gives_the_item_back(sharing: SharingManager
     """An exception like any other."""
     queue = sharing.work()
     queue.put(7)
-    with pytest.raises(CallTimeout), queue.take(), kinfolk.deadline(0.01):
+    # By pickle the deadline itself is the exception.
+    with pytest.raises((CallTimeout, NotSupported)), queue.take(), kinfolk.deadline(0.01):
         sharing.event().wait()
     assert len(queue) == 1
 
 
-def test_join_waits_for_what_is_lent(engine: Engine, sharing: SharingManager) -> None:
+def test_join_waits_for_what_is_lent(
+    engine: Engine[SharingManager], sharing: SharingManager
+) -> None:
     """An empty queue is not the end of the work."""
     queue = sharing.work()
     queue.put(1)
@@ -147,16 +162,15 @@ def test_join_waits_for_what_is_lent(engine: Engine, sharing: SharingManager) ->
     run.result()
 
 
-def test_take_waits_for_an_item(engine: Engine, sharing: SharingManager) -> None:
+def test_take_waits_for_an_item(engine: Engine[SharingManager], sharing: SharingManager) -> None:
     """With or without a timeout."""
     queue = sharing.work()
     with pytest.raises(Empty):
         queue.take(0.001)
-    run = Run(lambda: queue.take(60))
+    run = Run(partial(work_on_one, queue, timeout=60))
     until(lambda: engine.waiting == 1)
     queue.put(5)
-    with run.result() as item:
-        assert item == 5
+    assert run.result() == 5
 
 
 def test_a_work_queue_works_without_any_manager() -> None:

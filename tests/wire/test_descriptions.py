@@ -12,7 +12,6 @@ from golden.crawler.manager import CrawlManager
 from golden.generics.manager import GenericsManager
 from golden.signatures.manager import SignaturesManager
 
-from kinfolk.managers import type_of
 from kinfolk.proxy import Proxy
 from kinfolk.wire.descriptions import (
     Argument,
@@ -24,7 +23,7 @@ from kinfolk.wire.descriptions import (
     describe_offer,
 )
 from kinfolk.wire.shared import SharedType
-from kinfolk.wire.table import ManagerType, Table
+from kinfolk.wire.table import ManagerType, Table, type_of
 
 PAGE = "golden.crawler.spec.Page"
 Name = NewType("Name", str)

@@ -14,9 +14,9 @@ from kinfolk.cli.opening import opened
 from kinfolk.cli.problems import CommandError, one_line
 from kinfolk.deadlines import deadline, patience
 from kinfolk.errors import KinfolkError
-from kinfolk.managers import Manager, type_of
+from kinfolk.managers import Manager
 from kinfolk.proxy import Proxy
-from kinfolk.wire.table import ManagerType
+from kinfolk.wire.table import ManagerType, type_of
 
 __all__ = ["call"]
 

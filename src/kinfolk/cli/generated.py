@@ -6,9 +6,10 @@ from importlib import import_module
 from pathlib import Path
 
 from kinfolk.cli.problems import CommandError, one_line
-from kinfolk.managers import Manager, type_of
+from kinfolk.managers import Manager
 from kinfolk.spec import output_module
 from kinfolk.wire.reports import ServerReport
+from kinfolk.wire.table import type_of
 
 __all__ = ["manager_of", "managers_in"]
 

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from kinfolk.errors import AuthenticationFailed
-from kinfolk.managers import check_key
+from kinfolk.keys import check_key
 
 __all__ = ["find_key", "key_of_environment", "key_of_file"]
 

@@ -23,10 +23,12 @@ from kinfolk.cli.specs import split_spec
 from kinfolk.codegen.fingerprint import fingerprint
 from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, SpecMismatch
 from kinfolk.limits import Limits
-from kinfolk.managers import Manager, make_server, type_of
+from kinfolk.managers import Manager
 from kinfolk.server.files import raise_file_limit
 from kinfolk.server.process import stop_on
+from kinfolk.serving import make_server
 from kinfolk.spec import has_generated, output_module, read
+from kinfolk.wire.table import type_of
 
 if TYPE_CHECKING:
     from kinfolk.pickles.stdlib import Registry

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kinfolk.cli.opening import opened
-from kinfolk.managers import Manager, type_of
+from kinfolk.managers import Manager
+from kinfolk.wire.table import type_of
 
 __all__ = ["shell"]
 

@@ -62,6 +62,10 @@ class Lifetime:
                 self._at_end[key] = action
             return not self._ended
 
+    def is_of_process_of(self, other: Lifetime) -> bool:
+        """Return whether another is the same calling process, as far as that can be told."""
+        return self is other
+
     @property
     def held(self) -> int:
         """For how many things something is to be done at the end, such as the locks it holds."""

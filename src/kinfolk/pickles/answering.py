@@ -111,6 +111,7 @@ class Answering:
 
     def _begin_calls(self, name: str) -> None:
         threading.current_thread().name = str(name)
+        self._visit.introduce(str(name))
 
     def _create(self, typeid: str, /, *args: Any, **kwds: Any) -> tuple[str, tuple[str, ...]]:
         """Return the name of an entry's object and what can be called of it; make it first."""

@@ -7,12 +7,12 @@ calling thread's, which holds what the thread acquires.
 from __future__ import annotations
 
 import contextlib
-import os
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from kinfolk.deadlines import end_of_block, patience
@@ -26,6 +26,7 @@ from kinfolk.errors import (
     ResultError,
 )
 from kinfolk.keeper import keeper
+from kinfolk.pickles.names import caller_name
 from kinfolk.pickles.reaching import Gate, reach
 from kinfolk.pickles.stdlib import Naming
 from kinfolk.pickles.values import REBUILD, Lower, dumps, lift_error, loads
@@ -37,9 +38,30 @@ Received: TypeAlias = Callable[[object, tuple[str, ...], Naming], Any]
 """Makes what stands for an object that a result consists of, of the type that is declared for the
 result, what is exposed, and the object's name."""
 
+E = TypeVar("E", bound=BaseException)
 
-class _Local(threading.local):
+
+class _Thread(threading.local):
+    """What each thread has: its connection, and the session that it is of, if not the common one.
+
+    `lost_by` is the `id` of what was raised when it lost a connection, and all it had by that; the
+    exception itself would keep the frames that it came by.
+    """
+
     wire: Wire | None = None
+    session: str | None = None
+    lost_by: int = 0
+
+    def lose(self, error: E) -> E:
+        """End the connection, since this is about to be raised, and return that.
+
+        The next one is nobody's kin: what this thread had may be another's of its process by then.
+        """
+        wire, self.wire = self.wire, None
+        self.session, self.lost_by = secrets.token_hex(8), id(error)
+        if wire is not None:
+            _shut(wire)
+        return error
 
 
 class Asking:
@@ -77,14 +99,23 @@ class Asking:
 
     def start_afresh(self) -> None:
         """Begin without connections; those of before are left to who has them."""
-        self._local = _Local()
+        self._thread = _Thread()
         self._wires: WeakSet[Wire] = WeakSet()
+        self._session = secrets.token_hex(8)
 
     def close(self) -> None:
         """Close all connections; calls that are under way fail with `ConnectionClosed`."""
         self.closed = True
         for wire in list(self._wires):
             _shut(wire)
+
+    def was_lost_by(self, error: BaseException | None) -> bool:
+        """Return whether this thread lost its connection, and all it had, when this was raised."""
+        seen = set[int]()
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
+            error = error.__context__
+        return self._thread.lost_by in seen
 
     # --- Asking
 
@@ -107,24 +138,27 @@ class Asking:
             declared: The type of the result.
         """
         self._check()
-        data = self._dumped((ident, *request), label)
-        wire = self._local.wire or self._connect()
-        try:
-            wire.send_bytes(data)
-            reply = wire.recv_bytes()
-        except BaseException as error:
-            # Whatever struck: the next call must not take the answer to this one.
-            self._local.wire = None
-            _shut(wire)
-            if isinstance(error, OSError | EOFError):
-                raise self._lost(error) from None
-            raise
+        reply = self._reply_to(self._dumped((ident, *request), label))
         return self._result(reply, label, declared)
 
+    def _reply_to(self, data: bytes) -> bytes:
+        """Return what answers a call of this thread's."""
+        # By itself, since whoever keeps an exception of the server's keeps the frames it came by.
+        wire = self._thread.wire or self._connect()
+        try:
+            wire.send_bytes(data)
+            return wire.recv_bytes()
+        except (OSError, EOFError) as error:
+            raise self._thread.lose(self._lost(error)) from None
+        except BaseException as error:
+            # Whatever struck: the next call must not take the answer to this one.
+            self._thread.lose(error)
+            raise
+
     def _connect(self) -> Wire:
-        name = f"{os.getpid()}|{threading.current_thread().name}"
-        wire, _ = self._request("accept_connection", (name,), {})
-        self._local.wire = wire
+        session = self._thread.session or self._session
+        wire, _ = self._request("accept_connection", (caller_name(session),), {})
+        self._thread.wire = wire
         self._wires.add(wire)
         return wire
 

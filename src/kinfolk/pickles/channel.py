@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.context import get_spawning_popen
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from kinfolk.client.sharing import Channels
 from kinfolk.counted import count
@@ -20,6 +20,7 @@ from kinfolk.errors import ArgumentError, KinfolkError, NotSupported, RemoteErro
 from kinfolk.keeper import keeper
 from kinfolk.pickles.arguments import arranged, as_wire_call
 from kinfolk.pickles.asking import Asking
+from kinfolk.pickles.cut_short import CutShort
 from kinfolk.pickles.names import GET_VALUE, ITERATOR, ident_of, number_of
 from kinfolk.pickles.reaching import Gate
 from kinfolk.pickles.references import Facts, Held, References
@@ -28,7 +29,6 @@ from kinfolk.pickles.steps import Steps
 from kinfolk.pickles.values import Reduced, reduced_proxy
 from kinfolk.proxy import Proxy
 from kinfolk.references import proxy_of
-from kinfolk.unsettled import Debt, Settling, Unsettled
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Target
 from kinfolk.wire.narrowing import origin_of
@@ -38,15 +38,7 @@ from kinfolk.wire.table import ManagerType
 __all__ = ["PickleChannel", "shared_channel"]
 
 
-class _NothingUnsettled(Unsettled):
-    """Nothing is left to settle: what a connection holds is given back when it ends."""
-
-    def pay(self, channel: Settling, debt: Debt, error: BaseException) -> None:
-        """Owe nothing, since a call that is cut short ends its connection."""
-        self.left.clear()
-
-
-class PickleChannel:
+class PickleChannel(CutShort):
     """A channel to the server at an address; connected once it is made.
 
     Args:
@@ -71,12 +63,12 @@ class PickleChannel:
         rebuild: Callable[..., Proxy],
         unknown: Callable[[Naming, tuple[str, ...]], object],
     ) -> None:
+        super().__init__()
         self._offer = offer
         self._rebuild = rebuild
         self._unknown = unknown
         self.token: Final = secrets.token_bytes(8)
         self.generation = 0
-        self.unsettled: Final[Unsettled] = _NothingUnsettled()
         self._asking = Asking(
             gate, timeout, lower=self._lowered, rebuilt=self._rebuilt, received=self._received
         )
@@ -183,31 +175,6 @@ class PickleChannel:
         self._dropped.extend(self._references.held())
         self.tidy()
         self._asking.close()
-
-    # --- Calls that are cut short
-
-    @property
-    def linked(self) -> bool:
-        """Whether the session may still be there; see `Settling.linked`."""
-        return not self.closed
-
-    def loss_told(self) -> None:
-        """Note nothing: each connection is a session of its own, and its loss is told once."""
-
-    def attempt(
-        self,
-        target: Target,
-        member: Member,
-        arguments: Mapping[str, object],
-        attempts: list[int],
-        caller: int | None = None,
-    ) -> tuple[Any, BaseException | None]:
-        """Make a call that gives something back; see `Settling.attempt`."""
-        return self.call(target, member, arguments), None
-
-    def withdraw(self, number: int) -> NoReturn:
-        """Refuse: the wire has no numbers for calls."""
-        raise NotSupported(f"call {number} cannot be taken back over the standard library's wire")
 
     # --- References
 

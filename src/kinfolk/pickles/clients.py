@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 from kinfolk.errors import LimitExceeded
 from kinfolk.host.hosted import Holdings
-from kinfolk.host.owners import Lifetime
+from kinfolk.host.owners import Lifetime, Process
+from kinfolk.pickles.names import pid_in, session_in
 from kinfolk.pickles.wire import Wire
 from kinfolk.server.deaths import Deaths
 from kinfolk.sockets import peer_name
@@ -61,13 +62,33 @@ class Visit(Lifetime):
         self.wire = Wire(sock)
         self.who = peer_name(sock, address)
         self.client: Client | None = None
+        self.process = Process(0)
         self.dismissed: LimitExceeded | None = None
+        self._family: object = None
 
     @property
     def caller(self) -> Client:
         """The process, once it is known."""
         assert self.client is not None
         return self.client
+
+    def introduce(self, name: str) -> None:
+        """Take what the client calls itself, whose kin are its other threads.
+
+        Args:
+            name: See `caller_name`; of a plain client it only says what Python calls the thread.
+        """
+        session = session_in(name)
+        if session or self.caller.pid:
+            self._family = self.caller, session
+        if not self.caller.pid:
+            self.process = Process(pid_in(name))
+
+    def is_of_process_of(self, other: Lifetime) -> bool:
+        """Return whether another connection is of the same process, and the same manager there."""
+        if self is other or self._family is None or not isinstance(other, Visit):
+            return self is other
+        return self._family == other._family
 
     def lost(self) -> None:
         """End at once: the peer is gone, or has to go; see `Mourner`."""

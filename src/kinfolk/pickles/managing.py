@@ -5,103 +5,139 @@ The last are the standard library's own, which open connections of their own.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 from multiprocessing.process import current_process
 from typing import Any
 
-from kinfolk.addresses import Address, UnixAddress
+from kinfolk.addresses import Address, UnixAddress, parse_address
 from kinfolk.client.reaching import Destination
+from kinfolk.deadlines import CONNECTING
 from kinfolk.errors import NotSupported
-from kinfolk.pickles.channel import PickleChannel
+from kinfolk.keys import key_of_environment
+from kinfolk.pickles.channel import PickleChannel, shared_channel
 from kinfolk.pickles.keys import read_key
 from kinfolk.pickles.reaching import Gate
-from kinfolk.pickles.stdlib import STARTED, AuthenticationString, Naming, Registry
+from kinfolk.pickles.stdlib import STARTED, AuthenticationString, Naming
 from kinfolk.proxy import Proxy
 from kinfolk.wire.handshake import Identity
-from kinfolk.wire.table import ManagerType
+from kinfolk.wire.messages import Target
+from kinfolk.wire.table import type_of
 
-__all__ = ["be_as_there", "channel_to", "found_key", "proxy_by_hand"]
+__all__ = ["reach_by_pickle", "rebuilt"]
 
 
-def found_key(place: Address, *keys: bytes | None) -> bytes:
-    """Return the key with which to reach a server: the first given, else that of its socket.
+def reach_by_pickle(
+    manager: Any, place: Address, given: bytes | None, timeout: float
+) -> PickleChannel:
+    """Return a channel of a manager's to the server at an address.
 
-    Where there is none either, it is the `authkey` of this process, as in the standard library.
+    The manager is made what proxies of the standard library's look for in theirs.
 
     Args:
+        manager: The manager, which keeps the channel.
         place: Where the server listens.
-        keys: What the user gave, and after it what else there may be.
+        given: The key that the user gave, if any.
+        timeout: How many seconds connecting may take.
+
+    Raises:
+        KinfolkError: What `Manager.open` raises.
     """
-    given, *others = keys
-    if given is None and isinstance(place, UnixAddress):
-        given = read_key(place)
-    found = next((key for key in (given, *others) if key is not None), None)
-    return bytes(current_process().authkey) if found is None else found
+    channel = _channel(type(manager), place, given, timeout, weakref.ref(manager))
+    manager._address = place.raw
+    manager._authkey = AuthenticationString(_found_key(place, given))
+    manager._state.value = STARTED
+    return channel
 
 
-def channel_to(
-    offer: ManagerType,
+def rebuilt(
+    manager: Any,
+    address: str,
+    key: bytes | None,
+    token: bytes,
+    proxy_type: object,
+    target: Target,
+    typeid: str,
+    exposed: tuple[str, ...],
+) -> Proxy:
+    """Return a proxy of an object of which another process told; what pickle calls.
+
+    Args:
+        manager: The generated class.
+        address: Where the server is, as a URL.
+        key: The key, if it came along.
+        token: That of the other process's channel.
+        proxy_type: The generated class of the proxy, or a parametrised one.
+        target: The object.
+        typeid: What the server calls the kind of it.
+        exposed: What the server exposes.
+
+    Raises:
+        ObjectGone: It lives no more.
+        KinfolkError: What `Manager.open` raises.
+    """
+
+    def make() -> PickleChannel:
+        return _channel(manager, parse_address(address), key, CONNECTING, _nobody)
+
+    channel = shared_channel(type_of(manager), address, token, make)
+    return channel.referred(target, proxy_type, typeid, exposed)
+
+
+def _channel(
+    manager: Any,
     place: Address,
-    key: Callable[[], bytes],
+    given: bytes | None,
     timeout: float,
-    *,
-    rebuild: Callable[..., Proxy],
-    unknown: Callable[[Naming, tuple[str, ...]], object],
+    own: Callable[[], object],
 ) -> PickleChannel:
-    """Return a channel to the server at an address; see `PickleChannel`."""
+    """Return a channel for the proxies of a class's managers, one of which may be there."""
+    offer = type_of(manager)
     remedy = "get_server().serve_forever()"
     if offer.spec:
         remedy = f"kinfolk serve {offer.spec} --serializer pickle"
     destination = Destination(place, Identity.of(offer), None, timeout, remedy)
+    gate = Gate(destination, partial(_found_key, place, given))
     return PickleChannel(
-        offer, Gate(destination, key), timeout=timeout, rebuild=rebuild, unknown=unknown
+        offer,
+        gate,
+        timeout=timeout,
+        rebuild=partial(rebuilt, manager),
+        unknown=partial(_proxy_by_hand, manager, gate, own),
     )
 
 
-def proxy_by_hand(
-    registry: Registry,
-    place: Address,
-    key: Callable[[], bytes],
-    manager: Callable[[], Any],
-) -> Callable[[Naming, tuple[str, ...]], object]:
-    """Return what makes proxies of objects that were registered by hand.
+def _found_key(place: Address, given: bytes | None) -> bytes:
+    """Return the key with which to reach a server: the one given, else that of its socket.
 
-    Args:
-        registry: What was registered.
-        place: Where the server listens.
-        key: Gives its key.
-        manager: Gives the manager that the proxies belong to, if it is still there.
+    Where there is none either, it is that of the environment or, as in the standard library, of
+    this process.
     """
-    return partial(_proxy, registry, place, key, manager)
+    if given is None and isinstance(place, UnixAddress):
+        given = read_key(place)
+    if given is None:
+        given = key_of_environment()
+    return bytes(current_process().authkey) if given is None else given
 
 
-def _proxy(
-    registry: Registry,
-    place: Address,
-    key: Callable[[], bytes],
-    manager: Callable[[], Any],
+def _proxy_by_hand(
+    manager: Any,
+    gate: Gate,
+    own: Callable[[], object],
     token: Naming,
     exposed: tuple[str, ...],
 ) -> object:
-    if token.typeid not in registry:
+    """Return a proxy of an object that was registered by hand."""
+    if token.typeid not in manager._registry:
         raise NotSupported(
             f"the server returned a {token.typeid!r}, which this manager does not know: "
             f"register({token.typeid!r}, create_method=False) first"
         )
-    token.address = place.raw
-    make: Any = registry[token.typeid][-1]
-    return make(token, "pickle", manager=manager(), authkey=key(), exposed=exposed)
+    token.address = gate.destination.address.raw
+    make: Any = manager._registry[token.typeid][-1]
+    return make(token, "pickle", manager=own(), authkey=gate.key(), exposed=exposed)
 
 
-def be_as_there(manager: Any, place: Address, key: bytes) -> None:
-    """Set what proxies of the standard library's look for in their manager.
-
-    Args:
-        manager: A `BaseManager`.
-        place: Where its server listens.
-        key: The server's key.
-    """
-    manager._address = place.raw
-    manager._authkey = AuthenticationString(key)
-    manager._state.value = STARTED
+def _nobody() -> None:
+    """Stand for a manager that is in another process."""

@@ -64,8 +64,13 @@ class Messages:
         return _dumped(PROXY, (exposed, token_of(typeid, self._by_hand.address, ident)))
 
     def error(self, error: BaseException) -> bytes:
-        """Return the message that tells of an exception, as itself if it can be pickled."""
+        """Return the message that tells of an exception, as itself if it can be pickled.
+
+        What would end a thread or a program is told of as a text, and ends nothing at the client.
+        """
         trace = failure_of(error, self._offer.codecs).traceback
+        if not isinstance(error, Exception):
+            return _told(error, trace)
 
         def lower(obj: object) -> Reduced | None:
             return lower_error(error, trace) if obj is error else None
@@ -74,7 +79,7 @@ class Messages:
             data = dumps((ERROR, error), lower)
             loads(data, {})
         except Exception:
-            return _dumped(TRACEBACK, trace or f"{type(error).__qualname__}: {error}\n")
+            return _told(error, trace)
         return data
 
     def _lower(self, value: object) -> Reduced | None:
@@ -124,6 +129,10 @@ def _returned(result: Any, lower: Lower) -> bytes:
         return dumps((RETURN, result), lower)
     except Exception as error:
         return _dumped(UNSERIALIZABLE, f"{type(error).__name__}: {error}")
+
+
+def _told(error: BaseException, trace: str) -> bytes:
+    return _dumped(TRACEBACK, trace or f"{type(error).__qualname__}: {error}\n")
 
 
 def _dumped(kind: str, answer: object) -> bytes:

@@ -2,11 +2,13 @@
 
 That wire calls methods, by name. A property is called like one, `proxy.limit()`, and set by
 `proxy.set_limit(3)`; proxies that know better ask for `__getattribute__` and `__setattr__`, as the
-standard library's `NamespaceProxy` does.
+standard library's `NamespaceProxy` does. A class that reaches attributes by name has these itself.
 """
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,10 +18,13 @@ __all__ = [
     "ITERATOR",
     "ITERATOR_METHODS",
     "SET",
+    "caller_name",
     "ident_of",
     "member_and_arguments",
     "number_of",
+    "pid_in",
     "plain_names",
+    "session_in",
 ]
 
 GET: Final = "__getattribute__"
@@ -34,6 +39,26 @@ ITERATOR_METHODS: Final = ("__next__", "send", "throw", "close")
 # A plain proxy would send the traceback to `__exit__`, which cannot be pickled, and keep its lock;
 # and without `__eq__` it is equal to itself, can be hashed, and compared with what cannot travel.
 _NOT_PLAIN: Final = frozenset({"__enter__", "__exit__", "__eq__", "__ne__", "__hash__"})
+
+
+_SESSION: Final = "kinfolk-"
+
+
+def caller_name(session: str) -> str:
+    """Return how a thread of a session introduces itself, so that a log can name it."""
+    return f"{os.getpid()}|{threading.current_thread().name}|{_SESSION}{session}"
+
+
+def session_in(name: str) -> str:
+    """Return the session in such a name; empty for a client that knows of none."""
+    last = name.rpartition("|")[2]
+    return last.removeprefix(_SESSION) if last.startswith(_SESSION) else ""
+
+
+def pid_in(name: str) -> int:
+    """Return the number of the process in such a name; 0 if it has none."""
+    number = name.partition("|")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def ident_of(target: str | int) -> str:

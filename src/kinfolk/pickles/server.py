@@ -21,6 +21,7 @@ from kinfolk.addresses import Address, UnixAddress
 from kinfolk.declare import Factory, Singleton
 from kinfolk.errors import AuthenticationFailed, HandshakeFailed, KinfolkError
 from kinfolk.host.hosting import Host
+from kinfolk.host.owners import Process
 from kinfolk.host.places import raised
 from kinfolk.limits import Limits
 from kinfolk.pickles.answering import Answering, Service
@@ -221,6 +222,7 @@ class PickleServer:
             if credentials.uid != os.geteuid():
                 raise AuthenticationFailed("the server belongs to another user")
             pid = credentials.pid
+            visit.process = Process(pid, credentials.uid, pid)
         sock.settimeout(self._limits.handshake_timeout)
         visit.wire.let_in(self._key.value)
         sock.settimeout(None)

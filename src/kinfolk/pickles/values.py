@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, TypeAlias, cast
 
-from kinfolk import errors
 from kinfolk.errors import KinfolkError
 from kinfolk.pickles.stdlib import Naming, auto_proxy, newobj, rebuild_proxy
 
@@ -92,8 +92,8 @@ def reduced_proxy(token: Naming, exposed: tuple[str, ...]) -> Reduced:
 def lower_error(error: BaseException, traceback: str) -> Reduced:
     """Return what stands for an exception: its class, what it holds, and a note of its traceback.
 
-    One of Kinfolk's own stands as the builtin that it derives from, since not every client has
-    Kinfolk; `lift_error` makes it what it was.
+    One of Kinfolk's own stands as what it derives from in the standard library, since not every
+    client has Kinfolk; `lift_error` makes it what it was.
 
     Args:
         error: The exception.
@@ -101,13 +101,14 @@ def lower_error(error: BaseException, traceback: str) -> Reduced:
     """
     reduced: Any = error.__reduce_ex__(pickle.DEFAULT_PROTOCOL)
     state: Any = reduced[2] if len(reduced) > 2 else None
-    if isinstance(error, KinfolkError):
-        own = type(error).__name__, error.args, vars(error)
-        builtin = next(base for base in type(error).__mro__ if base.__module__ == "builtins")
-        reduced, state = (builtin, (str(error),)), {_KINFOLK: own}
-    elif type(error).__reduce__ is BaseException.__reduce__:
+    cls = type(error)
+    if _is_own(cls):
+        own = cls.__module__, cls.__name__, error.args, vars(error)
+        standard = next(base for base in cls.__mro__ if not _is_own(base))
+        reduced, state = (standard, (str(error),)), {_KINFOLK: own}
+    elif cls.__reduce__ is BaseException.__reduce__:
         # Without running __init__, whose parameters need not be the arguments of the exception.
-        reduced = newobj, (type(error), *error.args)
+        reduced = newobj, (cls, *error.args)
     if traceback and isinstance(state, dict | None):
         notes = [*getattr(error, "__notes__", ()), f"At the server:\n\n{traceback.rstrip()}"]
         state = {**cast("dict[str, Any]", state or {}), "__notes__": notes}
@@ -119,8 +120,11 @@ def lift_error(error: BaseException) -> BaseException:
     own = vars(error).get(_KINFOLK)
     if own is None:
         return error
-    name, args, state = own
-    cls: type[KinfolkError] = getattr(errors, name, KinfolkError)
+    module, name, args, state = own
+    try:
+        cls: type[BaseException] = getattr(import_module(module), name)
+    except (ImportError, AttributeError):
+        cls = KinfolkError  # the server is newer
     lifted = cls.__new__(cls, *args)
     lifted.args = args
     vars(lifted).update(state)
@@ -128,3 +132,7 @@ def lift_error(error: BaseException) -> BaseException:
     if notes:
         vars(lifted)["__notes__"] = notes
     return lifted
+
+
+def _is_own(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "kinfolk"

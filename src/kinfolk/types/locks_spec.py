@@ -32,7 +32,8 @@ class Lock(Mutex):
         super().__init__(Held("the lock", alone=False))
 
     def _is_owned(self, owner: Owner) -> bool:
-        return self._held.owner is not None and self._held.owner.session is owner.session
+        holder = self._held.owner
+        return holder is not None and holder.session.is_of_process_of(owner.session)
 
 
 @shared(concurrent=True)

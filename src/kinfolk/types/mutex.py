@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from types import TracebackType
 
 from kinfolk.declare import blocking, hidden
 from kinfolk.host.granting import Grant, Granting, check_timeout
-from kinfolk.host.owners import Lifetime
+from kinfolk.host.owners import Lifetime, Process
+from kinfolk.host.processes import program_of, user_of
 from kinfolk.host.waiters import (
     Held,
     Owner,
@@ -21,7 +23,7 @@ from kinfolk.host.waiters import (
 )
 from kinfolk.types.values import Holder
 
-__all__ = ["Mutex", "seconds_of"]
+__all__ = ["Mutex", "holder_of", "seconds_of"]
 
 
 class Mutex(Granting):
@@ -88,7 +90,7 @@ class Mutex(Granting):
         """Return who has the lock; None if nobody has."""
         with self._guard:
             owner, token = self._held.owner, self._token
-        return None if owner is None else Holder.of(owner, token)
+        return None if owner is None else holder_of(owner, token)
 
     @property
     def token(self) -> int:
@@ -234,6 +236,18 @@ class Mutex(Granting):
                 self._free()
             grants = self._grants()
         self._tell(grants)
+
+
+def holder_of(owner: Owner, token: int) -> Holder:
+    """Describe the process of who has a lock."""
+    here = os.getpid()
+    process = owner.session.process or Process(here, os.geteuid(), here)
+    return Holder(
+        pid=process.pid,
+        user="" if process.uid is None else user_of(process.uid),
+        program=program_of(process.seen) if process.seen else "",
+        token=token,
+    )
 
 
 def seconds_of(blocking: bool, timeout: float) -> float | None:

@@ -1,14 +1,13 @@
-"""Values that built-in shared types return; they travel by copy."""
+"""Values that built-in shared types return; they travel by copy.
+
+Generated modules import them, and so does every client: nothing of the server is needed here.
+"""
 
 from __future__ import annotations
 
-import os
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import attrs
-
-from kinfolk.host.owners import Owner, Process
-from kinfolk.host.processes import program_of, user_of
 
 __all__ = ["Failure", "Holder"]
 
@@ -28,18 +27,6 @@ class Holder:
     user: str
     program: str
     token: int
-
-    @classmethod
-    def of(cls, owner: Owner, token: int) -> Self:
-        """Describe the process of an owner."""
-        here = os.getpid()
-        process = owner.session.process or Process(here, os.geteuid(), here)
-        return cls(
-            pid=process.pid,
-            user="" if process.uid is None else user_of(process.uid),
-            program=program_of(process.seen) if process.seen else "",
-            token=token,
-        )
 
 
 @attrs.frozen

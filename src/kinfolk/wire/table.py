@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kinfolk.wire.codec import Codecs
     from kinfolk.wire.members import Members
 
-__all__ = ["ManagerType", "Table"]
+__all__ = ["ManagerType", "Table", "type_of"]
 
 
 @attrs.frozen(eq=False)
@@ -129,3 +129,10 @@ class ManagerType:
             members = members_of_proxy(proxy_type, self.codecs)
             found = self._compiled.setdefault(proxy_type, members)
         return found
+
+
+def type_of(manager: Any) -> ManagerType:
+    """Return what a generated manager class says of itself."""
+    # A method of the class could not say it: its name might be an entry's.
+    found: ManagerType = manager._offer
+    return found

@@ -1,8 +1,8 @@
 """Workers that use shared objects at random, until they are killed.
 
-`python -m support.sharing.fleet ADDRESS BOOK` forks a worker for each line `SEED` that it reads,
-and prints its number. Workers write what they do into one book, each line in one step, so that the
-lines stand in the order in which things happened:
+`python -m support.sharing.fleet ADDRESS SERIALIZER BOOK` forks a worker for each line `SEED` that
+it reads, and prints its number. Workers write what they do into one book, each line in one step, so
+that the lines stand in the order in which things happened:
 
     enter NAME TOKEN PID      it is inside NAME, of which this is the token, if it has any
     leave NAME TOKEN PID      it is about to go
@@ -25,7 +25,7 @@ import random
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from queue import Empty, Full
 from threading import BrokenBarrierError
 from typing import Any
@@ -54,14 +54,15 @@ class Failing(Exception):
 
 
 class Worker:
-    """One worker's life."""
+    """One worker's life; one that hurries has deadlines, which not every wire knows."""
 
-    def __init__(self, manager: SharingManager, seed: int, book: Book) -> None:
+    def __init__(self, manager: SharingManager, seed: int, book: Book, *, hurries: bool) -> None:
         self._sharing = manager
         self._dice = random.Random(seed)
         self._first = seed * 1_000_000
         self._pid = os.getpid()
         self._book = book
+        self._hurries = hurries
 
     def run(self) -> None:
         """Do one thing after another."""
@@ -77,7 +78,8 @@ class Worker:
                 self._book.write("wrong", self._pid, act.__name__, repr(error))
 
     def _deadline(self) -> Any:
-        return kinfolk.deadline(self._dice.choice([0.0005, 0.002, 0.01, 0.05]))
+        seconds = self._dice.choice([0.0005, 0.002, 0.01, 0.05])
+        return kinfolk.deadline(seconds) if self._hurries else nullcontext()
 
     @contextmanager
     def _inside(self, name: str, token: int = 0) -> Iterator[None]:
@@ -118,7 +120,7 @@ class Worker:
                     condition.notify(self._dice.choice([1, 2]))
             if self._dice.random() < 0.7:
                 with self._deadline():
-                    condition.wait(self._dice.choice([None, 0.001, 0.02]))
+                    condition.wait(self._dice.choice([None if self._hurries else 0, 0.001, 0.02]))
                 with self._inside("lock", lock.token):
                     pass
 
@@ -158,7 +160,7 @@ class Worker:
         self._book.write("got", item, self._pid)
 
 
-def main(address: str, path: str) -> None:
+def main(address: str, serializer: str, path: str) -> None:
     """Fork workers as told, until there is nobody who could tell."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
     for line in sys.stdin:
@@ -167,7 +169,8 @@ def main(address: str, path: str) -> None:
             nothing = os.open(os.devnull, os.O_RDWR)
             os.dup2(nothing, 0)
             os.dup2(nothing, 1)
-            Worker(SharingManager.open(address), int(line), Book(path)).run()
+            manager = SharingManager.open(address, serializer=serializer)
+            Worker(manager, int(line), Book(path), hurries=serializer == "typed").run()
         print(pid, flush=True)
 
 

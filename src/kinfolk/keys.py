@@ -1,0 +1,53 @@
+"""Which key a manager uses: what it was given, or the environment's, or that of its process."""
+
+from __future__ import annotations
+
+import os
+from multiprocessing import current_process
+from typing import Final
+
+from kinfolk.addresses import Address, UnixAddress
+
+__all__ = ["check_key", "key_of_environment", "key_to_reach", "key_to_serve"]
+
+_SHORTEST: Final = 8
+
+
+def check_key(authkey: str | bytes) -> bytes:
+    """Return a key as bytes.
+
+    Raises:
+        ValueError: It is so short that it can be guessed.
+    """
+    key = authkey.encode() if isinstance(authkey, str) else bytes(authkey)
+    if len(key) < _SHORTEST:
+        raise ValueError(
+            f"an authkey has at least {_SHORTEST} bytes, and this one {len(key)}: make one "
+            "with `python -c 'import secrets; print(secrets.token_hex())'`"
+        )
+    return key
+
+
+def key_of_environment() -> bytes | None:
+    """Return what `KINFOLK_AUTHKEY` says, if anything.
+
+    Raises:
+        ValueError: It is too short.
+    """
+    key = os.environ.get("KINFOLK_AUTHKEY")
+    try:
+        return check_key(key) if key else None
+    except ValueError as error:
+        raise ValueError(f"KINFOLK_AUTHKEY: {error}") from None
+
+
+def key_to_serve(place: Address, given: bytes | None) -> bytes | None:
+    """Return the key for an address; that of the process only where there has to be one."""
+    if given is not None or isinstance(place, UnixAddress):
+        return given
+    return key_of_environment() or bytes(current_process().authkey)
+
+
+def key_to_reach(place: Address, given: bytes | None) -> bytes | None:
+    """Return the key with which to reach an address, where a Unix socket may ask for one too."""
+    return key_to_serve(place, given) or key_of_environment()
