@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 from collections.abc import Callable, Iterator
 from multiprocessing import managers
@@ -265,6 +266,23 @@ def test_what_a_worker_raises_reaches_the_caller() -> None:
     """As its own class."""
     with Manager("pickle") as manager, manager.Pool(1) as pool, pytest.raises(ZeroDivisionError):
         pool.apply(divmod, (1, 0))
+
+
+# --- Barriers
+
+
+def test_the_last_to_come_to_a_barrier_runs_its_action() -> None:
+    """Before anybody goes on, at the server; only pickle carries it there."""
+    with Manager("pickle") as manager:
+        seen = manager.list()
+        assert manager.Barrier(1, functools.partial(seen.append, "met")).wait() == 0
+        assert list(seen) == ["met"]
+        broken = manager.Barrier(1, functools.partial(divmod, 1, 0))
+        with pytest.raises(ZeroDivisionError):
+            broken.wait()
+        assert broken.broken
+    with Manager() as typed, pytest.raises(NotSupported, match=r"serializer='pickle'"):
+        typed.Barrier(1, print)
 
 
 # --- Registered beside

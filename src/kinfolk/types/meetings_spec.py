@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Callable
 from threading import BrokenBarrierError
 from types import TracebackType
 
@@ -219,8 +220,9 @@ class Barrier:
 
     Args:
         parties: How many.
-        action: None. A function cannot travel to where the barrier is; let the caller to whom
-            `wait` returns 0 do what has to be done once.
+        action: What the last to come calls, before all go on; if it raises, the barrier is broken.
+            Only pickles carry a function to where the barrier is. Elsewhere it is None, and the
+            caller to whom `wait` returns 0 can do what has to be done once.
         timeout: For how many seconds `wait` waits if it is not told otherwise.
     """
 
@@ -228,6 +230,7 @@ class Barrier:
         if parties < 1:
             raise ValueError(f"a barrier needs at least one party, not {parties}")
         self._parties = parties
+        self._action: Callable[[], object] | None = action
         self._timeout = timeout
         self._guard = threading.Lock()
         self._broken = False
@@ -274,7 +277,7 @@ class Barrier:
             waiter.grant(functools.partial(self._break, waiter))
             found, complete = self._meet()
         if complete:
-            _settle(found)
+            self._go_on(found)
         else:
             _fail(found)
         if timeout is not None:
@@ -292,6 +295,17 @@ class Barrier:
         with self._guard:
             missed = self._part(broken=True)
         _fail(missed)
+
+    def _go_on(self, met: list[Pending[int]]) -> None:
+        """Answer those who have met, after what is to be done before."""
+        try:
+            if met and self._action is not None:
+                self._action()
+        except BaseException:
+            self.abort()
+            _fail(met)
+            raise
+        _settle(met)
 
     def _expire(self, waiter: Pending[int]) -> None:
         self._break(waiter)

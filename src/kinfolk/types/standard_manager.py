@@ -177,8 +177,9 @@ class StandardManager(_Manager):
 
         Args:
             parties: How many.
-            action: None. A function cannot travel to where the barrier is; let the caller to whom
-                `wait` returns 0 do what has to be done once.
+            action: What the last to come calls, before all go on; if it raises, the barrier is broken.
+                Only pickles carry a function to where the barrier is. Elsewhere it is None, and the
+                caller to whom `wait` returns 0 can do what has to be done once.
             timeout: For how many seconds `wait` waits if it is not told otherwise.
         """
         return self._make("Barrier", {"parties": parties, "action": action, "timeout": timeout})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import managers, pool
 from multiprocessing.context import BaseContext
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from kinfolk.errors import NotSupported
 from kinfolk.types.standard_manager import StandardManager
@@ -13,6 +13,7 @@ from kinfolk.types.standard_manager import StandardManager
 if TYPE_CHECKING:
     from kinfolk.types.containers_manager import DictProxy
     from kinfolk.types.lists_manager import ListProxy
+    from kinfolk.types.meetings_manager import BarrierProxy
     from kinfolk.types.sets_manager import SetProxy
     from kinfolk.types.standard_manager import CodedArrayProxy, CodedValueProxy
 
@@ -78,6 +79,22 @@ class SyncManager(StandardManager):
         """Return a new array; see `kinfolk.types.Array`. `lock` has no effect."""
         return super().Array(typecode, sequence, lock)
 
+    def Barrier(  # noqa: N802
+        self,
+        parties: int,
+        action: Callable[[], object] | None = None,
+        timeout: float | None = None,
+    ) -> BarrierProxy:
+        """Return a new barrier; see `kinfolk.types.Barrier`.
+
+        Raises:
+            NotSupported: There is an action, and the serializer is not "pickle".
+        """
+        if action is not None:
+            self._need_pickle("the action of a Barrier is a function")
+        # The spec could not say it.
+        return super().Barrier(parties, cast("None", action), timeout)
+
     def Pool(  # noqa: N802
         self,
         processes: int | None = None,
@@ -97,15 +114,18 @@ class SyncManager(StandardManager):
         Raises:
             NotSupported: The serializer is not "pickle", and no other one carries functions.
         """
-        if self._typed:
-            raise NotSupported(
-                "a Pool runs functions of its callers, which only pickles carry: make the manager "
-                f"with {type(self).__name__}(serializer='pickle')"
-            )
+        self._need_pickle("a Pool runs functions of its callers")
         found: pool.Pool = self._make_by_hand(
             "Pool", (processes, initializer, initargs, maxtasksperchild), {}
         )
         return found
+
+    def _need_pickle(self, what: str) -> None:
+        if self._typed:
+            raise NotSupported(
+                f"{what}, and only pickles carry functions: make the manager with "
+                f"{type(self).__name__}(serializer='pickle')"
+            )
 
 
 SyncManager.register("Pool", pool.Pool, _standard.PoolProxy, create_method=False)

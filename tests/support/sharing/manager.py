@@ -126,8 +126,9 @@ class SharingManager(_Manager):
 
         Args:
             parties: How many.
-            action: None. A function cannot travel to where the barrier is; let the caller to whom
-                `wait` returns 0 do what has to be done once.
+            action: What the last to come calls, before all go on; if it raises, the barrier is broken.
+                Only pickles carry a function to where the barrier is. Elsewhere it is None, and the
+                caller to whom `wait` returns 0 can do what has to be done once.
             timeout: For how many seconds `wait` waits if it is not told otherwise.
         """
         return self._singleton("barrier")
@@ -153,8 +154,9 @@ class SharingManager(_Manager):
                 work(item)
 
         An item whose block ends normally is finished. If the block raises, or the worker's process
-        ends, however it ends, the item goes back to the front, for another; after `max_attempts` it is
-        given up, and `failed` tells why. At no time do two workers have the same item.
+        ends, however it ends, the item goes back to the front, for another; so it does if the worker
+        lets go of the loan. After `max_attempts` it is given up, and `failed` tells why. At no time do
+        two workers have the same item.
 
         Over TCP a worker that falls silent is taken for dead, and may go on with what was lent to it
         before it finds out.
@@ -229,8 +231,9 @@ class SharingManager(_Manager):
 
         Args:
             parties: How many.
-            action: None. A function cannot travel to where the barrier is; let the caller to whom
-                `wait` returns 0 do what has to be done once.
+            action: What the last to come calls, before all go on; if it raises, the barrier is broken.
+                Only pickles carry a function to where the barrier is. Elsewhere it is None, and the
+                caller to whom `wait` returns 0 can do what has to be done once.
             timeout: For how many seconds `wait` waits if it is not told otherwise.
         """
         return self._make("new_barrier", {"parties": parties, "action": action, "timeout": timeout})
@@ -280,8 +283,9 @@ class SharingManager(_Manager):
                 work(item)
 
         An item whose block ends normally is finished. If the block raises, or the worker's process
-        ends, however it ends, the item goes back to the front, for another; after `max_attempts` it is
-        given up, and `failed` tells why. At no time do two workers have the same item.
+        ends, however it ends, the item goes back to the front, for another; so it does if the worker
+        lets go of the loan. After `max_attempts` it is given up, and `failed` tells why. At no time do
+        two workers have the same item.
 
         Over TCP a worker that falls silent is taken for dead, and may go on with what was lent to it
         before it finds out.
