@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from kinfolk.errors import AuthenticationFailed, HandshakeFailed, SpecMismatch
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, VERSION, Refused, Welcome
-from kinfolk.wire.handshake import OBSERVER, ClientHandshake, Identity, ServerHandshake
+from kinfolk.wire.handshake import (
+    OBSERVER,
+    ClientHandshake,
+    Identity,
+    ServerHandshake,
+    SpeaksPickle,
+)
 
 IDENTITY = Identity("crawler.spec:Crawl", "f1a9")
 KEY = b"a key of decent length"
@@ -250,13 +256,20 @@ def test_a_reason_is_one_printable_line() -> None:
 # --- Those who do not speak the protocol
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/1.1", b"K!", b"\0\0\0\x0b#CHALLENGE#"])
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1", b"K!", b"\0\0\0\x0b\x80\x05\x95"])
 def test_another_protocol_is_refused_by_its_first_bytes(data: bytes) -> None:
     """The server does not wait for the rest of what it cannot understand."""
     right = server(KEY)
     with pytest.raises(HandshakeFailed, match="does not speak Kinfolk's protocol") as caught:
         right.receive(data)
     assert right.farewell(caught.value).startswith(PREAMBLE)
+
+
+def test_a_client_is_told_that_the_server_speaks_pickle() -> None:
+    """It is a server of the standard library's wire that begins with a challenge."""
+    left = client(KEY)
+    with pytest.raises(SpeaksPickle, match="give serializer='pickle'"):
+        left.receive(b"\0\0\0\x0b#CHALLENGE#")
 
 
 def test_another_version_is_refused_naming_both() -> None:
