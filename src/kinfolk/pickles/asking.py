@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from kinfolk.deadlines import end_of_block, patience
@@ -40,17 +40,15 @@ result, what is exposed, and the object's name."""
 
 E = TypeVar("E", bound=BaseException)
 
+_LOST: Final = "__kinfolk_lost__"
+"""Under this an exception has the session that a thread began when it lost the last one by it."""
+
 
 class _Thread(threading.local):
-    """What each thread has: its connection, and the session that it is of, if not the common one.
-
-    `lost_by` is the `id` of what was raised when it lost a connection, and all it had by that; the
-    exception itself would keep the frames that it came by.
-    """
+    """What a thread has: its connection, and the session that it is of, if not the common one."""
 
     wire: Wire | None = None
     session: str | None = None
-    lost_by: int = 0
 
     def lose(self, error: E) -> E:
         """End the connection, since this is about to be raised, and return that.
@@ -58,7 +56,9 @@ class _Thread(threading.local):
         The next one is nobody's kin: what this thread had may be another's of its process by then.
         """
         wire, self.wire = self.wire, None
-        self.session, self.lost_by = secrets.token_hex(8), id(error)
+        self.session = secrets.token_hex(8)
+        # Noted there, since whoever kept the exception would keep the frames that it came by.
+        vars(error)[_LOST] = self.session
         if wire is not None:
             _shut(wire)
         return error
@@ -113,9 +113,11 @@ class Asking:
         """Return whether this thread lost its connection, and all it had, when this was raised."""
         seen = set[int]()
         while error is not None and id(error) not in seen:
+            if vars(error).get(_LOST, "") == self._thread.session:
+                return True
             seen.add(id(error))
             error = error.__context__
-        return self._thread.lost_by in seen
+        return False
 
     # --- Asking
 
