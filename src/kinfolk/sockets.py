@@ -15,7 +15,16 @@ from weakref import WeakSet
 
 import attrs
 
-__all__ = ["Credentials", "close_in_children", "peer_credentials", "peer_name", "tune"]
+from kinfolk.errors import AuthenticationFailed
+
+__all__ = [
+    "Credentials",
+    "check_user",
+    "close_in_children",
+    "peer_credentials",
+    "peer_name",
+    "tune",
+]
 
 
 # --- Who is at the other side
@@ -48,6 +57,21 @@ def peer_credentials(sock: socket.socket) -> Credentials:
     # struct xucred: the version of the structure, then the user.
     _, uid = struct.unpack_from("II", sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, 76))
     return Credentials(uid, sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID))
+
+
+def check_user(sock: socket.socket) -> Credentials | None:
+    """Return who connected a socket that vouches for its user, None for any other socket.
+
+    Raises:
+        AuthenticationFailed: It is not the user of this process.
+        OSError: The system cannot say.
+    """
+    if sock.family != socket.AF_UNIX:
+        return None
+    found = peer_credentials(sock)
+    if found.uid != os.geteuid():
+        raise AuthenticationFailed("the server belongs to another user")
+    return found
 
 
 def peer_name(sock: socket.socket, address: object) -> str:

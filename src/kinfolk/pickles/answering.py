@@ -39,7 +39,7 @@ class Service:
     clients: Clients
     deaths: Deaths
     limits: Limits
-    stopping: threading.Event
+    stopping: Callable[[], bool]
     stop: Callable[[], object]
 
     def number_of_objects(self) -> int:
@@ -150,7 +150,7 @@ class Answering:
         service.deaths.watch(visit, sock.fileno())
         _logger.info("%s is connected", visit.who)
         try:
-            while not service.stopping.is_set():
+            while not service.stopping():
                 answer = self._answer_call(visit.wire.recv_bytes())
                 try:
                     visit.wire.send_bytes(answer.data)

@@ -8,18 +8,16 @@ free when it ends, and the address is taken and given up as Kinfolk's other serv
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
-import os
 import socket
 import sys
-import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from kinfolk.addresses import Address, UnixAddress
 from kinfolk.declare import Factory, Singleton
-from kinfolk.errors import AuthenticationFailed, HandshakeFailed, KinfolkError
+from kinfolk.errors import HandshakeFailed, KinfolkError
 from kinfolk.host.hosting import Host
 from kinfolk.host.owners import Process
 from kinfolk.host.places import raised
@@ -30,14 +28,13 @@ from kinfolk.pickles.clients import Client, Clients, Visit
 from kinfolk.pickles.keys import ServerKey
 from kinfolk.pickles.stdlib import Registry
 from kinfolk.pickles.things import Things
-from kinfolk.server.accepting import Acceptor
 from kinfolk.server.admission import Admission
 from kinfolk.server.ending import end_all
 from kinfolk.server.files import spec_file
 from kinfolk.server.listening import listen
-from kinfolk.server.refusing import RefusalLog
+from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
-from kinfolk.sockets import peer_credentials, tune
+from kinfolk.sockets import check_user, tune
 from kinfolk.wire.table import ManagerType
 
 if sys.platform == "linux":
@@ -54,7 +51,7 @@ _GRACE: Final = 1.0
 _ENDLESS: Final = sys.maxsize
 
 
-class PickleServer:
+class PickleServer(RunningServer):
     """Serves a manager's objects over the standard library's wire.
 
     Args:
@@ -89,27 +86,22 @@ class PickleServer:
         with contextlib.ExitStack() as undo:
             # The address first: what lies beside it, and the objects, may be another server's.
             about = spec_file(offer.spec)
-            self._listener = listen(address, key=key, insecure=insecure, about=about)
-            undo.callback(self._listener.close)
-            self._key = ServerKey(self._listener.address, key)
+            listener = listen(address, key=key, insecure=insecure, about=about)
+            undo.callback(listener.close)
+            self._key = ServerKey(listener.address, key)
             undo.callback(self._key.remove)
             self._host = Host(offer, entries, limits, begin)
             undo.callback(self._host.close)
-            self._waker = Waker()
-            undo.callback(self._waker.close)
+            waker = Waker()
+            undo.callback(waker.close)
             self._deaths = Deaths()
             undo.pop_all()
-        self._listener.sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
+        super().__init__(listener, waker)
         self._limits = limits
         self._grace = grace
-        self._refusals = RefusalLog(_logger)
         self._admission = Admission(limits)
         self._service = self._made_service(offer, registry)
         self._visits: set[Visit] = set()
-        self._changed = threading.Condition()
-        self._numbers = itertools.count(1)
-        self._served = False
-        self._closed = False
 
     def _made_service(self, offer: ManagerType, registry: Registry) -> Service:
         place, limits = self._listener.address, self._limits
@@ -121,19 +113,9 @@ class PickleServer:
             clients=Clients(self._deaths, limit, self._let_go),
             deaths=self._deaths,
             limits=limits,
-            stopping=threading.Event(),
+            stopping=lambda: self._stopping,
             stop=self.stop,
         )
-
-    @property
-    def address(self) -> str | tuple[str, int]:
-        """Where it listens, as `multiprocessing.managers` writes it; clients use this one."""
-        return self._listener.address.raw
-
-    @property
-    def url(self) -> str:
-        """Where it listens, as a URL."""
-        return str(self._listener.address)
 
     @property
     def authkey(self) -> bytes:
@@ -144,55 +126,24 @@ class PickleServer:
         """Return how many objects clients refer to, those that are there once aside."""
         return self._service.number_of_objects()
 
-    def serve_forever(self) -> None:
-        """Serve until `stop` is called, a client asks for it, or Ctrl-C; then end cleanly.
-
-        Raises:
-            RuntimeError: It serves already, or has served: make a new server.
-        """
-        with self._changed:
-            if self._served:
-                raise RuntimeError(f"{self.url} is served once only: make a new server")
-            self._served = True
-        try:
-            acceptor = Acceptor(self._listener.sock, self._waker.woken, self._begin, self._refusals)
-            acceptor.run(self._service.stopping.is_set)
-        except KeyboardInterrupt:
-            _logger.info("interrupted")
-        finally:
-            self.close()
-
-    def stop(self) -> None:
-        """End `serve_forever`. May be called by any thread, and by a signal handler."""
-        self._service.stopping.set()
-        self._waker.wake()
-
-    def close(self) -> None:
-        """Give the address up, end all connections and the host; closing twice has no effect."""
-        if self._closed:
-            return
-        self._closed = True
-        self._service.stopping.set()
+    def _end(self) -> None:
+        self._stopping = True
         self._key.remove()
         self._listener.close()
         end_all(self._visits, self._changed, self._grace)
         self._service.clients.close()
         self._deaths.close()
         self._host.close()
-        self._waker.close()
 
     # --- Connections
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
-        """Serve a connection in a thread of its own; see `Acceptor`."""
         visit = Visit(sock, address)
         with self._changed:
             self._visits.add(visit)
         self._admission.arrive(visit)
-        name = f"kinfolk-{next(self._numbers)}"
-        serving = threading.Thread(target=self._run, args=(visit,), name=name, daemon=True)
         try:
-            serving.start()
+            self._start_thread(partial(self._run, visit))
         except RuntimeError:
             self._leave(visit)
             raise
@@ -217,17 +168,15 @@ class PickleServer:
     def _let_in(self, visit: Visit) -> None:
         sock, pid = visit.wire.sock, 0
         tune(sock)
-        if sock.family == socket.AF_UNIX:
-            credentials = peer_credentials(sock)
-            if credentials.uid != os.geteuid():
-                raise AuthenticationFailed("the server belongs to another user")
+        credentials = check_user(sock)
+        if credentials is not None:
             pid = credentials.pid
             visit.process = Process(pid, credentials.uid, pid)
         sock.settimeout(self._limits.handshake_timeout)
         visit.wire.let_in(self._key.value)
         sock.settimeout(None)
         self._admission.welcome(visit)
-        if self._service.stopping.is_set():
+        if self._stopping:
             raise HandshakeFailed("the server is about to end")
         self._service.clients.attach(visit, pid)
 

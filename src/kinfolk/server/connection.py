@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
 import threading
 import time
@@ -16,7 +15,6 @@ import msgspec
 
 from kinfolk.deadlines import time_left
 from kinfolk.errors import (
-    AuthenticationFailed,
     ConnectionClosed,
     ConnectionLost,
     HandshakeFailed,
@@ -35,7 +33,7 @@ from kinfolk.server.admission import Admission
 from kinfolk.server.deaths import Deaths
 from kinfolk.server.outbox import Outbox
 from kinfolk.server.refusing import RefusalLog
-from kinfolk.sockets import Credentials, close_in_children, peer_credentials, peer_name, tune
+from kinfolk.sockets import Credentials, check_user, close_in_children, peer_name, tune
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.descriptions import describe_offer
 from kinfolk.wire.failures import lower_failure
@@ -173,7 +171,7 @@ class Connection:
         handshake = ServerHandshake(service.identity, key=service.key, admit=self._admit)
         deadline = time.monotonic() + service.limits.handshake_timeout
         try:
-            self._check_user()
+            self._credentials = check_user(self._sock)
             while handshake.peer is None:
                 self._sock.sendall(handshake.receive(self._receive_until(deadline)))
         except (HandshakeFailed, SpecMismatch, LimitExceeded) as error:
@@ -194,13 +192,6 @@ class Connection:
     def _refuse(self, handshake: ServerHandshake, error: Refusal) -> None:
         self._service.refusals.note(self._who, error)
         self._say_farewell(handshake.farewell(error))
-
-    def _check_user(self) -> None:
-        if self._sock.family != socket.AF_UNIX:
-            return
-        self._credentials = peer_credentials(self._sock)
-        if self._credentials.uid != os.geteuid():
-            raise AuthenticationFailed("the server belongs to another user")
 
     def _receive_until(self, deadline: float) -> bytes:
         self._sock.settimeout(time_left(deadline))

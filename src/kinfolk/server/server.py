@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from kinfolk.addresses import Address
 from kinfolk.declare import Factory, Singleton
 from kinfolk.host.hosting import Host
 from kinfolk.limits import Limits
-from kinfolk.server.accepting import Acceptor
 from kinfolk.server.admission import Admission
 from kinfolk.server.connection import Connection, Service
 from kinfolk.server.ending import end_all
 from kinfolk.server.files import spec_file
 from kinfolk.server.idling import Idling
 from kinfolk.server.listening import listen
-from kinfolk.server.refusing import RefusalLog
 from kinfolk.server.reporting import make_report
+from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.wire.greetings import Heartbeat
 from kinfolk.wire.handshake import Identity
@@ -43,7 +41,7 @@ _logger = logging.getLogger("kinfolk.server")
 _GRACE: Final = 1.0
 
 
-class Server:
+class Server(RunningServer):
     """Serves a manager's objects at an address, which it takes at once.
 
     Clients may connect from then on; they are answered while `serve_forever` runs.
@@ -80,29 +78,21 @@ class Server:
         identity = Identity.of(offer, limits.frame, Heartbeat(limits.heartbeat, limits.misses))
         with contextlib.ExitStack() as undo:
             # The address first: a second server must not build objects that the first one has.
-            self._listener = listen(
-                address, key=key, insecure=insecure, about=spec_file(offer.spec)
-            )
-            undo.callback(self._listener.close)
+            listener = listen(address, key=key, insecure=insecure, about=spec_file(offer.spec))
+            undo.callback(listener.close)
             self._host = Host(offer, entries, limits, begin)
             undo.callback(self._host.close)
-            self._waker = Waker()
-            undo.callback(self._waker.close)
+            waker = Waker()
+            undo.callback(waker.close)
             self._deaths = Deaths()
             undo.pop_all()
-        self._listener.sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
+        super().__init__(listener, waker)
         self._grace = grace
-        self._stopping = False
-        self._closed = False
-        self._served = False
         self._connections: set[Connection] = set()
         self._idling = Idling(idle, self._stop_if_idle)
-        self._changed = threading.Condition()
-        self._numbers = itertools.count(1)
         self._begun = time.monotonic()
         # Those of the connections that have ended.
         self._calls = 0
-        self._refusals = RefusalLog(_logger)
         self._service = Service(
             host=self._host,
             codecs=offer.codecs,
@@ -116,39 +106,8 @@ class Server:
             report=self.report,
         )
 
-    @property
-    def address(self) -> str | tuple[str, int]:
-        """Where it listens, as `multiprocessing.managers` writes it; clients use this one."""
-        return self._listener.address.raw
-
-    @property
-    def url(self) -> str:
-        """Where it listens, as a URL."""
-        return str(self._listener.address)
-
-    def serve_forever(self) -> None:
-        """Serve until `stop` is called, a client asks for it, or Ctrl-C; then end cleanly.
-
-        Raises:
-            RuntimeError: It serves already, or has served: make a new server.
-        """
-        with self._changed:
-            if self._served:
-                raise RuntimeError(f"{self.url} is served once only: make a new server")
-            self._served = True
-            self._idling.left(0, client=True)
-        try:
-            acceptor = Acceptor(self._listener.sock, self._waker.woken, self._begin, self._refusals)
-            acceptor.run(lambda: self._stopping)
-        except KeyboardInterrupt:
-            _logger.info("interrupted")
-        finally:
-            self.close()
-
-    def stop(self) -> None:
-        """End `serve_forever`. May be called by any thread, and by a signal handler."""
-        self._stopping = True
-        self._waker.wake()
+    def _prepare(self) -> None:
+        self._idling.left(0, client=True)
 
     def _stop_if_idle(self) -> None:
         with self._changed:
@@ -156,16 +115,11 @@ class Server:
                 _logger.info("%s stops, since nobody is connected any more", self.url)
                 self.stop()
 
-    def close(self) -> None:
-        """Give the address up, end all connections and the host; closing twice has no effect."""
-        if self._closed:
-            return
-        self._closed = True
+    def _end(self) -> None:
         self._listener.close()
         self._deaths.close()
         end_all(self._connections, self._changed, self._grace)
         self._host.close()
-        self._waker.close()
 
     def report(self) -> ServerReport:
         """Return how it is doing, and who uses it. Takes the longer the more objects there are."""
@@ -184,7 +138,6 @@ class Server:
     # --- Connections
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
-        """Serve a connection in a thread of its own; see `Acceptor`."""
         connection = Connection(sock, address, self._service)
         with self._changed:
             if self._stopping:
@@ -194,14 +147,8 @@ class Server:
             self._connections.add(connection)
             self._idling.came()
         self._service.admission.arrive(connection)
-        thread = threading.Thread(
-            target=self._run,
-            args=(connection,),
-            name=f"kinfolk-{next(self._numbers)}",
-            daemon=True,
-        )
         try:
-            thread.start()
+            self._start_thread(partial(self._run, connection))
         except RuntimeError:
             self._service.admission.leave(connection)
             self._forget(connection)
