@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import stat
 from multiprocessing import current_process
+from pathlib import Path
 from typing import Final
 
 from kinfolk.addresses import Address, UnixAddress
+from kinfolk.errors import AuthenticationFailed
 
-__all__ = ["check_key", "key_of_environment", "key_to_reach", "key_to_serve"]
+__all__ = ["check_closed", "check_key", "key_of_environment", "key_to_reach", "key_to_serve"]
 
 _SHORTEST: Final = 8
+_OTHERS: Final = 0o077
 
 
 def check_key(authkey: str | bytes) -> bytes:
@@ -26,6 +30,19 @@ def check_key(authkey: str | bytes) -> bytes:
             "with `python -c 'import secrets; print(secrets.token_hex())'`"
         )
     return key
+
+
+def check_closed(file: Path, mode: int) -> None:
+    """Refuse a key file that others can read or write.
+
+    Raises:
+        AuthenticationFailed: Its mode lets them.
+    """
+    mode = stat.S_IMODE(mode)
+    if mode & _OTHERS:
+        raise AuthenticationFailed(
+            f"the key file {file} is open to other users (mode {mode:o}): run `chmod 600 {file}`"
+        )
 
 
 def key_of_environment() -> bytes | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
+from kinfolk import keys
 from kinfolk.errors import AuthenticationFailed
-from kinfolk.keys import check_key
 
 __all__ = ["find_key", "key_of_environment", "key_of_file"]
 
@@ -23,27 +22,22 @@ def find_key(file: Path | None) -> bytes | None:
 
 def key_of_environment() -> bytes | None:
     """Return what `KINFOLK_AUTHKEY` says, if anything. Raises what `find_key` does."""
-    key = os.environ.get("KINFOLK_AUTHKEY")
-    return _checked(key.encode(), "KINFOLK_AUTHKEY") if key else None
+    try:
+        return keys.key_of_environment()
+    except ValueError as error:
+        raise AuthenticationFailed(str(error)) from None
 
 
 def key_of_file(file: Path) -> bytes:
     """Return the key that stands in a file. Raises what `find_key` does."""
     try:
         with file.open("rb") as opened:
-            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+            mode = os.fstat(opened.fileno()).st_mode
             key = opened.read().strip()
     except OSError as error:
         raise AuthenticationFailed(f"the key file {file}: {error.strerror}") from None
-    if mode & 0o077:
-        raise AuthenticationFailed(
-            f"the key file {file} is open to other users (mode {mode:o}): run `chmod 600 {file}`"
-        )
-    return _checked(key, str(file))
-
-
-def _checked(key: bytes, source: str) -> bytes:
+    keys.check_closed(file, mode)
     try:
-        return check_key(key)
+        return keys.check_key(key)
     except ValueError as error:
-        raise AuthenticationFailed(f"{source}: {error}") from None
+        raise AuthenticationFailed(f"{file}: {error}") from None

@@ -14,12 +14,12 @@ from typing import Final
 
 from kinfolk.addresses import Address, UnixAddress
 from kinfolk.errors import AddressError, AuthenticationFailed
+from kinfolk.keys import check_closed
 from kinfolk.server.files import because, beside, open_private
 
 __all__ = ["ServerKey", "key_file", "read_key"]
 
 _BYTES: Final = 32
-_OTHERS: Final = 0o077
 _LONGEST: Final = 4_096
 
 
@@ -95,10 +95,5 @@ def read_key(address: UnixAddress) -> bytes | None:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
             raise AuthenticationFailed(f"the key file {path} is not yours: remove it")
-        if found.st_mode & _OTHERS:
-            mode = stat.S_IMODE(found.st_mode)
-            raise AuthenticationFailed(
-                f"the key file {path} is open to other users (mode {mode:o}): run "
-                f"`chmod 600 {path}`"
-            )
+        check_closed(path, found.st_mode)
         return opened.read(_LONGEST)

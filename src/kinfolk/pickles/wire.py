@@ -17,6 +17,7 @@ from __future__ import annotations
 import multiprocessing
 import socket
 import struct
+from collections.abc import Callable
 from multiprocessing.connection import answer_challenge, deliver_challenge
 from typing import Any, Final, TypeAlias
 
@@ -26,6 +27,7 @@ from kinfolk.wire.greetings import MAGIC
 
 __all__ = ["ERROR", "PROXY", "RETURN", "TRACEBACK", "UNSERIALIZABLE", "Message", "Wire"]
 
+_Challenge: TypeAlias = Callable[[Any, bytes], object]
 Message: TypeAlias = tuple[str, Any]
 """What kind of answer it is, one of those below, and the answer."""
 
@@ -115,14 +117,9 @@ class Wire:
             AuthenticationFailed: They do not hold the same.
             HandshakeFailed: The client speaks something else.
         """
-        wire: Any = self
-        try:
-            deliver_challenge(wire, key)
-            answer_challenge(wire, key)
-        except multiprocessing.AuthenticationError:
-            raise AuthenticationFailed("the client does not hold the server's key") from None
-        except (AssertionError, ValueError):
-            raise HandshakeFailed("the peer does not speak the standard library's wire") from None
+        self._prove(
+            key, deliver_challenge, answer_challenge, "the client does not hold the server's key"
+        )
 
     def enter(self, key: bytes) -> None:
         """Prove to each other that both ends hold the key, as the client.
@@ -131,11 +128,15 @@ class Wire:
             AuthenticationFailed: They do not hold the same.
             HandshakeFailed: The server speaks something else.
         """
-        wire: Any = self
+        self._prove(
+            key, answer_challenge, deliver_challenge, "the two ends do not hold the same key"
+        )
+
+    def _prove(self, key: bytes, first: _Challenge, then: _Challenge, refused: str) -> None:
         try:
-            answer_challenge(wire, key)
-            deliver_challenge(wire, key)
+            first(self, key)
+            then(self, key)
         except multiprocessing.AuthenticationError:
-            raise AuthenticationFailed("the two ends do not hold the same key") from None
+            raise AuthenticationFailed(refused) from None
         except (AssertionError, ValueError):
             raise HandshakeFailed("the peer does not speak the standard library's wire") from None
