@@ -13,16 +13,14 @@ between, and withdrawn at the other end before the channel does anything else.
 from __future__ import annotations
 
 import itertools
-import threading
-from abc import ABC, abstractmethod
-from collections import deque
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
 from kinfolk.callers import caller as current
-from kinfolk.counted import Mention, count
+from kinfolk.counted import Dropping, Mention, count
 from kinfolk.deadlines import deadline, own_deadline
 from kinfolk.errors import (
     ArgumentError,
@@ -83,7 +81,7 @@ class VersionChanged(ConnectionLost):
     """The server was replaced by one of another version, which a request was not made for."""
 
 
-class CallingChannel(ABC):
+class CallingChannel(Dropping):
     """Makes the calls of its proxies with messages; any number of threads may use it at once.
 
     Args:
@@ -91,19 +89,15 @@ class CallingChannel(ABC):
     """
 
     def __init__(self, offer: ManagerType) -> None:
+        super().__init__()
         self._offer = offer
         self._codecs = offer.codecs
         # What does not fit at the other end, if that is of another version.
         self._differences: Differences | None = None
         self._numbers = itertools.count(1)
-        self.generation = 0
-        self._start_generation()
 
     def _start_generation(self) -> None:
-        """Begin to count references anew, in a session that has none."""
-        self.generation += 1
-        self._dropped: deque[int] = deque()
-        self._claiming = threading.RLock()
+        super()._start_generation()
         self.unsettled = Unsettled()
 
     @property
@@ -301,10 +295,10 @@ class CallingChannel(ABC):
                 raise
             return without if found is None else check(found)
 
-    def loss_told(self) -> None:  # noqa: B027 - most channels have no connections to lose
+    def loss_told(self) -> None:
         """Note that the caller is about to hear that a connection was lost."""
 
-    def meet_again(self) -> None:  # noqa: B027 - most channels lead to the same server for good
+    def meet_again(self) -> None:
         """Make sure that the differences are those of the server as it is now.
 
         It may have been replaced since the last call, by one that a refused call does fit.
@@ -388,12 +382,6 @@ class CallingChannel(ABC):
         return lift_failure(reply.failure, self._codecs) if isinstance(reply, Failed) else None
 
     # --- What is done later
-
-    def drop(self, target: int, generation: int) -> None:
-        """Note that a reference is gone; see `Channel.drop`."""
-        if generation == self.generation:
-            self._dropped.append(target)
-            keeper.note(self)
 
     def close_stream(self, number: int, generation: int) -> None:
         """Close a stream at the other end, at once or else later; see `Fetching.close_stream`."""

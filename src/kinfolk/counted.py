@@ -8,12 +8,15 @@ where Python drops the exception and the rest of the method with it. So nothing 
 from __future__ import annotations
 
 import os
+import threading
 import weakref
+from abc import ABC, abstractmethod
+from collections import deque
 from typing import Final, Protocol
 
 from kinfolk.keeper import keeper
 
-__all__ = ["Counting", "Mention", "count", "counts"]
+__all__ = ["Counting", "Dropping", "Mention", "count", "counts"]
 
 
 class Counting(Protocol):
@@ -58,6 +61,30 @@ class _Counted(weakref.ref[object]):
 
 
 _living: Final[set[_Counted]] = set()
+
+
+class Dropping(ABC):
+    """A channel, as far as it counts references: anew in each generation, which is a session."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self._start_generation()
+
+    def _start_generation(self) -> None:
+        """Begin to count references anew, in a session that has none."""
+        self.generation += 1
+        self._dropped: deque[int] = deque()
+        self._claiming = threading.RLock()
+
+    def drop(self, target: int, generation: int) -> None:
+        """Note that a reference is gone; see `Counting`."""
+        if generation == self.generation:
+            self._dropped.append(target)
+            keeper.note(self)
+
+    @abstractmethod
+    def tidy(self) -> None:
+        """Tell the other end which references are gone; see `Tidy`."""
 
 
 def count(holder: object, channel: Counting, target: int, mention: Mention) -> None:

@@ -52,10 +52,7 @@ class Grants:
     def add(self, call: int, pending: Pending[Any], weight: int = 0) -> None:
         """Remember what a call is granted, and how many bytes it has brought and taken."""
         self._pendings[call] = pending
-        if weight:
-            self._weights[call] = weight
-            self._weight += weight
-        self._forget_oldest()
+        self.weigh(call, weight)
 
     def weigh(self, call: int, weight: int) -> None:
         """Say how many bytes a call has brought and taken, unless it has been forgotten."""

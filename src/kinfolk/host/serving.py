@@ -40,7 +40,7 @@ from kinfolk.wire.messages import (
     Streaming,
 )
 
-__all__ = ["Granted", "Outcome", "Queue", "Service", "Waiting", "withdrawn"]
+__all__ = ["Granted", "Outcome", "Queue", "Service", "Waiting", "length_of", "withdrawn"]
 
 
 @attrs.frozen(eq=False)
@@ -340,8 +340,12 @@ def _granted(
     except BaseException:
         pending.withdraw()
         raise
-    length = len(reply.value) if isinstance(reply, Result) else 0
-    return Granted(reply, pending, weight + length)
+    return Granted(reply, pending, weight + length_of(reply))
+
+
+def length_of(reply: Reply) -> int:
+    """Return how many bytes the result in a reply has; 0 for a reply without one."""
+    return len(reply.value) if isinstance(reply, Result) else 0
 
 
 def _encoded(

@@ -24,7 +24,15 @@ from kinfolk.host.latest import Grants, Latest
 from kinfolk.host.objects import Objects
 from kinfolk.host.owners import Lifetime
 from kinfolk.host.places import raised
-from kinfolk.host.serving import Granted, Outcome, Queue, Service, Waiting, withdrawn
+from kinfolk.host.serving import (
+    Granted,
+    Outcome,
+    Queue,
+    Service,
+    Waiting,
+    length_of,
+    withdrawn,
+)
 from kinfolk.host.waiters import Pending
 from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs
@@ -447,8 +455,7 @@ class Link:
         reply = self._service.finish(waiting)
         if waiting.call in self._session.withdrawn:
             self._service.take_back(waiting.call)
-        taken = len(reply.value) if isinstance(reply, Result) else 0
-        self._session.weigh(waiting.call, waiting.weight + taken)
+        self._session.weigh(waiting.call, waiting.weight + length_of(reply))
         # A result that could not be encoded has not been granted.
         arrived = isinstance(reply, Result) or pending.failed
         return self._pass_on(reply, answer) and arrived

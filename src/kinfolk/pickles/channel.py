@@ -7,17 +7,14 @@ same names.
 from __future__ import annotations
 
 import secrets
-import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.context import get_spawning_popen
 from typing import Any, Final
 
 from kinfolk.client.sharing import Channels
-from kinfolk.counted import count
+from kinfolk.counted import Dropping, count
 from kinfolk.errors import ArgumentError, KinfolkError, NotSupported, RemoteError, ResultError
-from kinfolk.keeper import keeper
 from kinfolk.pickles.arguments import arranged, as_wire_call
 from kinfolk.pickles.asking import Asking
 from kinfolk.pickles.cut_short import CutShort
@@ -38,7 +35,7 @@ from kinfolk.wire.table import ManagerType
 __all__ = ["PickleChannel", "shared_channel"]
 
 
-class PickleChannel(CutShort):
+class PickleChannel(CutShort, Dropping):
     """A channel to the server at an address; connected once it is made.
 
     Args:
@@ -68,12 +65,10 @@ class PickleChannel(CutShort):
         self._rebuild = rebuild
         self._unknown = unknown
         self.token: Final = secrets.token_bytes(8)
-        self.generation = 0
         self._asking = Asking(
             gate, timeout, lower=self._lowered, rebuilt=self._rebuilt, received=self._received
         )
         self._references = References(self._asking.ask)
-        self._begin_generation()
         self._asking.ask("dummy")
         _channels.add(self)
 
@@ -81,12 +76,7 @@ class PickleChannel(CutShort):
         """Begin without connections, in a forked child: what it inherited is the parent's."""
         self._asking.start_afresh()
         self._references.start_afresh()
-        self._begin_generation()
-
-    def _begin_generation(self) -> None:
-        self.generation += 1
-        self._dropped: deque[int] = deque()
-        self._claiming = threading.RLock()
+        self._start_generation()
 
     # --- What proxies and managers ask for
 
@@ -189,12 +179,6 @@ class PickleChannel(CutShort):
             facts = self._references.claim(claimed._target, known.typeid, known.exposed)
             claimed._mention = Held(self.generation, facts)
             count(proxy, self, claimed._target, claimed._mention)
-
-    def drop(self, target: int, generation: int) -> None:
-        """Note that a reference is gone; see `Channel.drop`."""
-        if generation == self.generation:
-            self._dropped.append(target)
-            keeper.note(self)
 
     def tidy(self) -> None:
         """Tell the server which references are gone; what fails is left to its end."""

@@ -30,6 +30,7 @@ class CutShort(ABC):
     _asking: Asking
 
     def __init__(self) -> None:
+        super().__init__()
         self.unsettled: Final[Unsettled] = _NothingUnsettled()
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from queue import Empty, Full
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from kinfolk.declare import blocking, raises, shared
 from kinfolk.host.granting import Grant, Granting, check_timeout
@@ -20,6 +20,8 @@ from kinfolk.types.stores import Fifo, Heap, Lifo, Store
 __all__ = ["JoinableQueue", "LifoQueue", "PriorityQueue", "Queue"]
 
 T = TypeVar("T")
+
+_NOTHING: Final[Any] = object()
 
 
 @shared(concurrent=True)
@@ -178,12 +180,12 @@ class Queue(Granting, Generic[T]):
         check_timeout(seconds)
         with self._guard:
             # Nobody waits for an item while there is one.
-            found = [self._items.get()] if self._items else []
-            grants = self._grants() if found else []
+            item: T = self._items.get() if self._items else _NOTHING
+            grants = self._grants() if item is not _NOTHING else []
         self._tell(grants)
-        for item in found:
-            return self._at_once(item, functools.partial(self._items.put_back, item))
-        return self._ask(self._getters, seconds, expired=Empty())
+        if item is _NOTHING:
+            return self._ask(self._getters, seconds, expired=Empty())
+        return self._at_once(item, functools.partial(self._items.put_back, item))
 
     # --- With the guard held
 
