@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.folders import short_folder
+from support.folders import own_settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,8 +23,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def own_sockets() -> Iterator[None]:
     """Keep away from the user's own servers, and from another run of the suite beside this one."""
-    with pytest.MonkeyPatch.context() as patch, short_folder() as folder:
-        patch.setenv("KINFOLK_DIR", str(folder))
-        for name in ("KINFOLK_ADDRESS", "KINFOLK_AUTHKEY"):
-            patch.delenv(name, raising=False)
+    with pytest.MonkeyPatch.context() as patch, own_settings(patch):
         yield

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.folders import short_folder
+from support.folders import own_settings
 from support.programs import Program
 from support.samples.manager import FrontierProxy, SampleManager
 from support.samples.spec import Sample
@@ -39,10 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give each test a default folder of its own, and no other settings."""
-    with short_folder() as path:
-        monkeypatch.setenv("KINFOLK_DIR", str(path))
-        monkeypatch.delenv("KINFOLK_ADDRESS", raising=False)
-        monkeypatch.delenv("KINFOLK_AUTHKEY", raising=False)
+    with own_settings(monkeypatch) as path:
         yield path
 
 

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.folders import short_folder
+from support.folders import own_settings
 from support.pickling import Pickled, serve_samples
 
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test a default folder of its own, and no other settings."""
-    with short_folder() as path:
-        monkeypatch.setenv("KINFOLK_DIR", str(path))
-        monkeypatch.delenv("KINFOLK_ADDRESS", raising=False)
-        monkeypatch.delenv("KINFOLK_AUTHKEY", raising=False)
+    with own_settings(monkeypatch) as path:
         yield path
 
 

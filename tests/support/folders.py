@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["short_folder"]
+import pytest
+
+__all__ = ["own_settings", "short_folder"]
 
 
 @contextmanager
@@ -19,3 +21,13 @@ def short_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def own_settings(patch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Make a default folder for sockets, and see that there are no other settings."""
+    with short_folder() as folder:
+        patch.setenv("KINFOLK_DIR", str(folder))
+        for name in ("KINFOLK_ADDRESS", "KINFOLK_AUTHKEY"):
+            patch.delenv(name, raising=False)
+        yield folder
