@@ -209,7 +209,7 @@ def test_a_server_of_another_user_is_refused(folder: Path, monkeypatch: pytest.M
 def test_a_client_of_another_user_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server asks the kernel too."""
     stranger = Credentials(os.geteuid() + 1, 1)
-    monkeypatch.setattr("kinfolk.server.connection.peer_credentials", lambda _: stranger)
+    monkeypatch.setattr("kinfolk.sockets.peer_credentials", lambda _: stranger)
     with (
         serve_here("unix", folder) as served,
         pytest.raises(AuthenticationFailed, match="belongs to another user"),
