@@ -211,8 +211,8 @@ class CallingChannel(Dropping):
             elif reply is not None:
                 unsettled.note(number)
                 unsettled.settle(self, own_deadline(SHORT_MOMENT))
-            if isinstance(error, ConnectionLost) and not isinstance(error, VersionChanged):
-                self.loss_told()
+            if isinstance(error, ConnectionLost):
+                self.loss_told(error)
             raise
         except BaseException:
             # First of all, and by what is not written in Python: the next signal may be there.
@@ -295,7 +295,7 @@ class CallingChannel(Dropping):
                 raise
             return without if found is None else check(found)
 
-    def loss_told(self) -> None:
+    def loss_told(self, error: ConnectionLost) -> None:
         """Note that the caller is about to hear that a connection was lost."""
 
     def meet_again(self) -> None:

@@ -82,7 +82,7 @@ class Settling(Protocol):
         """
         ...
 
-    def loss_told(self) -> None:
+    def loss_told(self, error: ConnectionLost) -> None:
         """Note that the caller is about to hear that a connection was lost."""
         ...
 
@@ -135,7 +135,7 @@ class Unsettled:
             # Never "no", since it will be carried out.
             error.executed = "unknown" if self._is_left(debt) else "yes"
         if isinstance(error, ConnectionLost):
-            channel.loss_told()
+            channel.loss_told(error)
 
     def _withdraw(self, channel: Settling, number: int, found: dict[int, Executed]) -> None:
         executed = channel.withdraw(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,17 @@ from support.arena.serving import Served, serve_arena
 from support.threads import Run, until
 
 import kinfolk
+from kinfolk.client.channel import SocketChannel
+from kinfolk.client.connection import Connection
 from kinfolk.errors import CallTimeout, ConnectionClosed, ConnectionLost, NotRunning, ObjectGone
+from kinfolk.wire.versions import Differences
+
+
+def channel_of(manager: ArenaManager) -> SocketChannel:
+    """Return the channel that a manager holds."""
+    channel = manager._channel
+    assert isinstance(channel, SocketChannel)
+    return channel
 
 
 def bereft(folder: Path, **rest: Any) -> tuple[Served, ArenaManager]:
@@ -98,7 +109,7 @@ def test_a_loss_that_was_seen_between_calls_is_told(short: Path) -> None:
         first.program.kill()
     with serve_arena("unix", short, first.url) as second, manager, second.open() as other:
         del tool
-        until(lambda: not manager._channel._pool._connections)  # type: ignore[union-attr]
+        until(lambda: not channel_of(manager)._pool._connections)
         with pytest.raises(ConnectionLost) as caught:
             manager.ledger().note(1)
         assert caught.value.executed == "no"
@@ -106,21 +117,96 @@ def test_a_loss_that_was_seen_between_calls_is_told(short: Path) -> None:
         assert manager.ledger().note(2) == 2
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_loss_is_told_once(moment: str, short: Path) -> None:
-    """Though the keeper found another connection lost too, at about the same time."""
+def test_a_loss_that_nobody_heard_of_is_told_once(short: Path) -> None:
+    """Also where who found it has connected again meanwhile."""
     with serve_arena("unix", short) as first:
         manager = first.open()
-        pool = manager._channel._pool  # type: ignore[union-attr]
+        channel = channel_of(manager)
         first.program.kill()
-    if moment == "before":
-        pool.overlooked()
-    with pytest.raises(ConnectionLost):
-        manager.ledger().note(1)
-    if moment == "after":
-        pool.overlooked()
+        with pytest.raises(ConnectionLost):
+            channel.withdraw(1)
     with serve_arena("unix", short, first.url), manager:
+        channel.withdraw(1)
+        with pytest.raises(ConnectionLost) as caught:
+            manager.ledger().note(1)
+        assert caught.value.executed == "no"
+        assert [manager.ledger().note(number) for number in (2, 3)] == [2, 3]
+
+
+def test_a_loss_that_was_told_is_not_told_again(short: Path) -> None:
+    """Though another thread finds its connection lost too, and then connects again."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+        channel = channel_of(manager)
+        late = channel._pool.take()
+        manager.ledger().note(1)
+        first.program.kill()
+    with pytest.raises(ConnectionLost):
+        manager.ledger().note(2)
+    late.connection.intact = False
+    channel._pool.give_up(late, ConnectionLost("by a thread that nobody hears"))
+    with serve_arena("unix", short, first.url), manager:
+        channel.withdraw(1)
+        assert [manager.ledger().note(number) for number in (3, 4)] == [3, 4]
+
+
+def test_a_connection_given_back_after_the_loss_fails_no_call(short: Path) -> None:
+    """It was in use when another was found lost, as by a thread that comes back late."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+        pool = channel_of(manager)._pool
+        late = pool.take()
+        manager.ledger().note(1)
+        first.program.kill()
+    with pytest.raises(ConnectionLost):
+        manager.ledger().note(2)
+    pool.give_back(late)
+    with serve_arena("unix", short, first.url), manager:
+        assert manager.ledger().note(3) == 3
+
+
+def test_a_loss_while_another_connection_is_opened_is_told_once(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its server welcomed it, and ended before it was in use: it is opened again."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+        channel = channel_of(manager)
+        used = channel._pool.take()
+        meet = channel.meet
+
+        def end_meanwhile(connection: Connection, until: float) -> Differences | None:
+            found = meet(connection, until)
+            monkeypatch.undo()
+            first.program.kill()
+            channel._pool.give_back(used)
+            with pytest.raises(ConnectionLost):
+                manager.ledger().note(1)
+            return found
+
+        monkeypatch.setattr(channel, "meet", end_meanwhile)
+        run = Run(lambda: manager.ledger().note(2))
+        until(lambda: first.program.process.poll() is not None)
+    with serve_arena("unix", short, first.url), manager:
+        assert run.result() == 2
+        assert manager.ledger().note(3) == 3
+
+
+def test_a_loss_that_only_a_fork_met_is_told(short: Path) -> None:
+    """What is lent to a child is asked for by nobody who could hear of it."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+        tool = manager.tool("old")
+        first.program.kill()
+    with serve_arena("unix", short, first.url), manager:
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        with pytest.raises(ConnectionLost):
+            manager.ledger().note(1)
         assert manager.ledger().note(2) == 2
+        del tool
 
 
 def test_two_threads_meet_the_new_server_as_one_session(short: Path) -> None:

@@ -22,7 +22,7 @@ from support.threads import until
 
 from kinfolk.errors import KinfolkError, LimitExceeded
 from kinfolk.server import refusing
-from kinfolk.server.refusing import RefusalLog, Refuser
+from kinfolk.server.refusing import AboutToEnd, RefusalLog, Refuser
 
 NO_FILES = "the server has no room for a connection: Too many open files"
 NO_THREADS = "the server has no room for a connection: can't start new thread"
@@ -250,6 +250,17 @@ def test_the_same_reason_is_logged_once_a_second(caplog: pytest.LogCaptureFixtur
         "49 more were refused, for such reasons",
         "process 51 was refused: too late",
     ]
+
+
+def test_who_comes_as_the_server_ends_is_no_cause_for_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It has done nothing wrong, and a program whose manager ends should end in silence."""
+    with caplog.at_level(logging.INFO):
+        RefusalLog(logging.getLogger("kinfolk.test")).note("somebody", AboutToEnd())
+    (record,) = caplog.records
+    assert record.levelno == logging.INFO
+    assert record.getMessage() == "somebody was refused: the server is about to end"
 
 
 def test_reasons_that_differ_each_time_do_not_flood_the_log(

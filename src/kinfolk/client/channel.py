@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.context import get_spawning_popen
 from typing import TYPE_CHECKING, Any, Final
 
@@ -105,7 +105,11 @@ class SocketChannel(CallingChannel):
 
     def stop(self) -> None:
         """Stop the server, and close the channel."""
-        self.exchange(Stop(NO_CALL))
+        try:
+            self.exchange(Stop(NO_CALL))
+        except ConnectionLost as error:
+            self.loss_told(error)
+            raise
         self.close()
 
     def close(self) -> None:
@@ -135,7 +139,7 @@ class SocketChannel(CallingChannel):
         """Send a request over a connection of its own; see `CallingChannel.exchange`."""
         pool, lease, known = self._pool, None, self._differences
         try:
-            lease = pool.take()
+            lease = pool.take(heard=not isinstance(request, Withdraw))
             if self._differences is not known:
                 self._refuse_older(request)
             connection = lease.connection
@@ -157,26 +161,15 @@ class SocketChannel(CallingChannel):
 
     def tell(self, message: Release) -> None:
         """Send what has no reply."""
-        with self._unheard():
-            self._pool.tell(bytes(encode(message)))
+        self._pool.tell(bytes(encode(message)))
 
-    @contextmanager
-    def _unheard(self) -> Generator[None, None, None]:
-        """Say that nobody hears of a connection that is lost within the block."""
-        try:
-            yield
-        except ConnectionLost:
-            self._pool.overlooked()
-            raise
-
-    def loss_told(self) -> None:
+    def loss_told(self, error: ConnectionLost) -> None:
         """Note that the caller is about to hear that a connection was lost."""
-        self._pool.loss_told()
+        self._pool.loss_told(error)
 
     def withdraw(self, number: int) -> Executed:
         """Take back a call; see `CallingChannel.withdraw`."""
-        with self._unheard():
-            executed = super().withdraw(number)
+        executed = super().withdraw(number)
         # Only now: when its connection ends, a call that was granted something keeps it.
         self._pool.mend(number)
         return executed
@@ -202,8 +195,11 @@ class SocketChannel(CallingChannel):
     def before_fork(self) -> None:
         """Have the objects to which this process refers kept for the child."""
         if not self.closed and counts(self):
-            with suppress(KinfolkError, OSError), self._unheard():
-                self.lend(None)
+            with suppress(KinfolkError, OSError):
+                try:
+                    self.lend(None)
+                except ConnectionLost as error:
+                    self._pool.overlooked(error)
 
     def start_afresh(self) -> None:
         """Begin without a session and without connections, in a forked child.

@@ -56,6 +56,7 @@ class Connection:
         "intact",
         "limit",
         "session",
+        "well_at",
     )
 
     def __init__(self, destination: Destination, session: bytes, until: float) -> None:
@@ -80,6 +81,8 @@ class Connection:
         # The number of the call that it was last used for, and that may have to be taken back;
         # none for a withdrawal, or for what has no reply.
         self.call = NO_CALL
+        # For the pool: when it was last known that the session lives; see there.
+        self.well_at = -1
         self._eager = _HOPES
         self._limit = destination.identity.limit
         self._buffer = FrameBuffer(self._limit)

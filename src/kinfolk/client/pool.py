@@ -4,6 +4,11 @@ A call takes a lease of an idle connection, or of a new one, and nobody else use
 until the lease is back; so threads never wait for each other's calls. All connections present the
 same session, which lives at the server as long as one of them does.
 
+When one connection is lost, perhaps the server is gone, and the session with it, and perhaps only
+that one. So all others that were known before are doubtful, also those in use at that moment, until
+the next that is opened tells. A session that has ended is told of once: to the caller whose
+connection was lost; or, where that was nobody who calls, to the next who does.
+
 A signal handler may raise between any two lines, also between taking a lease and the line that
 would give it back. So a lease that is lost gives itself back, as Python lets go of it.
 """
@@ -17,6 +22,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
+from weakref import WeakKeyDictionary
 
 from kinfolk.client.connection import Connection
 from kinfolk.client.reaching import Destination
@@ -97,18 +103,19 @@ class Pool:
         self._lock = threading.RLock()
         self._connections: set[Connection] = set()
         self._idle: deque[Lease] = deque()
-        # Those that were idle when another was lost. Perhaps their server is gone, and perhaps only
-        # that one connection: the next that is opened will tell.
         self._doubtful: deque[Lease] = deque()
+        # How many were lost; one that was known to be well at another count is doubtful.
+        self._losses = 0
         # In the middle of an exchange that nobody will go on with, by the number of the call.
         self._broken: dict[int, Connection] = {}
         # The same, of calls that need not be taken back, or were.
         self._spent: set[Connection] = set()
         self._mended: deque[int] = deque(maxlen=_REMEMBERED)
-        # Whether a connection was lost where nobody could be told; and the session of which
-        # somebody was told that a connection was lost.
-        self._unnoticed = False
-        self._told: bytes | None = None
+        # The session with whose connection a call was lost whose error bears witness to that.
+        self._lost: WeakKeyDictionary[BaseException, bytes] = WeakKeyDictionary()
+        # The session of whose loss a caller knows; and one that was replaced before any did.
+        self._told = b""
+        self._untold = b""
 
     @property
     def closed(self) -> bool:
@@ -122,27 +129,35 @@ class Pool:
 
     # --- Leases
 
-    def take(self) -> Lease:
+    def take(self, *, heard: bool = True) -> Lease:
         """Return a connection that nobody uses.
 
         If the server cannot be reached, it is tried again and again, for as long as connecting may
         take or the deadline of the block allows.
 
+        Args:
+            heard: Whether a caller hears of what this raises; only then is a loss told.
+
         Raises:
+            ConnectionLost: The session has ended, and nobody was told yet.
             ConnectionClosed: The pool was closed.
             CallTimeout: The deadline of the block has passed.
             KinfolkError: What `open` raises.
         """
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._reach()
+        while True:
+            try:
+                lease = self._idle.pop()
+            except IndexError:
+                return self._reach(heard=heard)
+            if lease.connection.well_at == self._losses:
+                return lease
+            self._doubtful.append(lease)
 
     def tell(self, frames: bytes) -> None:
         """Send what has no reply, unless the session has ended."""
         if not self._connections:
             return
-        lease = self.take()
+        lease = self.take(heard=False)
         try:
             lease.connection.tell(frames, end_of_block())
         except BaseException as error:
@@ -152,7 +167,7 @@ class Pool:
 
     def give_back(self, lease: Lease) -> None:
         """Let others use a connection again."""
-        if len(self._idle) < _MOST_IDLE:
+        if lease.connection.session == self._session and len(self._idle) < _MOST_IDLE:
             self._idle.append(lease)
         else:
             self._forget(lease.connection)
@@ -165,8 +180,9 @@ class Pool:
         if connection.intact:
             self.give_back(lease)
         elif isinstance(error, ConnectionLost):
+            self._lost[error] = connection.session
+            self._losses += 1  # two at the same time may count as one
             self._forget(connection)
-            self._doubt()
         elif isinstance(error, ProtocolError | LimitExceeded):
             self._replace(connection)
         else:
@@ -225,21 +241,28 @@ class Pool:
         self._close_idle()
         self._close_broken()
 
-    def overlooked(self) -> None:
-        """Note that a connection was lost where nobody could be told.
+    def loss_told(self, error: BaseException) -> None:
+        """Note that a caller hears of this, so that no other call has to say it of the session."""
+        session = self._lost.get(error)
+        with self._lock:
+            if session == self._session:
+                self._told = session
+            if session == self._untold:
+                self._untold = b""
 
-        If the session has ended with it, the next call says so: what this process held is gone.
-        """
-        self._unnoticed = not self._closed and self._told != self._session
-
-    def loss_told(self) -> None:
-        """Note that a caller hears of a loss; no other call has to say so of this session."""
-        self._unnoticed, self._told = False, self._session
+    def overlooked(self, error: BaseException) -> None:
+        """Note that nobody hears of this after all; the next call says so, if the session ended."""
+        session = self._lost.get(error)
+        with self._lock:
+            if session == self._told == self._session:
+                self._told = b""
+            elif session is not None and session != self._session:
+                self._untold = session
 
     def check(self) -> None:
         """See that there is a connection, or that the server cannot be reached."""
         self._drop_dead()
-        self.give_back(self.take())
+        self.give_back(self.take(heard=False))
 
     # --- Opening
 
@@ -255,48 +278,77 @@ class Pool:
         """
         while True:
             self._check_open()
-            presented = self._session
+            presented, losses = self._session, self._losses
             connection = Connection(self._destination, presented, until)
             differences = self._user.meet(connection, until)
             with self._lock:
                 # The server gives a new session where it does not know the old one. Of several
-                # threads that get one at the same time, all take that of the first.
-                if not self._closed and self._session in {presented, connection.session}:
-                    anew = presented != b"" and connection.session != self._session
-                    if anew:
-                        self._close_broken()
-                        self._close_all(self._doubtful)
-                    while self._doubtful:
-                        self._idle.append(self._doubtful.pop())
-                    self._user.met(differences, anew=anew)
-                    # Either it is another session, or this one has not ended with what was lost.
-                    self._session, self._told = connection.session, None
-                    self._connections.add(connection)
-                    self._close_spent()
-                    keeper.start()
-                    return Lease(connection, weakref.ref(self))
+                # threads that get one at the same time, all take that of the first. And the old one
+                # may have ended since its server said welcome.
+                anew = connection.session != self._session
+                well = self._session == presented if anew else self._losses == losses
+                if well and not self._closed:
+                    return self._opened(connection, differences, anew=anew)
             connection.close()
+
+    def _opened(
+        self, connection: Connection, differences: Differences | None, *, anew: bool
+    ) -> Lease:
+        """Note that a connection is in use, by who holds the lock."""
+        if not anew:
+            self._told = b""  # It has not ended with what was lost.
+        elif self._session:
+            if self._session != self._told:
+                self._untold = self._session
+            self._losses += 1
+            self._close_broken()
+            self._close_idle()
+        self._user.met(differences, anew=anew and self._session != b"")
+        self._session = connection.session
+        self._connections.add(connection)
+        lease = Lease(connection, weakref.ref(self))
+        # Where a loss is still to be told, none is handed out without asking.
+        if not self._untold:
+            connection.well_at = self._losses
+            self._trust_again()
+        self._close_spent()
+        keeper.start()
+        return lease
+
+    def _trust_again(self) -> None:
+        """Let the doubtful connections be used, now that their session is known to live."""
+        while self._doubtful:
+            lease = self._doubtful.pop()
+            if lease.connection.session == self._session:
+                lease.connection.well_at = self._losses
+                self._idle.append(lease)
+            else:
+                self._forget(lease.connection)
 
     def first(self) -> None:
         """Open the first connection, without trying again."""
         self.give_back(self.open(time.monotonic() + self._destination.timeout))
 
-    def _reach(self) -> Lease:
-        if self._unnoticed and not self._connections:
-            raise self._lost_before()
-        session = self._session
+    def _reach(self, *, heard: bool) -> Lease:
+        self._check_open()
+        if heard:
+            self._check_told()
         lease = self._open_patiently()
-        if self._unnoticed and self._session != session:
+        if heard and self._untold:
             self.give_back(lease)
-            raise self._lost_before()
-        self._unnoticed = False
+            self._check_told()
         return lease
 
-    def _lost_before(self) -> ConnectionLost:
-        """Return what the next call raises after a loss that nobody was told of."""
-        self._unnoticed = False
-        where = self._destination.address
-        return ConnectionLost(f"the connection to {where} was lost before the call", "no")
+    def _check_told(self) -> None:
+        """Tell of a session that has ended, if nobody did."""
+        session = self._untold
+        if not session and not self._connections and self._session != self._told:
+            session = self._session
+        if session:
+            where = self._destination.address
+            error = ConnectionLost(f"the connection to {where} was lost before the call", "no")
+            self._lost[error] = session
+            raise error
 
     def _open_patiently(self) -> Lease:
         end, pause = end_of_block(), _FIRST_PAUSE
@@ -338,18 +390,11 @@ class Pool:
             else:
                 self._forget(lease.connection)
 
-    def _doubt(self) -> None:
-        """Use no idle connection before it is known whether the session still lives."""
-        while lease := self._next_idle():
-            self._doubtful.append(lease)
-
     def _close_idle(self) -> None:
-        self._doubt()
-        self._close_all(self._doubtful)
-
-    def _close_all(self, leases: deque[Lease]) -> None:
-        while leases:
-            self._forget(leases.pop().connection)
+        for leases in (self._idle, self._doubtful):
+            with contextlib.suppress(IndexError):
+                while True:
+                    self._forget(leases.pop().connection)
 
     def _close_broken(self) -> None:
         # Nothing is left to be taken back from a session that has ended.

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from kinfolk.addresses import Address, UnixAddress
 from kinfolk.declare import Factory, Singleton
-from kinfolk.errors import HandshakeFailed, KinfolkError
+from kinfolk.errors import KinfolkError
 from kinfolk.host.hosting import Host
 from kinfolk.host.owners import Process
 from kinfolk.host.places import raised
@@ -32,6 +32,7 @@ from kinfolk.server.admission import Admission
 from kinfolk.server.ending import end_all
 from kinfolk.server.files import spec_file
 from kinfolk.server.listening import listen
+from kinfolk.server.refusing import AboutToEnd
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.sockets import check_user, tune
@@ -177,7 +178,7 @@ class PickleServer(RunningServer):
         sock.settimeout(None)
         self._admission.welcome(visit)
         if self._stopping:
-            raise HandshakeFailed("the server is about to end")
+            raise AboutToEnd
         self._service.clients.attach(visit, pid)
 
     def _leave(self, visit: Visit) -> None:

@@ -32,7 +32,7 @@ from kinfolk.limits import Limits
 from kinfolk.server.admission import Admission
 from kinfolk.server.deaths import Deaths
 from kinfolk.server.outbox import Outbox
-from kinfolk.server.refusing import RefusalLog
+from kinfolk.server.refusing import AboutToEnd, RefusalLog
 from kinfolk.sockets import Credentials, check_user, close_in_children, peer_name, tune
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.descriptions import describe_offer
@@ -210,7 +210,7 @@ class Connection:
         try:
             session = host.session(self._who)
         except ConnectionClosed:
-            raise HandshakeFailed("the server is about to end") from None
+            raise AboutToEnd from None
         seen = self._credentials
         session.process = (
             Process(pid) if seen is None else Process(seen.pid or pid, seen.uid, seen.pid)

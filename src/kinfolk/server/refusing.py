@@ -9,26 +9,33 @@ waited for, and no thread is needed.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import selectors
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from logging import Logger
 from typing import Final, Self
 
-from kinfolk.errors import LimitExceeded
+from kinfolk.errors import HandshakeFailed, LimitExceeded
 from kinfolk.sockets import close_in_children
 from kinfolk.wire.handshake import farewell
 
-__all__ = ["RefusalLog", "Refuser"]
+__all__ = ["AboutToEnd", "RefusalLog", "Refuser"]
 
 _RESERVE: Final = 8
 _LINGER: Final = 1.0
 _READ: Final = 64 * 2**10
 _WINDOW: Final = 1.0
 _LINES: Final = 10
+
+
+class AboutToEnd(HandshakeFailed):
+    """The server gives its address up; who comes in that moment has done nothing wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is about to end")
 
 
 class RefusalLog:
@@ -39,7 +46,7 @@ class RefusalLog:
         clock: Tells the time, in seconds.
     """
 
-    def __init__(self, logger: Logger, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._logger = logger
         self._clock = clock
         self._lock = threading.Lock()
@@ -65,7 +72,8 @@ class RefusalLog:
         if unsaid:
             self._logger.warning("%d more were refused, for such reasons", unsaid)
         if new:
-            self._logger.warning("%s was refused: %s", who, text)
+            level = logging.INFO if isinstance(reason, AboutToEnd) else logging.WARNING
+            self._logger.log(level, "%s was refused: %s", who, text)
 
 
 class Refuser:
