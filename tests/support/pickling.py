@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ __all__ = [
     "AcquirerProxy",
     "IteratorProxy",
     "Pickled",
+    "note_process",
     "plain_program",
     "serve_program",
     "serve_samples",
@@ -105,3 +107,8 @@ def serve_program(spec: str, folder: Path, *options: str) -> Program:
 def plain_program(code: str, *arguments: str) -> Program:
     """Return a program that has nothing but the standard library."""
     return Program("-I", "-S", "-c", code, *arguments)
+
+
+def note_process(seen: Any) -> None:
+    """Add the name of this process to a shared list."""
+    seen.append(multiprocessing.current_process().name)

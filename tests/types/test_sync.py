@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.pickling import note_process
 from support.programs import Program
 
 from kinfolk.errors import NotSupported
@@ -248,16 +249,12 @@ def test_a_typed_manager_says_what_a_pool_needs() -> None:
         assert manager.list([1])[0] == 1
 
 
-def _note(seen: Any) -> None:
-    seen.append(multiprocessing.current_process().name)
-
-
 def test_workers_of_a_pool_use_shared_objects() -> None:
     """A proxy among their arguments leads back to the manager."""
     with Manager("pickle", multiprocessing.get_context("spawn")) as manager:
         seen = manager.list()
         with manager.Pool(2) as pool:
-            pool.map(_note, [seen, seen, seen])
+            pool.map(note_process, [seen, seen, seen])
         assert len(seen) == 3
         assert multiprocessing.current_process().name not in seen
 
