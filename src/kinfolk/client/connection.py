@@ -227,11 +227,6 @@ class Connection:
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed at this end."""
-        return self._sock.fileno() < 0
-
     def close(self) -> None:
         """Close it; closing twice has no effect."""
         self._sock.close()

@@ -198,7 +198,8 @@ class Pool:
 
     def found(self, connection: Connection) -> None:
         """Take back a connection whose lease was lost. Called from `__del__`: does no I/O."""
-        if connection.closed or connection in self._spent:
+        # Those of before a fork are not among them.
+        if connection not in self._connections or connection in self._spent:
             return
         if connection.intact:
             self._idle.append(Lease(connection, weakref.ref(self)))
