@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from kinfolk.host.latest import Grants, Latest
-from kinfolk.host.waiters import settled
+from kinfolk.host.waiters import Settled
 
 
-@pytest.mark.parametrize("way", ["assigned", "by default"])
-def test_the_oldest_is_forgotten(way: str) -> None:
-    """However an entry comes in, there are never more than so many, and the latest stay."""
+def test_the_oldest_is_forgotten() -> None:
+    """There are never more than so many, and the latest stay."""
     latest: Latest[str] = Latest(100)
     for call in range(150):
-        if way == "assigned":
-            latest[call] = "known"
-        else:
-            latest.setdefault(call, "known")
+        latest.note(call, "known")
     assert list(latest) == list(range(50, 150))
 
 
@@ -24,15 +18,15 @@ def test_an_entry_that_changes_forgets_nobody() -> None:
     """Only those that are new make others go."""
     latest: Latest[str] = Latest(100)
     for call in range(100):
-        latest[call] = "asked"
-    latest[0] = "answered"
+        latest.note(call, "asked")
+    latest.note(0, "answered")
     assert (len(latest), latest[0]) == (100, "answered")
 
 
 def test_of_grants_the_oldest_and_the_heaviest_go_first() -> None:
     """There are never more than so many, nor so many bytes; but the last is always known."""
     grants = Grants(most=3, heaviest=100)
-    pendings = [settled(number) for number in range(8)]
+    pendings = [Settled(number, int) for number in range(8)]
     for number in range(5):
         grants.add(number, pendings[number])
         grants.weigh(number, 10)

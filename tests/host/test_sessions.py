@@ -14,6 +14,7 @@ from kinfolk.errors import ProtocolError
 from kinfolk.host.chains import graph
 from kinfolk.host.hosting import Host
 from kinfolk.host.turns import turn_of
+from kinfolk.host.waiters import Settled
 from kinfolk.limits import Limits
 from kinfolk.types.locks_manager import RLockProxy
 from kinfolk.wire.messages import Failed, Result, Stop
@@ -230,10 +231,10 @@ def test_whoever_asks_at_the_same_time_hears_the_same(host: Host) -> None:
     other = Client(host, client.session)
     call = acquire(client)
     granted = client.session._granted.get(call)
-    assert granted is not None
+    assert isinstance(granted, Settled)
     with host._objects._named["lock"].obj._guard:
         asking = [Run(lambda: other.session.withdraw(call)) for _ in range(2)]
-        until(lambda: granted._undone)
+        until(lambda: granted._undo is None)
     assert [run.result() for run in asking] == ["no", "no"]
     assert is_free(host)
 

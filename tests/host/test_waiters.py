@@ -12,7 +12,7 @@ from support.threads import Run, until
 from kinfolk.errors import ConnectionLost
 from kinfolk.host.owners import THIS_PROCESS, Lifetime, Owner, acting_for, current_owner
 from kinfolk.host.timer import timer
-from kinfolk.host.waiters import Pending, Waiters, deferred, deferred_of, later, settled
+from kinfolk.host.waiters import Pending, Settled, Waiters, deferred, deferred_of, later
 
 
 class Receiver:
@@ -239,10 +239,26 @@ def test_withdrawing_while_the_result_is_passed_on_refuses_the_grant() -> None:
 def test_a_result_that_is_there_at_once_can_be_undone() -> None:
     """An immediate grant may be withdrawn like one that was waited for."""
     undo = Undo()
-    pending = settled("mine", undo)
-    pending.deliver(Receiver())
-    pending.withdraw()
+    granted = Settled("mine", undo)
+    assert granted.take() == "mine"
+    assert granted.withdraw()
+    assert granted.withdraw()
     assert undo.count == 1
+
+
+def test_a_grant_that_stays_says_so_to_all_who_withdraw_it() -> None:
+    """Others than the first wait for what that one finds out."""
+    release = threading.Event()
+
+    def undo() -> bool:
+        assert release.wait(10)
+        return False
+
+    granted = Settled("mine", undo)
+    runs = [Run(granted.withdraw) for _ in range(3)]
+    until(lambda: granted._undo is None)
+    release.set()
+    assert [run.result() for run in runs] == [False, False, False]
 
 
 # --- Deadlines

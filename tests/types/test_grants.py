@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.granted import deliver
 from support.hosted.client import Client
 from support.sharing.engines import ENGINES
 from support.sharing.manager import SharingManager
@@ -13,7 +14,7 @@ from support.threads import Run
 
 from kinfolk.host.hosting import Host
 from kinfolk.host.owners import Lifetime, Owner, acting_for
-from kinfolk.host.waiters import Pending, deferred_of
+from kinfolk.host.waiters import Later, Pending, deferred_of, is_later
 from kinfolk.types import (
     Barrier,
     BoundedSemaphore,
@@ -48,23 +49,24 @@ class Call:
         assert raw is not None
         with acting_for(Owner(self.session, 1)):
             pending = raw(getattr(method, "__self__"), *arguments)  # noqa: B009
-        assert isinstance(pending, Pending)
-        self.pending: Pending[Any] = pending
+        assert is_later(pending)
+        self.pending: Later[Any] = pending
         self.answers: list[object] = []
 
     def refuse(self) -> None:
         """Be withdrawn between being chosen and being granted something."""
+        assert isinstance(self.pending, Pending)
         self.pending.__class__ = Refused
 
     def deliver(self, *, reached: bool = True) -> Call:
         """Let the answer come, as soon as there is one."""
 
-        def receive(pending: Pending[Any]) -> bool:
+        def receive(answer: object) -> bool:
             if reached:
-                self.answers.append(pending.result())
+                self.answers.append(answer)
             return reached
 
-        self.pending.deliver(receive)
+        deliver(self.pending, receive)
         return self
 
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support.granted import deliver
 from support.threads import Run, run_all, until
 
 from kinfolk.host.owners import Lifetime, Owner, acting_for
-from kinfolk.host.waiters import Pending, deferred_of
+from kinfolk.host.waiters import Later, deferred_of, is_later
 from kinfolk.types import RLock
 
 # --- Between threads
@@ -118,12 +119,12 @@ class Client:
 
     def acquire(
         self, lock: RLock, caller: int = 1, *, blocking: bool = True, timeout: float = -1
-    ) -> Pending[bool] | bool:
+    ) -> Later[bool] | bool:
         """Acquire as a host would have it."""
         raw = deferred_of(lock.acquire)
         assert raw is not None
         with acting_for(Owner(self.session, caller)):
-            result: Pending[bool] | bool = raw(lock, blocking, timeout)
+            result: Later[bool] | bool = raw(lock, blocking, timeout)
         return result
 
     def release(self, lock: RLock, caller: int = 1) -> None:
@@ -135,17 +136,17 @@ class Client:
 class Taker:
     """Takes the answer of an `acquire`."""
 
-    def __init__(self, pending: Pending[bool] | bool, *, reached: bool = True) -> None:
+    def __init__(self, pending: Later[bool] | bool, *, reached: bool = True) -> None:
         self.answer: bool | None = None
         self.reached = reached
         self.pending = pending
-        if isinstance(pending, Pending):
-            pending.deliver(self._take)
-        else:
+        if isinstance(pending, bool):
             self.answer = pending
+        else:
+            deliver(pending, self._take)
 
-    def _take(self, pending: Pending[bool]) -> bool:
-        self.answer = pending.result()
+    def _take(self, answer: bool) -> bool:
+        self.answer = answer
         return self.reached
 
 
@@ -261,8 +262,8 @@ def test_a_grant_withdrawn_too_late_is_undone(lock: RLock) -> None:
     waited = second.acquire(lock)
     last = Taker(third.acquire(lock))
     takers = [Taker(granted), Taker(waited)]
-    assert isinstance(granted, Pending)
-    assert isinstance(waited, Pending)
+    assert is_later(granted)
+    assert is_later(waited)
     granted.withdraw()
     assert takers[1].answer is True
     assert last.answer is None
@@ -276,7 +277,7 @@ def test_undoing_one_of_two_acquisitions_keeps_the_other(lock: RLock) -> None:
     client = Client()
     Taker(client.acquire(lock))
     again = client.acquire(lock)
-    assert isinstance(again, Pending)
+    assert is_later(again)
     Taker(again)
     again.withdraw()
     assert Taker(Client().acquire(lock, blocking=False)).answer is False
@@ -361,7 +362,7 @@ class LockMachine(RuleBasedStateMachine):
     def withdraw(self, data: st.DataObject) -> None:
         """Somebody does not want to wait any more."""
         _, taker = self.queue.pop(data.draw(st.integers(0, len(self.queue) - 1)))
-        assert isinstance(taker.pending, Pending)
+        assert is_later(taker.pending)
         taker.pending.withdraw()
 
     @rule(number=st.integers(0, 2), noticed=st.booleans())
@@ -372,7 +373,7 @@ class LockMachine(RuleBasedStateMachine):
         session = self.clients[number].session
         for action in (session.end, None)[:: 1 if noticed else -1]:
             for _, taker in gone if action is None else ():
-                assert isinstance(taker.pending, Pending)
+                assert is_later(taker.pending)
                 taker.pending.withdraw()
             if action is not None:
                 action()

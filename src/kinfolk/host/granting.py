@@ -23,7 +23,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from kinfolk.errors import ConnectionLost
 from kinfolk.host.owners import current_owner
-from kinfolk.host.waiters import Pending, Waiters, later, settled
+from kinfolk.host.waiters import Pending, Settled, Waiters, later
 
 __all__ = ["Grant", "Granting", "check_timeout"]
 
@@ -93,7 +93,7 @@ class Granting(ABC):
             value: What it is answered with.
             take_back: See `_promise`.
         """
-        return later(settled(value, functools.partial(self._undo, take_back)))
+        return later(Settled(value, functools.partial(self._undo, take_back)))
 
     def _promise(self, pending: Pending[Any], take_back: Callable[[], object]) -> bool:
         """Say, with the guard held, that something belongs to a call, before it is told.

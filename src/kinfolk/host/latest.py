@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Final, TypeVar
 
-from kinfolk.host.waiters import Pending
+from kinfolk.host.waiters import Later
 
 __all__ = ["Grants", "Latest"]
 
@@ -18,7 +18,8 @@ T = TypeVar("T")
 class Latest(OrderedDict[int, T]):
     """Something about each of the latest calls, by number; beyond so many the oldest is forgotten.
 
-    Whoever changes it sees to it that nobody else does so at the same time.
+    It is remembered by `note` only. Whoever changes it sees to it that nobody else does so at the
+    same time.
 
     Args:
         most: How many.
@@ -28,8 +29,9 @@ class Latest(OrderedDict[int, T]):
         super().__init__()
         self._most = most
 
-    def __setitem__(self, call: int, value: T) -> None:
-        super().__setitem__(call, value)
+    def note(self, call: int, value: T) -> None:
+        """Remember something about a call."""
+        self[call] = value
         if len(self) > self._most:
             self.popitem(last=False)
 
@@ -45,39 +47,36 @@ class Grants:
     def __init__(self, most: int = _GRANTS, heaviest: int = _HEAVIEST) -> None:
         self._most = most
         self._heaviest = heaviest
-        self._pendings: OrderedDict[int, Pending[Any]] = OrderedDict()
-        self._weights: dict[int, int] = {}
+        self._grants: OrderedDict[int, tuple[Later[Any], int]] = OrderedDict()
         self._weight = 0
 
-    def add(self, call: int, pending: Pending[Any], weight: int = 0) -> None:
+    def add(self, call: int, grant: Later[Any], weight: int = 0) -> None:
         """Remember what a call is granted, and how many bytes it has brought and taken."""
-        self._pendings[call] = pending
-        self.weigh(call, weight)
+        grants = self._grants
+        grants[call] = grant, weight
+        self._weight += weight
+        while len(grants) > self._most or (self._weight > self._heaviest and len(grants) > 1):
+            _, (_, oldest) = grants.popitem(last=False)
+            self._weight -= oldest
 
     def weigh(self, call: int, weight: int) -> None:
         """Say how many bytes a call has brought and taken, unless it has been forgotten."""
-        if call in self._pendings:
-            self._weights[call] = weight
-            self._weight += weight
-            self._forget_oldest()
+        found = self.pop(call)
+        if found is not None:
+            self.add(call, found, weight)
 
-    def get(self, call: int) -> Pending[Any] | None:
+    def get(self, call: int) -> Later[Any] | None:
         """Return what a call was granted; None if that is not known."""
-        return self._pendings.get(call)
+        found = self._grants.get(call)
+        return None if found is None else found[0]
 
-    def pop(self, call: int) -> Pending[Any] | None:
+    def pop(self, call: int) -> Later[Any] | None:
         """Forget a call, and return what it was granted; None if that is not known any more."""
-        self._weight -= self._weights.pop(call, 0)
-        return self._pendings.pop(call, None)
+        grant, weight = self._grants.pop(call, (None, 0))
+        self._weight -= weight
+        return grant
 
     def clear(self) -> None:
         """Forget all."""
-        self._pendings.clear()
-        self._weights.clear()
+        self._grants.clear()
         self._weight = 0
-
-    def _forget_oldest(self) -> None:
-        while len(self._pendings) > self._most or (
-            self._weight > self._heaviest and len(self._pendings) > 1
-        ):
-            self.pop(next(iter(self._pendings)))

@@ -33,7 +33,7 @@ from kinfolk.host.serving import (
     length_of,
     withdrawn,
 )
-from kinfolk.host.waiters import Pending
+from kinfolk.host.waiters import Later, Pending
 from kinfolk.limits import Limits
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.members import GIVING_BACK
@@ -139,8 +139,8 @@ class Session(Lifetime):
             self._freed_calls += len(withdrawn)
             for call, executed in withdrawn.items():
                 self._granted.pop(call)
-                self.withdrawn[call] = executed
-            self._finished[link.latest] = None
+                self.withdrawn.note(call, executed)
+            self._finished.note(link.latest, None)
             if link.running:
                 self._fading.add(link)
             self._links.discard(link)
@@ -153,10 +153,10 @@ class Session(Lifetime):
         with self._attaching:
             self._fading.discard(link)
 
-    def undoable(self, call: int, pending: Pending[Any], weight: int = 0) -> None:
+    def undoable(self, call: int, grant: Later[Any], weight: int = 0) -> None:
         """Note what a call was or may be granted, and how many bytes it has brought and taken."""
         with self._attaching:
-            self._granted.add(call, pending, weight)
+            self._granted.add(call, grant, weight)
 
     def weigh(self, call: int, weight: int) -> None:
         """Note how many bytes a call that was granted something has brought and taken."""
@@ -171,7 +171,7 @@ class Session(Lifetime):
         """
         with self._attaching:
             known = self.withdrawn.get(call)
-            self.withdrawn[call] = known
+            self.withdrawn.note(call, known)
             links = (*self._links, *self._fading)
         executed = known or self._withdraw(call, links)
         with self._attaching:
@@ -184,13 +184,14 @@ class Session(Lifetime):
             # Another thread may have found out meanwhile: one that was asked too, or that closed
             # the connection of the call.
             self._granted.pop(call)
-            executed = self.withdrawn[call] = self.withdrawn.get(call) or executed
+            executed = self.withdrawn.get(call) or executed
+            self.withdrawn.note(call, executed)
         return executed
 
     def undone(self, call: int) -> None:
         """Note that a call was not begun, or was undone."""
         with self._attaching:
-            self.withdrawn[call] = "no"
+            self.withdrawn.note(call, "no")
 
     def _withdraw(self, call: int, links: Iterable[Link]) -> Executed:
         if self.service.gave_back(call):
@@ -386,7 +387,7 @@ class Link:
             return
         if isinstance(outcome, Granted):
             # Before it has ended: who withdraws it waits for that, and then looks for this.
-            session.undoable(number, outcome.pending, outcome.weight)
+            session.undoable(number, outcome.grant, outcome.weight)
         with self._lock:
             recalled = self._ended(number)
         session.under_way.discard(number)
@@ -405,7 +406,7 @@ class Link:
                 answer(granted.reply)
                 told = True
         finally:
-            if not told and granted.pending.withdraw():
+            if not told and granted.grant.withdraw():
                 self._session.undone(call)
 
     def _unqueue(self, call: int) -> bool:

@@ -39,7 +39,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Generic, TypeGuard, TypeVar, cast
+from typing import Any, Final, Generic, TypeAlias, TypeGuard, TypeVar, cast
 
 from kinfolk.errors import ConnectionLost
 from kinfolk.host.chains import Held, waiting_for
@@ -48,15 +48,16 @@ from kinfolk.host.timer import Alarm, timer
 
 __all__ = [
     "Held",
+    "Later",
     "Owner",
     "Pending",
+    "Settled",
     "Waiters",
     "current_owner",
     "deferred",
     "deferred_of",
-    "is_pending",
+    "is_later",
     "later",
-    "settled",
 ]
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ def deferred(method: F) -> F:
     @functools.wraps(method)
     def blocked(self: object, /, *args: Any, **kwargs: Any) -> Any:
         result = method(self, *args, **kwargs)
-        if not is_pending(result):
+        if not is_later(result):
             return result
         return result.wait(f"{type(self).__name__}.{method.__name__}")
 
@@ -83,19 +84,6 @@ def deferred(method: F) -> F:
 def deferred_of(method: object) -> Callable[..., Any] | None:
     """Return what `@deferred` decorates, which does not block; None for any other method."""
     return getattr(method, _DEFERRED, None)
-
-
-def is_pending(result: object) -> TypeGuard[Pending[Any]]:
-    """Return whether a result is yet to come."""
-    return isinstance(result, Pending)
-
-
-def later(pending: Pending[T]) -> T:
-    """Say that a method decorated with `@deferred` returns what something will be settled with.
-
-    For a type checker it is the result itself.
-    """
-    return cast("T", pending)
 
 
 class _State(enum.Enum):
@@ -388,11 +376,62 @@ def _await(arrived: SimpleQueue[None]) -> None:
             return arrived.get(timeout=_PIECE)
 
 
-def settled(value: T, undo: Callable[[], object] | None = None) -> Pending[T]:
-    """Return a result that is there at once, and can still be undone; see `Pending.settle`."""
-    pending: Pending[T] = Pending(current_owner())
-    pending.settle(value, undo)
-    return pending
+_making: Final = threading.Lock()
+
+
+class Settled(Generic[T]):
+    """A result that is there at once, and can still be undone; made in each such call.
+
+    Args:
+        value: What the method returns.
+        undo: What takes the grant back, should it turn out later that it never arrived. It returns
+            False if that cannot be done any more.
+    """
+
+    __slots__ = ("_stays", "_undo", "_undoing", "_value")
+
+    def __init__(self, value: T, undo: Callable[[], object]) -> None:
+        self._value: T | None = value
+        self._undo: Callable[[], object] | None = undo
+        # Nearly none is ever undone, so a lock is made for those that are.
+        self._undoing: threading.Lock | None = None
+
+    def take(self) -> T:
+        """Return the result, and keep it no longer."""
+        value, self._value = self._value, None
+        return value  # type: ignore[return-value]
+
+    def withdraw(self) -> bool:
+        """Undo the grant; see `Pending.withdraw`."""
+        with _making:
+            if self._undoing is None:
+                self._undoing, self._stays = threading.Lock(), False
+        with self._undoing:
+            undo, self._undo = self._undo, None
+            if undo is not None:
+                self._stays = undo() is False
+            return not self._stays
+
+    def wait(self, label: str = "") -> T:
+        """Return the result; see `Pending.wait`."""
+        return self.take()
+
+
+Later: TypeAlias = Pending[T] | Settled[T]
+"""What a method decorated with `@deferred` returns in place of its result."""
+
+
+def is_later(result: object) -> TypeGuard[Later[Any]]:
+    """Return whether something stands for a result."""
+    return isinstance(result, Pending | Settled)
+
+
+def later(result: Later[T]) -> T:
+    """Say that a method decorated with `@deferred` returns what this stands for.
+
+    For a type checker it is the result itself.
+    """
+    return result  # type: ignore[return-value]
 
 
 class Waiters(Generic[T]):

@@ -13,7 +13,7 @@ from kinfolk.host.hosted import Hosted
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Owner, acting_for
 from kinfolk.host.refusals import log_raised
-from kinfolk.host.waiters import Pending, is_pending
+from kinfolk.host.waiters import Later, is_later
 from kinfolk.pickles.clients import Visit
 from kinfolk.pickles.messages import Messages
 from kinfolk.pickles.names import GET_VALUE, member_and_arguments
@@ -27,7 +27,7 @@ class Answer:
     """A message, ready to be sent; and what is undone if it does not arrive."""
 
     data: bytes
-    granted: Pending[Any] | None = None
+    granted: Later[Any] | None = None
 
     def lost(self) -> None:
         """Say that it could not be sent."""
@@ -72,7 +72,7 @@ def call(
 
     def run() -> Any:
         result = operation.run(hosted.obj, positional, named)
-        return result if is_pending(result) else _taken(result, operation, hosted)
+        return result if is_later(result) else _taken(result, operation, hosted)
 
     try:
         return _in_turn(hosted, visit, operation.label, run, messages.result)
@@ -113,7 +113,7 @@ def _in_turn(
             if visit.ended:
                 raise ConnectionLost("the process that called has ended", executed="no")
             result = run()
-            if not is_pending(result):
+            if not is_later(result):
                 # Within the turn, before another call can change what is being pickled.
                 return Answer(encode(result))
         finally:

@@ -51,11 +51,10 @@ class RLock(Mutex):
     def _is_owned(self, owner: Owner) -> bool:
         return self._held.owner == owner
 
-    def _enter(self, owner: Owner) -> bool:
-        if self._is_owned(owner):
-            self._count += 1
-            return True
-        return super()._enter(owner)
+    def _enter_again(self, owner: Owner) -> bool:
+        owned = self._is_owned(owner)
+        self._count += owned
+        return owned
 
 
 @shared(concurrent=True)

@@ -183,7 +183,11 @@ class Mutex(Granting):
     def _enter(self, owner: Owner) -> bool:
         """Let a caller have the lock if it need not wait; return whether it has it."""
         # Whoever waits has had it before it was free.
-        return self._held.owner is None and self._take(owner)
+        return self._take(owner) if self._held.owner is None else self._enter_again(owner)
+
+    def _enter_again(self, owner: Owner) -> bool:
+        """Let a caller have the lock once more, if it has it and may."""
+        return False
 
     def _take(self, owner: Owner, depth: int = 1) -> bool:
         """Let a caller have the free lock; return False if its process has ended."""

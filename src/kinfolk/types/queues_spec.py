@@ -167,7 +167,7 @@ class Queue(Granting, Generic[T]):
             room = not self.full() and not self._is_shutdown
             if room:
                 self._take_in(item)
-            grants = self._grants() if room else []
+            grants = self._grants() if room and self._getters else []
         self._tell(grants)
         if room:
             return self._at_once(None, functools.partial(self._take_out, item))
@@ -181,7 +181,7 @@ class Queue(Granting, Generic[T]):
         with self._guard:
             # Nobody waits for an item while there is one.
             item: T = self._items.get() if self._items else _NOTHING
-            grants = self._grants() if item is not _NOTHING else []
+            grants = self._grants() if item is not _NOTHING and self._putters else []
         self._tell(grants)
         if item is _NOTHING:
             return self._ask(self._getters, seconds, expired=Empty())

@@ -83,6 +83,7 @@ class Arguments:
         self.parameters = tuple(parameters)
         self._nodes = {p.name: _node(p, codecs) for p in self.parameters}
         self._required = [p.name for p in self.parameters if p.required and p.kind not in _VARIABLE]
+        self._entries = list(self._nodes.items())
         self._plains = {name: node.plain for name, node in self._nodes.items()}
         self._decoder = msgspec.msgpack.Decoder(_mirror(self._nodes, self._required))
         # Where nothing is to be lifted or left out, so many go by position, the others by name.
@@ -158,8 +159,9 @@ class Arguments:
         gaps = self._variable
         for index, still in self._still:
             if type(values[index]) not in still:
+                # Before, since what is lifted may compare itself in any way.
+                gaps = gaps or msgspec.UNSET in values
                 values = self._lift(values, Context(references, nesting=nesting))
-                gaps = gaps or any(value is msgspec.UNSET for value in values)
                 break
         if gaps:
             return self.arrange(values)
@@ -170,10 +172,11 @@ class Arguments:
 
     def _lift(self, values: Sequence[Any], context: Context) -> list[Any]:
         lifted = list(values)
-        for index, (name, node) in enumerate(self._nodes.items()):
+        for index, still in self._still:
             wire = values[index]
-            if wire is msgspec.UNSET or type(wire) in node.still:
+            if type(wire) in still or wire is msgspec.UNSET:
                 continue
+            name, node = self._entries[index]
             try:
                 lifted[index] = node.lift(wire, context)
             except Mismatch as mismatch:
