@@ -206,13 +206,11 @@ class CallingChannel(Dropping):
             if isinstance(error, CallTimeout | ConnectionLost) and error.executed == "unknown":
                 # Where the session has ended with its connections, `settle` finds nothing to ask.
                 unsettled.note(number)
-                found = unsettled.settle(self, own_deadline(SHORT_MOMENT))
+                found = unsettled.settle(self, own_deadline(SHORT_MOMENT), error)
                 error.executed = found.get(number, "unknown")
             elif reply is not None:
                 unsettled.note(number)
-                unsettled.settle(self, own_deadline(SHORT_MOMENT))
-            if isinstance(error, ConnectionLost):
-                self.loss_told(error)
+                unsettled.settle(self, own_deadline(SHORT_MOMENT), error)
             raise
         except BaseException:
             # First of all, and by what is not written in Python: the next signal may be there.
@@ -252,6 +250,10 @@ class CallingChannel(Dropping):
                 reply = self.exchange(request)
             except VersionChanged:
                 continue
+            except ConnectionLost as error:
+                if caller is not None:
+                    self.overlooked(error)
+                raise
             outcome = self.outcome(reply, references, member)
             if references.mention is not None:
                 references.mention.generation = self.generation
@@ -295,8 +297,8 @@ class CallingChannel(Dropping):
                 raise
             return without if found is None else check(found)
 
-    def loss_told(self, error: ConnectionLost) -> None:
-        """Note that the caller is about to hear that a connection was lost."""
+    def overlooked(self, error: BaseException) -> None:
+        """Note that no caller hears of an error; see `Settling.overlooked`."""
 
     def meet_again(self) -> None:
         """Make sure that the differences are those of the server as it is now.

@@ -82,8 +82,8 @@ class Settling(Protocol):
         """
         ...
 
-    def loss_told(self, error: ConnectionLost) -> None:
-        """Note that the caller is about to hear that a connection was lost."""
+    def overlooked(self, error: BaseException) -> None:
+        """Note that no caller hears of an error after all, such as that a connection was lost."""
         ...
 
     def tidy(self) -> None:
@@ -99,11 +99,21 @@ class Unsettled:
         self.note: Final[Callable[[int | Debt], object]] = self.left.append
         self._paying = threading.RLock()
 
-    def settle(self, channel: Settling, block: AbstractContextManager[None]) -> dict[int, Executed]:
+    def settle(
+        self,
+        channel: Settling,
+        block: AbstractContextManager[None],
+        reason: BaseException | None = None,
+    ) -> dict[int, Executed]:
         """Withdraw what was recalled, and make the calls that are owed and have not run.
 
         What cannot be settled before the deadline of the block is left to the keeper, or to the
         next call.
+
+        Args:
+            channel: What the calls went over.
+            block: Limits how long it may take.
+            reason: What the caller is about to hear, unless a signal handler raises meanwhile.
 
         Returns:
             What was recalled, by number: whether it has run.
@@ -124,18 +134,20 @@ class Unsettled:
         except ConnectionClosed:
             # The session has ended, and with it all that could be settled.
             self.left.clear()
-        except (KinfolkError, OSError):
+        except KinfolkError:
             pass  # The keeper tries again.
+        except BaseException:
+            if reason is not None:
+                channel.overlooked(reason)
+            raise
         return found
 
     def pay(self, channel: Settling, debt: Debt, error: BaseException) -> None:
         """Settle a call that was just cut short by an exception, which says what came of it."""
-        self.settle(channel, own_deadline(SHORT_MOMENT))
+        self.settle(channel, own_deadline(SHORT_MOMENT), error)
         if isinstance(error, CallTimeout | ConnectionLost):
             # Never "no", since it will be carried out.
             error.executed = "unknown" if self._is_left(debt) else "yes"
-        if isinstance(error, ConnectionLost):
-            channel.loss_told(error)
 
     def _withdraw(self, channel: Settling, number: int, found: dict[int, Executed]) -> None:
         executed = channel.withdraw(number)

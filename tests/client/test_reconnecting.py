@@ -15,6 +15,7 @@ import kinfolk
 from kinfolk.client.channel import SocketChannel
 from kinfolk.client.connection import Connection
 from kinfolk.errors import CallTimeout, ConnectionClosed, ConnectionLost, NotRunning, ObjectGone
+from kinfolk.unsettled import Unsettled
 from kinfolk.wire.versions import Differences
 
 
@@ -144,7 +145,7 @@ def test_a_loss_that_was_told_is_not_told_again(short: Path) -> None:
     with pytest.raises(ConnectionLost):
         manager.ledger().note(2)
     late.connection.intact = False
-    channel._pool.give_up(late, ConnectionLost("by a thread that nobody hears"))
+    channel._pool.give_up(late, ConnectionLost("by a thread that nobody hears"), heard=False)
     with serve_arena("unix", short, first.url), manager:
         channel.withdraw(1)
         assert [manager.ledger().note(number) for number in (3, 4)] == [3, 4]
@@ -219,3 +220,70 @@ def test_two_threads_meet_the_new_server_as_one_session(short: Path) -> None:
         assert other.census().alive() == 8
         del runs, tools
         until(lambda: other.census().alive() == 0)
+
+
+def test_connections_that_were_idle_are_closed_with_their_session(short: Path) -> None:
+    """However many there were, none stays among those of the next session, or in its way."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+        pool = channel_of(manager)._pool
+        for lease in [pool.take() for _ in range(17)]:
+            pool.give_back(lease)
+        first.program.kill()
+    with pytest.raises(ConnectionLost):
+        manager.ledger().note(1)
+    with serve_arena("unix", short, first.url) as second, manager, second.open() as other:
+        assert manager.lock().acquire()
+        assert len(pool._connections) == len(pool._idle) == 1
+        assert not other.lock().acquire(blocking=False)
+        manager.lock().release()
+
+
+def test_of_two_threads_one_is_told(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the other calls before the first has heard, it goes on with the new session."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+        pool = channel_of(manager)._pool
+        first.program.kill()
+    with serve_arena("unix", short, first.url), manager:
+        forget = pool._forget
+        notes: list[int] = []
+
+        def call_meanwhile(connection: Connection) -> None:
+            forget(connection)
+            monkeypatch.undo()
+            notes.append(Run(lambda: manager.ledger().note(2)).result())
+
+        monkeypatch.setattr(pool, "_forget", call_meanwhile)
+        with pytest.raises(ConnectionLost):
+            manager.ledger().note(1)
+        assert notes == [2]
+
+
+def test_a_loss_is_told_later_where_a_signal_handler_raises_first(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever calls hears of that, and the next call of the loss."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+        channel = channel_of(manager)
+        first.program.kill()
+
+    def lose(connection: Connection, *_: object) -> None:
+        connection.intact = False
+        raise ConnectionLost("in the middle of the call", "unknown")
+
+    def interrupt(*_: object) -> None:
+        channel.unsettled.left.clear()
+        raise KeyboardInterrupt
+
+    with serve_arena("unix", short, first.url), manager:
+        monkeypatch.setattr(Connection, "exchange", lose)
+        monkeypatch.setattr(Unsettled, "_withdraw", interrupt)
+        monkeypatch.setattr(SocketChannel, "linked", True)
+        with pytest.raises(KeyboardInterrupt):
+            manager.ledger().note(1)
+        monkeypatch.undo()
+        with pytest.raises(ConnectionLost):
+            manager.ledger().note(2)
+        assert manager.ledger().note(3) == 3

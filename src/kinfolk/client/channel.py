@@ -105,11 +105,7 @@ class SocketChannel(CallingChannel):
 
     def stop(self) -> None:
         """Stop the server, and close the channel."""
-        try:
-            self.exchange(Stop(NO_CALL))
-        except ConnectionLost as error:
-            self.loss_told(error)
-            raise
+        self.exchange(Stop(NO_CALL))
         self.close()
 
     def close(self) -> None:
@@ -138,17 +134,18 @@ class SocketChannel(CallingChannel):
     def exchange(self, request: Numbered | Stop) -> Reply:
         """Send a request over a connection of its own; see `CallingChannel.exchange`."""
         pool, lease, known = self._pool, None, self._differences
+        heard = not isinstance(request, Withdraw)
         try:
-            lease = pool.take(heard=not isinstance(request, Withdraw))
+            lease = pool.take(heard=heard)
             if self._differences is not known:
                 self._refuse_older(request)
             connection = lease.connection
             frames = encode(request, connection.limit)
-            connection.call = NO_CALL if isinstance(request, Withdraw) else request.call
+            connection.call = request.call if heard else NO_CALL
             reply = connection.exchange(frames, request.call, end_of_block())
         except BaseException as error:
             if lease is not None:
-                pool.give_up(lease, error)
+                pool.give_up(lease, error, heard=heard)
             if pool.closed and isinstance(error, ConnectionLost):
                 raise ConnectionClosed(f"{self.address} was closed during the call") from None
             raise
@@ -163,9 +160,9 @@ class SocketChannel(CallingChannel):
         """Send what has no reply."""
         self._pool.tell(bytes(encode(message)))
 
-    def loss_told(self, error: ConnectionLost) -> None:
-        """Note that the caller is about to hear that a connection was lost."""
-        self._pool.loss_told(error)
+    def overlooked(self, error: BaseException) -> None:
+        """Note that no caller hears of an error; see `Settling.overlooked`."""
+        self._pool.overlooked(error)
 
     def withdraw(self, number: int) -> Executed:
         """Take back a call; see `CallingChannel.withdraw`."""

@@ -54,6 +54,10 @@ _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
 
 
+def _none() -> None:
+    return None
+
+
 class Lease:
     """The right to use a connection."""
 
@@ -65,8 +69,8 @@ class Lease:
 
     def __del__(self) -> None:
         # What happens to all leases in the end; but while there is a pool it holds those that are
-        # not in use, and this one was.
-        pool = self._pool()
+        # not in use, and this one was. One that a signal handler kept from being made has none.
+        pool = getattr(self, "_pool", _none)()
         if pool is not None:
             pool.found(self.connection)
 
@@ -161,7 +165,7 @@ class Pool:
         try:
             lease.connection.tell(frames, end_of_block())
         except BaseException as error:
-            self.give_up(lease, error)
+            self.give_up(lease, error, heard=False)
             raise
         self.give_back(lease)
 
@@ -174,14 +178,23 @@ class Pool:
         if self._closed:
             self._close_idle()
 
-    def give_up(self, lease: Lease, error: BaseException) -> None:
-        """Take back a connection from a call that failed; see `mend`."""
+    def give_up(self, lease: Lease, error: BaseException, *, heard: bool = True) -> None:
+        """Take back a connection from a call that failed; see `mend`.
+
+        Args:
+            lease: The connection.
+            error: Why it failed.
+            heard: Whether a caller hears of that; see also `overlooked`.
+        """
         connection = lease.connection
         if connection.intact:
             self.give_back(lease)
         elif isinstance(error, ConnectionLost):
-            self._lost[error] = connection.session
-            self._losses += 1  # two at the same time may count as one
+            with self._lock:
+                self._losses += 1
+                self._lost[error] = connection.session
+                if heard:
+                    self._tell(connection.session)
             self._forget(connection)
         elif isinstance(error, ProtocolError | LimitExceeded):
             self._replace(connection)
@@ -242,14 +255,12 @@ class Pool:
         self._close_idle()
         self._close_broken()
 
-    def loss_told(self, error: BaseException) -> None:
-        """Note that a caller hears of this, so that no other call has to say it of the session."""
-        session = self._lost.get(error)
-        with self._lock:
-            if session == self._session:
-                self._told = session
-            if session == self._untold:
-                self._untold = b""
+    def _tell(self, session: bytes) -> None:
+        """Note, with the lock held, that no other caller has to hear of a session's end."""
+        if session == self._session:
+            self._told = session
+        if session == self._untold:
+            self._untold = b""
 
     def overlooked(self, error: BaseException) -> None:
         """Note that nobody hears of this after all; the next call says so, if the session ended."""
@@ -306,8 +317,8 @@ class Pool:
             self._close_idle()
         self._user.met(differences, anew=anew and self._session != b"")
         self._session = connection.session
-        self._connections.add(connection)
         lease = Lease(connection, weakref.ref(self))
+        self._connections.add(connection)
         # Where a loss is still to be told, none is handed out without asking.
         if not self._untold:
             connection.well_at = self._losses
@@ -342,29 +353,33 @@ class Pool:
 
     def _check_told(self) -> None:
         """Tell of a session that has ended, if nobody did."""
-        session = self._untold
-        if not session and not self._connections and self._session != self._told:
-            session = self._session
-        if session:
-            where = self._destination.address
-            error = ConnectionLost(f"the connection to {where} was lost before the call", "no")
-            self._lost[error] = session
-            raise error
+        where = self._destination.address
+        error = ConnectionLost(f"the connection to {where} was lost before the call", "no")
+        with self._lock:
+            session = self._untold
+            if not session and not self._connections and self._session != self._told:
+                session = self._session
+            if session:
+                self._lost[error] = session
+                self._tell(session)
+                raise error
 
     def _open_patiently(self) -> Lease:
         end, pause = end_of_block(), _FIRST_PAUSE
         until = time.monotonic() + self._destination.timeout
+        last = until if end is None else min(until, end)
         while True:
             try:
-                return self.open(until if end is None else min(until, end))
+                return self.open(last)
             except (NotRunning, HandshakeFailed) as error:
-                now = time.monotonic()
-                if isinstance(error, AuthenticationFailed) or now + pause > until:
+                left = last - time.monotonic()
+                if isinstance(error, AuthenticationFailed) or (left < _FIRST_PAUSE and last != end):
                     raise
-                if end is not None and now + pause > end:
-                    time.sleep(max(end - now, 0))
+                if left < _FIRST_PAUSE:
+                    time.sleep(max(left, 0))
                     raise CallTimeout(f"before the deadline, {error}", executed="no") from None
-            time.sleep(pause)
+            # Shorter and shorter towards the end, so that no time goes by without a try.
+            time.sleep(min(pause, left / 2))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _check_open(self) -> None:
@@ -395,7 +410,8 @@ class Pool:
         for leases in (self._idle, self._doubtful):
             with contextlib.suppress(IndexError):
                 while True:
-                    self._forget(leases.pop().connection)
+                    lease = leases.pop()  # which must not be lost before the connection is closed
+                    self._forget(lease.connection)
 
     def _close_broken(self) -> None:
         # Nothing is left to be taken back from a session that has ended.

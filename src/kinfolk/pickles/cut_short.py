@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-from kinfolk.errors import ConnectionLost, NotSupported
+from kinfolk.errors import NotSupported
 from kinfolk.pickles.asking import Asking
 from kinfolk.unsettled import Debt, Settling, Unsettled
 from kinfolk.wire.members import Member
@@ -38,7 +38,7 @@ class CutShort(ABC):
         """Whether the session may still be there; see `Settling.linked`."""
         return not self._asking.closed
 
-    def loss_told(self, error: ConnectionLost) -> None:  # noqa: B027 - there is none
+    def overlooked(self, error: BaseException) -> None:  # noqa: B027 - there is none
         """Note nothing: each connection is a session of its own, and its loss is told once."""
 
     @abstractmethod
