@@ -264,6 +264,22 @@ def test_a_grant_that_stays_says_so_to_all_who_withdraw_it() -> None:
 # --- Deadlines
 
 
+def test_a_call_that_no_timer_can_end_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of threads its caller is told so, and the next time-out starts the timer."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    timer.start_afresh()
+    waiters: Waiters[str] = Waiters()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            waiters.add(10.0, "late")
+    assert len(waiters) == len(timer) == 0
+    assert waiters.add(0.01, "late").wait() == "late"
+
+
 def test_a_deadline_settles_with_what_was_said() -> None:
     """The waiter leaves the queue and gets the value for those who are late."""
     waiters: Waiters[str] = Waiters()

@@ -52,13 +52,23 @@ class Timer:
         return len(self._alarms)
 
     def call_later(self, seconds: float, action: Callable[[], object]) -> Alarm:
-        """Have something done in a while. It must be quick, since others wait behind it."""
+        """Have something done in a while. It must be quick, since others wait behind it.
+
+        Raises:
+            RuntimeError: The system has no more threads; the next call tries again.
+        """
         alarm = Alarm(time.monotonic() + seconds, next(self._numbers), action)
         with self._changed:
             heapq.heappush(self._alarms, alarm)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="kinfolk-timer", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="kinfolk-timer", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    self._alarms.remove(alarm)
+                    heapq.heapify(self._alarms)
+                    raise
+                self._thread = thread
             elif self._alarms[0] is alarm:
                 self._changed.notify()
         return alarm

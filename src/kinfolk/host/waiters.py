@@ -227,10 +227,15 @@ class Pending(Generic[T]):
         if not seconds > 0:  # or no number at all
             claim()
             return
-        with self._lock:
-            # One that was claimed meanwhile leaves no alarm behind.
-            if self._state is _State.WAITING:
-                self._alarm = timer.call_later(seconds, claim)
+        try:
+            with self._lock:
+                # One that was claimed meanwhile leaves no alarm behind.
+                if self._state is _State.WAITING:
+                    self._alarm = timer.call_later(seconds, claim)
+        except RuntimeError:
+            # Who hears of that instead of a result must not be given one later.
+            self.withdraw()
+            raise
 
     # --- For the one who called
 
