@@ -16,6 +16,7 @@ __all__ = ["Acceptor"]
 
 # What accept() says when there is no room for one more connection: in this process, in the system.
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_PIECE: Final = 1.0  # seconds
 _PAUSE: Final = 0.5
 _NO_ROOM: Final = "the server has no room for a connection"
 
@@ -59,7 +60,10 @@ class Acceptor:
     def _select(
         self, selector: selectors.BaseSelector, refuser: Refuser, timeout: float | None
     ) -> set[object]:
-        ready: set[object] = {key.fileobj for key, _ in selector.select(timeout)}
+        # In pieces: Python notices a signal that comes at the moment when a wait begins only when
+        # that ends.
+        piece = _PIECE if timeout is None else min(timeout, _PIECE)
+        ready: set[object] = {key.fileobj for key, _ in selector.select(piece)}
         if self._woken in ready:
             with contextlib.suppress(BlockingIOError):
                 self._woken.recv(4096)
