@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import signal
+from typing import Final
 
-__all__ = ["leave_signals_to_others"]
+__all__ = ["PIECE", "leave_signals_to_others"]
+
+PIECE: Final = 1.0
+"""How many seconds a main thread waits at a stretch: a signal that comes at the moment when a wait
+begins is noticed by Python only when that ends."""
 
 
 def leave_signals_to_others() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.channels import channel_of
 from support.folders import short_folder
 from support.forks import in_child
 from support.keeping import kept_up
@@ -21,7 +22,6 @@ from support.samples.manager import SampleManager
 from support.serving import Served, serve, serve_here
 from support.threads import Run, run_all, until
 
-from kinfolk.client import SocketChannel
 from kinfolk.errors import (
     ConnectionClosed,
     ConnectionLost,
@@ -57,12 +57,6 @@ def manager(served: Served) -> Iterator[SampleManager]:
     """Connect to it."""
     with served.open() as found:
         yield found
-
-
-def channel_of(manager: SampleManager) -> SocketChannel:
-    """Return what carries a manager's calls."""
-    assert isinstance(manager._channel, SocketChannel)
-    return manager._channel
 
 
 # --- Threads

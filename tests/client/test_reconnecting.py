@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.arena.manager import ArenaManager
 from support.arena.serving import Served, serve_arena
+from support.channels import channel_of
 from support.threads import Run, until
 
 import kinfolk
@@ -19,18 +20,17 @@ from kinfolk.unsettled import Unsettled
 from kinfolk.wire.versions import Differences
 
 
-def channel_of(manager: ArenaManager) -> SocketChannel:
-    """Return the channel that a manager holds."""
-    channel = manager._channel
-    assert isinstance(channel, SocketChannel)
-    return channel
+def left_alone(folder: Path, **rest: Any) -> tuple[Served, ArenaManager]:
+    """Return a server that was killed, and a client that does not know yet."""
+    with serve_arena("unix", folder) as served:
+        manager = served.open(**rest)
+        served.program.kill()
+    return served, manager
 
 
 def bereft(folder: Path, **rest: Any) -> tuple[Served, ArenaManager]:
     """Return a server that was killed, and a client that has been told so."""
-    with serve_arena("unix", folder) as served:
-        manager = served.open(**rest)
-        served.program.kill()
+    served, manager = left_alone(folder, **rest)
     with pytest.raises(ConnectionLost):
         manager.ledger().note(1)
     return served, manager
@@ -120,12 +120,10 @@ def test_a_loss_that_was_seen_between_calls_is_told(short: Path) -> None:
 
 def test_a_loss_that_nobody_heard_of_is_told_once(short: Path) -> None:
     """Also where who found it has connected again meanwhile."""
-    with serve_arena("unix", short) as first:
-        manager = first.open()
-        channel = channel_of(manager)
-        first.program.kill()
-        with pytest.raises(ConnectionLost):
-            channel.withdraw(1)
+    first, manager = left_alone(short)
+    channel = channel_of(manager)
+    with pytest.raises(ConnectionLost):
+        channel.withdraw(1)
     with serve_arena("unix", short, first.url), manager:
         channel.withdraw(1)
         with pytest.raises(ConnectionLost) as caught:
@@ -241,10 +239,8 @@ def test_connections_that_were_idle_are_closed_with_their_session(short: Path) -
 
 def test_of_two_threads_one_is_told(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the other calls before the first has heard, it goes on with the new session."""
-    with serve_arena("unix", short) as first:
-        manager = first.open()
-        pool = channel_of(manager)._pool
-        first.program.kill()
+    first, manager = left_alone(short)
+    pool = channel_of(manager)._pool
     with serve_arena("unix", short, first.url), manager:
         forget = pool._forget
         notes: list[int] = []
@@ -264,10 +260,8 @@ def test_a_loss_is_told_later_where_a_signal_handler_raises_first(
     short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever calls hears of that, and the next call of the loss."""
-    with serve_arena("unix", short) as first:
-        manager = first.open()
-        channel = channel_of(manager)
-        first.program.kill()
+    first, manager = left_alone(short)
+    channel = channel_of(manager)
 
     def lose(connection: Connection, *_: object) -> None:
         connection.intact = False

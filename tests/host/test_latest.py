@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kinfolk.host.latest import Grants, Latest
 from kinfolk.host.waiters import Settled
 
 
-def test_the_oldest_is_forgotten() -> None:
-    """There are never more than so many, and the latest stay."""
+@pytest.mark.parametrize("way", ["assigned", "by default"])
+def test_the_oldest_is_forgotten(way: str) -> None:
+    """However an entry comes in, there are never more than so many, and the latest stay."""
     latest: Latest[str] = Latest(100)
     for call in range(150):
-        latest.note(call, "known")
+        if way == "assigned":
+            latest[call] = "known"
+        else:
+            latest.setdefault(call, "known")
     assert list(latest) == list(range(50, 150))
 
 
@@ -18,8 +24,8 @@ def test_an_entry_that_changes_forgets_nobody() -> None:
     """Only those that are new make others go."""
     latest: Latest[str] = Latest(100)
     for call in range(100):
-        latest.note(call, "asked")
-    latest.note(0, "answered")
+        latest[call] = "asked"
+    latest[0] = "answered"
     assert (len(latest), latest[0]) == (100, "answered")
 
 

@@ -11,7 +11,7 @@ from support.threads import Run, until
 
 from kinfolk.errors import ConnectionLost
 from kinfolk.host.owners import THIS_PROCESS, Lifetime, Owner, acting_for, current_owner
-from kinfolk.host.timer import timer
+from kinfolk.host.timer import Timer, timer
 from kinfolk.host.waiters import Pending, Settled, Waiters, deferred, deferred_of, later
 
 
@@ -270,13 +270,14 @@ def test_a_call_that_no_timer_can_end_does_not_wait(monkeypatch: pytest.MonkeyPa
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    timer.start_afresh()
+    own = Timer()
+    monkeypatch.setattr("kinfolk.host.waiters.timer", own)
     waiters: Waiters[str] = Waiters()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         with pytest.raises(RuntimeError, match="new thread"):
             waiters.add(10.0, "late")
-    assert len(waiters) == len(timer) == 0
+    assert len(waiters) == len(own) == 0
     assert waiters.add(0.01, "late").wait() == "late"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from multiprocessing.context import get_spawning_popen
 from typing import TYPE_CHECKING, Any, Final
 
@@ -192,11 +191,10 @@ class SocketChannel(CallingChannel):
     def before_fork(self) -> None:
         """Have the objects to which this process refers kept for the child."""
         if not self.closed and counts(self):
-            with suppress(KinfolkError, OSError):
-                try:
-                    self.lend(None)
-                except ConnectionLost as error:
-                    self._pool.overlooked(error)
+            try:
+                self.lend(None)
+            except (KinfolkError, OSError) as error:
+                self.overlooked(error)
 
     def start_afresh(self) -> None:
         """Begin without a session and without connections, in a forked child.

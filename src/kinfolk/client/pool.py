@@ -22,7 +22,6 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
-from weakref import WeakKeyDictionary
 
 from kinfolk.client.connection import Connection
 from kinfolk.client.reaching import Destination
@@ -54,10 +53,6 @@ _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
 
 
-def _none() -> None:
-    return None
-
-
 class Lease:
     """The right to use a connection."""
 
@@ -70,7 +65,7 @@ class Lease:
     def __del__(self) -> None:
         # What happens to all leases in the end; but while there is a pool it holds those that are
         # not in use, and this one was. One that a signal handler kept from being made has none.
-        pool = getattr(self, "_pool", _none)()
+        pool = self._pool() if hasattr(self, "_pool") else None
         if pool is not None:
             pool.found(self.connection)
 
@@ -116,7 +111,7 @@ class Pool:
         self._spent: set[Connection] = set()
         self._mended: deque[int] = deque(maxlen=_REMEMBERED)
         # The session with whose connection a call was lost whose error bears witness to that.
-        self._lost: WeakKeyDictionary[BaseException, bytes] = WeakKeyDictionary()
+        self._lost: weakref.WeakKeyDictionary[BaseException, bytes] = weakref.WeakKeyDictionary()
         # The session of whose loss a caller knows; and one that was replaced before any did.
         self._told = b""
         self._untold = b""
@@ -389,22 +384,15 @@ class Pool:
 
     # --- Inside
 
-    def _next_idle(self) -> Lease | None:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
-
     def _drop_dead(self) -> None:
         """Forget the idle connections that ended too, so that each does not fail a call."""
-        for _ in range(len(self._idle)):
-            lease = self._next_idle()
-            if lease is None:
-                break
-            if lease.connection.alive:
-                self._idle.appendleft(lease)
-            else:
-                self._forget(lease.connection)
+        with contextlib.suppress(IndexError):  # others take them meanwhile
+            for _ in range(len(self._idle)):
+                lease = self._idle.pop()
+                if lease.connection.alive:
+                    self._idle.appendleft(lease)
+                else:
+                    self._forget(lease.connection)
 
     def _close_idle(self) -> None:
         for leases in (self._idle, self._doubtful):

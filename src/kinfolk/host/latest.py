@@ -18,8 +18,7 @@ T = TypeVar("T")
 class Latest(OrderedDict[int, T]):
     """Something about each of the latest calls, by number; beyond so many the oldest is forgotten.
 
-    It is remembered by `note` only. Whoever changes it sees to it that nobody else does so at the
-    same time.
+    Whoever changes it sees to it that nobody else does so at the same time.
 
     Args:
         most: How many.
@@ -29,9 +28,8 @@ class Latest(OrderedDict[int, T]):
         super().__init__()
         self._most = most
 
-    def note(self, call: int, value: T) -> None:
-        """Remember something about a call."""
-        self[call] = value
+    def __setitem__(self, call: int, value: T) -> None:
+        super().__setitem__(call, value)
         if len(self) > self._most:
             self.popitem(last=False)
 

@@ -147,7 +147,7 @@ class Service:
                     raise withdrawn()
                 if operation.gives_back:
                     with self._lock:
-                        self._given_back.note(request.call, None)
+                        self._given_back[request.call] = None
                 result = operation.run(hosted.obj, args, kwargs)
                 if is_later(result):
                     weight = len(request.arguments)
@@ -309,7 +309,7 @@ class Service:
 
     def _remember(self, call: int, mentioned: list[int]) -> None:
         with self._lock:
-            self._mentioned.note(call, mentioned)
+            self._mentioned[call] = mentioned
 
 
 def withdrawn() -> CallTimeout:

@@ -139,8 +139,8 @@ class Session(Lifetime):
             self._freed_calls += len(withdrawn)
             for call, executed in withdrawn.items():
                 self._granted.pop(call)
-                self.withdrawn.note(call, executed)
-            self._finished.note(link.latest, None)
+                self.withdrawn[call] = executed
+            self._finished[link.latest] = None
             if link.running:
                 self._fading.add(link)
             self._links.discard(link)
@@ -171,7 +171,7 @@ class Session(Lifetime):
         """
         with self._attaching:
             known = self.withdrawn.get(call)
-            self.withdrawn.note(call, known)
+            self.withdrawn[call] = known
             links = (*self._links, *self._fading)
         executed = known or self._withdraw(call, links)
         with self._attaching:
@@ -184,14 +184,13 @@ class Session(Lifetime):
             # Another thread may have found out meanwhile: one that was asked too, or that closed
             # the connection of the call.
             self._granted.pop(call)
-            executed = self.withdrawn.get(call) or executed
-            self.withdrawn.note(call, executed)
+            executed = self.withdrawn[call] = self.withdrawn.get(call) or executed
         return executed
 
     def undone(self, call: int) -> None:
         """Note that a call was not begun, or was undone."""
         with self._attaching:
-            self.withdrawn.note(call, "no")
+            self.withdrawn[call] = "no"
 
     def _withdraw(self, call: int, links: Iterable[Link]) -> Executed:
         if self.service.gave_back(call):

@@ -45,6 +45,7 @@ from kinfolk.errors import ConnectionLost
 from kinfolk.host.chains import Held, waiting_for
 from kinfolk.host.owners import Owner, current_owner
 from kinfolk.host.timer import Alarm, timer
+from kinfolk.signals import PIECE
 
 __all__ = [
     "Held",
@@ -64,7 +65,6 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _DEFERRED = "__kinfolk_deferred__"
-_PIECE: Final = 1.0  # seconds
 
 
 def deferred(method: F) -> F:
@@ -372,13 +372,10 @@ class Pending(Generic[T]):
 
 
 def _await(arrived: SimpleQueue[None]) -> None:
-    """Wait for the arrival, in pieces.
-
-    A signal that comes at the moment when a thread begins to wait is noticed only when that ends.
-    """
+    """Wait for the arrival, in pieces."""
     while True:
         with suppress(Empty):
-            return arrived.get(timeout=_PIECE)
+            return arrived.get(timeout=PIECE)
 
 
 _making: Final = threading.Lock()
@@ -424,11 +421,12 @@ class Settled(Generic[T]):
 
 Later: TypeAlias = Pending[T] | Settled[T]
 """What a method decorated with `@deferred` returns in place of its result."""
+_LATER: Final = Pending, Settled
 
 
 def is_later(result: object) -> TypeGuard[Later[Any]]:
     """Return whether something stands for a result."""
-    return isinstance(result, Pending | Settled)
+    return isinstance(result, _LATER)
 
 
 def later(result: Later[T]) -> T:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kinfolk.server.refusing import RefusalLog, Refuser
+from kinfolk.signals import PIECE
 from kinfolk.sockets import peer_name
 
 __all__ = ["Acceptor"]
 
 # What accept() says when there is no room for one more connection: in this process, in the system.
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_PIECE: Final = 1.0  # seconds
 _PAUSE: Final = 0.5
 _NO_ROOM: Final = "the server has no room for a connection"
 
@@ -60,9 +60,7 @@ class Acceptor:
     def _select(
         self, selector: selectors.BaseSelector, refuser: Refuser, timeout: float | None
     ) -> set[object]:
-        # In pieces: Python notices a signal that comes at the moment when a wait begins only when
-        # that ends.
-        piece = _PIECE if timeout is None else min(timeout, _PIECE)
+        piece = PIECE if timeout is None else min(timeout, PIECE)
         ready: set[object] = {key.fileobj for key, _ in selector.select(piece)}
         if self._woken in ready:
             with contextlib.suppress(BlockingIOError):
