@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
-from support.hosted.client import Client, new_host
+from support.hosted.client import AsReferences, Client, new_host
 from support.hosted.manager import OFFER, FrontierProxy, GateProxy, VaultProxy
 from support.threads import Run, until
 
@@ -17,7 +19,7 @@ from kinfolk.host.turns import turn_of
 from kinfolk.host.waiters import Settled
 from kinfolk.limits import Limits
 from kinfolk.types.locks_manager import RLockProxy
-from kinfolk.wire.messages import Failed, Result, Stop
+from kinfolk.wire.messages import Call, Failed, Result, Stop
 
 LOCK = OFFER.members(RLockProxy)
 GATE = OFFER.members(GateProxy)
@@ -257,6 +259,71 @@ def test_a_call_that_waits_for_its_turn_has_not_run_either(host: Host) -> None:
     assert waiting.result() == call
     turn.leave()
     assert other.session.withdraw(call) == "no"
+
+
+class Meanwhile(dict[int, Any]):
+    """Has something done before or after each entry that comes in."""
+
+    def __init__(self, act: Callable[[], object], *, after: bool) -> None:
+        super().__init__()
+        self._act = act
+        self._after = after
+
+    def __setitem__(self, call: int, value: Any) -> None:
+        if not self._after:
+            self._act()
+        super().__setitem__(call, value)
+        if self._after:
+            self._act()
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("table", ["_queued", "_running"])
+@pytest.mark.parametrize("closing", [False, True])
+def test_a_call_withdrawn_as_it_comes_has_not_run(
+    host: Host, table: str, after: bool, closing: bool
+) -> None:
+    """Whatever has been noted of it at that moment; also where its link is just being closed."""
+    client = Client(host)
+    other = Client(host, client.session)
+    found: list[str] = []
+
+    def withdraw() -> None:
+        if closing:
+            client.link.close()
+        found.append(other.session.withdraw(max(client.session.under_way)))
+
+    setattr(client.link, table, Meanwhile(withdraw, after=after))
+    members = OFFER.members(FrontierProxy)
+    call = client.start("frontier", members["push"], url="https://example.org")
+    assert found == ["no"]
+    assert other.session.withdraw(call) == "no"
+    assert other.call("frontier", FrontierProxy, "__len__") == 0
+
+
+def test_a_call_that_comes_while_it_is_looked_for_has_not_run(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not among those that wait for their turn, and then is among those under way."""
+    client = Client(host)
+    other = Client(host, client.session)
+    push = OFFER.members(FrontierProxy)["push"]
+    data = msgspec.Raw(push.arguments.encode({"url": "https://example.org"}, AsReferences()))
+    coming = Call(1_000_000, "frontier", "push", 1, data)
+    runs: list[Run[None]] = []
+    stop_waiting = client.link._stop_waiting
+
+    def come_meanwhile(call: int) -> Any:
+        if not runs:
+            runs.append(Run(lambda: client.link.receive(coming, client.answer)))
+            until(lambda: client.link._running and client.link._queued)
+        return stop_waiting(call)
+
+    monkeypatch.setattr(client.link, "_stop_waiting", come_meanwhile)
+    assert client.session.withdraw(coming.call) == "no"
+    runs[0].result()
+    assert client.session.withdraw(coming.call) == "no"
+    assert other.call("frontier", FrontierProxy, "__len__") == 0
 
 
 def test_a_link_that_was_closed_while_it_worked_is_forgotten(host: Host) -> None:

@@ -300,6 +300,8 @@ class Link:
 
         What was granted to it is undone, and then it counts as one that has not run.
         """
+        # First of all: `_serve` notes it last, so whoever sees it finds what the call has become.
+        came = call == self.latest
         if self._unqueue(call):
             return "no"
         with self._lock:
@@ -314,8 +316,9 @@ class Link:
             self._refuse(call, answer, withdrawn())
             return "no" if undone else "yes"
         if running is not None:
-            return self._outcome(call, running)
-        return "yes" if call == self.latest else None
+            # It may have come since, and then it is not begun.
+            return "no" if self._unqueue(call) else self._outcome(call, running)
+        return "yes" if came else None
 
     def _outcome(self, call: int, request: Call | Next) -> Executed:
         """Return what becomes of a call whose method runs, and which has been withdrawn."""
@@ -365,10 +368,11 @@ class Link:
             return
         # A call that a method makes in this process is made by the same thread.
         outer, chain.serves = chain.serves, request
-        self.latest = number
         session.under_way.add(number)
-        self._running[number] = request
+        # In this order; see `withdraw`.
         self._queued[number] = chain, request
+        self._running[number] = request
+        self.latest = number
         try:
             # Asked only now, so that one who closes or withdraws sees it if this does not.
             if self._closed or number in session.withdrawn:

@@ -31,7 +31,7 @@ from kinfolk.wire.messages import (
 )
 from kinfolk.wire.references import Reference
 
-__all__ = ["Client", "new_host"]
+__all__ = ["AsReferences", "Client", "new_host"]
 
 
 def new_host(limits: Limits = Limits()) -> Host:  # noqa: B008 - frozen
