@@ -22,6 +22,8 @@ from kinfolk.addresses import UnixAddress
 from kinfolk.client.observer import Observer
 from kinfolk.errors import ConnectionLost, HandshakeFailed, NotRunning, NotSupported
 from kinfolk.examples.login.manager import LoginManager
+from kinfolk.server.standalone import Job, reach_or_launch
+from kinfolk.wire.greetings import AboutToEnd, CutShort
 
 SPEC = """
 import os
@@ -73,12 +75,20 @@ class Project:
 
     def client(self, idle: float | None = None, **env: str) -> Program:
         """Start a program that opens the manager, calls it once, and stays until it is told."""
-        env = {"KINFOLK_DIR": str(self.sockets), "PYTHONPATH": str(self.folder), **env}
+        path = os.pathsep.join([str(self.folder), *filter(None, sys.path)])
+        env = {"KINFOLK_DIR": str(self.sockets), "PYTHONPATH": path, **env}
         return Program("-c", CLIENT, json.dumps(idle), cwd=None, **env)
 
     def beside(self, suffix: str) -> Path:
         """Return a file beside the socket."""
         return self.sockets / f"crawl_spec.Crawl{suffix}"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Make a folder for sockets."""
+    with short_folder() as path:
+        yield path
 
 
 @pytest.fixture
@@ -185,6 +195,34 @@ def test_looking_at_a_server_does_not_keep_it(project: Project) -> None:
 
     until(gone)
     until(lambda: not alive(pid))
+
+
+def test_a_server_that_can_never_be_used_is_told_at_once(project: Project) -> None:
+    """Where it speaks another serializer, nothing is started to take its place."""
+    env = {"KINFOLK_DIR": str(project.sockets)}
+    command = ("-m", "kinfolk", "serve", "crawl_spec", "--serializer", "pickle")
+    with Program(*command, cwd=project.folder, **env) as server:
+        server.line()
+        with project.client() as client:
+            name, text = answer(client)
+    assert (name, "serializer='pickle'" in text) == ("SpeaksPickle", True)
+    assert not project.beside(".log").exists()
+
+
+@pytest.mark.parametrize("refusal", [AboutToEnd(), CutShort("connection reset by peer")])
+def test_a_server_that_is_about_to_end_is_waited_for(folder: Path, refusal: Exception) -> None:
+    """None is started as long as it has the address, and who gets in after all stays."""
+    answers = iter([refusal, refusal, None])
+
+    def reach() -> None:
+        error = next(answers)
+        if error is not None:
+            raise error
+
+    job = Job("no_module", "No", "no_spec", UnixAddress(str(folder / "x.sock")), None, None)
+    reach_or_launch(job, reach, 60.0)
+    assert next(answers, "all asked") == "all asked"
+    assert not (folder / "x.log").exists()
 
 
 def test_a_killed_server_is_replaced(project: Project) -> None:

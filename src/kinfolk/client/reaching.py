@@ -25,7 +25,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.sockets import close_in_children, peer_credentials, tune
-from kinfolk.wire.greetings import HANDSHAKE_LIMIT
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT, CutShort
 from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
 
 __all__ = ["Destination", "connect", "shake_hands"]
@@ -182,5 +182,5 @@ def shake_hands(
             executed="no",
         ) from None
     except OSError as error:
-        raise HandshakeFailed(f"{where}: {error.strerror} during the handshake") from None
+        raise CutShort(f"{where}: {error.strerror} during the handshake") from None
     return handshake.peer
