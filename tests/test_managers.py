@@ -48,6 +48,18 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("idle", "error"), [("3", TypeError), (-1, ValueError), (float("nan"), ValueError)]
+)
+def test_an_idle_time_that_is_none_is_refused(folder: Path, idle: Any, error: type) -> None:
+    """It is told to the caller, before anything is started or made."""
+    with pytest.raises(error):
+        SampleManager.open(start=True, idle=idle)
+    with pytest.raises(error):
+        SampleManager().get_server(idle=idle)
+    assert files(folder) == []
+
+
 # --- Making one
 
 

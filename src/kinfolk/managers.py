@@ -27,7 +27,7 @@ from kinfolk.addresses import (
     private_address,
     resolve_address,
 )
-from kinfolk.deadlines import CONNECTING
+from kinfolk.deadlines import CONNECTING, patience
 from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported
 from kinfolk.keys import check_key, key_of_environment, key_to_reach, key_to_serve
 from kinfolk.limits import Limits
@@ -135,10 +135,11 @@ class Manager(Registering):
             LimitExceeded: The server has no room for another client.
             CallTimeout: It took too long.
             NotSupported: `start` with "pickle".
-            ValueError: A timeout that is negative, or not a number.
+            ValueError: A timeout or `idle` that is negative, or not a number.
         """
         if idle is not None and not start:
             raise ValueError("idle is for the server that start=True starts")
+        _check_idle(idle)
         manager = cls(address, authkey, serializer)
         key = manager._key or key_of_environment()
         place = manager._found_place()
@@ -187,7 +188,9 @@ class Manager(Registering):
         Raises:
             AlreadyRunning: Another server listens there.
             AddressError: The address cannot be used, or only if `insecure`.
+            ValueError: `idle` is negative, or not a number.
         """
+        _check_idle(idle)
         from kinfolk.serving import make_server  # noqa: PLC0415 - see the module's docstring
 
         place = self._found_place()
@@ -383,6 +386,12 @@ class Manager(Registering):
         if self._place is None:
             self._place = resolve_address(None, self._server_name)
         return self._place
+
+
+def _check_idle(idle: float | None) -> None:
+    """Refuse at the caller what would end the server only once it runs."""
+    if idle is not None:
+        patience("idle", idle)
 
 
 Manager._reserved = frozenset(dir(Manager))  # pyright: ignore[reportPrivateUsage]
