@@ -38,6 +38,8 @@ class Counter:
     def __attrs_post_init__(self) -> None:
         if os.environ.get("BROKEN"):
             raise KeyError("the disk is empty")
+        if os.environ.get("ENDING"):
+            raise SystemExit("bye")
 
     def add(self) -> tuple[int, int]:
         self.value += 1
@@ -241,6 +243,26 @@ def test_what_starting_raises_is_raised_at_the_caller(project: Project) -> None:
         name, text, *notes = answer(client)
     assert (name, text) == ("KeyError", "'the disk is empty'")
     assert "crawl_spec.py" in "".join(notes)
+
+
+def test_a_spec_that_ends_the_program_ends_only_the_servers(project: Project) -> None:
+    """The caller gets an error that names the class, and that it can handle."""
+    with project.client(ENDING="1") as client:
+        name, text, *notes = answer(client)
+        assert client.wait() == 0
+    assert (name, text) == ("RemoteError", "SystemExit: bye")
+    assert "crawl_spec.py" in "".join(notes)
+
+
+def test_serve_says_that_the_spec_ended_the_program(project: Project) -> None:
+    """In one line, and not only with what the spec said."""
+    env = {"KINFOLK_DIR": str(project.sockets), "ENDING": "1"}
+    with Program("-m", "kinfolk", "serve", "crawl_spec", cwd=project.folder, **env) as server:
+        assert server.wait() == 1
+    assert server.errors == (
+        "kinfolk: nothing is served: crawl_spec ended the program, by SystemExit, while the host "
+        "made the singleton Crawl.counter: bye\n"
+    )
 
 
 def test_a_server_of_another_project_is_refused(project: Project, tmp_path: Path) -> None:
