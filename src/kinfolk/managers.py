@@ -11,6 +11,7 @@ what connecting and serving take is imported by the functions that do it, when t
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import current_process, get_context
 from multiprocessing.context import BaseContext
@@ -32,7 +33,7 @@ from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported
 from kinfolk.keys import check_key, key_of_environment, key_to_reach, key_to_serve
 from kinfolk.limits import Limits
 from kinfolk.registering import Registering
-from kinfolk.wire.table import ManagerType, Table
+from kinfolk.wire.table import ManagerType, Table, type_of
 
 if TYPE_CHECKING:
     from kinfolk.client import SocketChannel
@@ -134,7 +135,7 @@ class Manager(Registering):
             HandshakeFailed: What listens there is no server of Kinfolk's.
             LimitExceeded: The server has no room for another client.
             CallTimeout: It took too long.
-            NotSupported: `start` with "pickle".
+            NotSupported: `start` with "pickle", or of a class that no import finds.
             ValueError: A timeout or `idle` that is negative, or not a number.
         """
         if idle is not None and not start:
@@ -368,7 +369,7 @@ class Manager(Registering):
                 f"no server is started at {place}: `start` is for sockets of this machine; run "
                 f"`kinfolk serve {self._offer.spec} --address {place}` there"
             )
-        cls = type(self)
+        cls = _importable(type(self))
         job = Job(cls.__module__, cls.__qualname__, self._offer.spec, place, key, idle)
         try:
             reach_or_launch(job, lambda: self._attach(place, key, timeout), timeout)
@@ -386,6 +387,27 @@ class Manager(Registering):
         if self._place is None:
             self._place = resolve_address(None, self._server_name)
         return self._place
+
+
+def _importable(cls: type[Manager]) -> type[Manager]:
+    """Return the class that another process finds by an import, and that makes the same server.
+
+    Raises:
+        NotSupported: There is none.
+    """
+    offer = type_of(cls)
+    for base in cls.__mro__:
+        if not issubclass(base, Manager) or type_of(base) is not offer:
+            break
+        module = sys.modules.get(base.__module__)
+        found: object = getattr(module, base.__qualname__, None)
+        same = base.get_server is cls.get_server
+        if found is base and same and base.__module__ != "__main__":
+            return base
+    raise NotSupported(
+        f"no server is started for {cls.__qualname__}, which another process cannot import: define "
+        "it at the top of a module that is not run as a program"
+    )
 
 
 def _check_idle(idle: float | None) -> None:

@@ -77,9 +77,13 @@ class Project:
 
     def client(self, idle: float | None = None, **env: str) -> Program:
         """Start a program that opens the manager, calls it once, and stays until it is told."""
+        return self.program(CLIENT, json.dumps(idle), **env)
+
+    def program(self, text: str, *arguments: str, **env: str) -> Program:
+        """Start a program that can import the project's modules."""
         path = os.pathsep.join([str(self.folder), *filter(None, sys.path)])
         env = {"KINFOLK_DIR": str(self.sockets), "PYTHONPATH": path, **env}
-        return Program("-c", CLIENT, json.dumps(idle), cwd=None, **env)
+        return Program("-c", text, *arguments, cwd=None, **env)
 
     def beside(self, suffix: str) -> Path:
         """Return a file beside the socket."""
@@ -263,6 +267,39 @@ def test_serve_says_that_the_spec_ended_the_program(project: Project) -> None:
         "kinfolk: nothing is served: crawl_spec ended the program, by SystemExit, while the host "
         "made the singleton Crawl.counter: bye\n"
     )
+
+
+SUBCLASSES = """
+from crawl_manager import CrawlManager
+
+class Mine(CrawlManager):
+    def added(self):
+        return self.counter().add()
+
+class Outer:
+    class Nested(Mine):
+        pass
+
+class Other(CrawlManager):
+    def get_server(self, **options):
+        raise AssertionError
+
+with Mine.open(start=True, timeout=60) as mine, Outer.Nested.open(start=True) as nested:
+    print(mine.added()[1], nested.added()[1], flush=True)
+    mine.shutdown()
+try:
+    Other.open(start=True, timeout=60)
+except NotImplementedError as error:
+    print(error)
+"""
+
+
+def test_a_subclass_in_a_program_is_served_by_the_generated_class(project: Project) -> None:
+    """Another process cannot import it; where it makes a server of its own, that is said."""
+    with project.program(SUBCLASSES) as program:
+        assert program.line() == "1 2"
+        assert "another process cannot import" in program.line()
+        assert program.wait() == 0
 
 
 def test_a_server_of_another_project_is_refused(project: Project, tmp_path: Path) -> None:
