@@ -189,8 +189,8 @@ def test_without_a_key_it_takes_that_of_the_process() -> None:
     run = Run(server.serve_forever)
     manager = SampleManager(server.address)
     manager.connect()
-    with manager:
-        assert manager.frontier().limit == 500
+    with manager, SampleManager.open(server.address) as other:
+        assert manager.frontier().limit == other.frontier().limit == 500
     with pytest.raises(AuthenticationFailed, match="does not hold the server's key"):
         SampleManager.open(server.url, authkey=KEY)
     server.stop()

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from kinfolk.addresses import (
     Address,
-    TcpAddress,
     UnixAddress,
     WrittenAddress,
     parse_address,
@@ -118,7 +117,9 @@ class Manager(Registering):
         Args:
             address: Where it listens. By default what `KINFOLK_ADDRESS` says, or else the private
                 socket of this user.
-            authkey: The key, where the server asks for one. By default what `KINFOLK_AUTHKEY` says.
+            authkey: The key, where the server asks for one; a private socket that needs none takes
+                any. By default what `KINFOLK_AUTHKEY` says, or else, over TCP, the `authkey` of
+                this process.
             serializer: How values travel; it has to be the server's.
             timeout: How many seconds it may take to connect, now and whenever the connection was
                 lost; `math.inf` waits for ever.
@@ -142,12 +143,8 @@ class Manager(Registering):
             raise ValueError("idle is for the server that start=True starts")
         _check_idle(idle)
         manager = cls(address, authkey, serializer)
-        key = manager._key or key_of_environment()
         place = manager._found_place()
-        if key is None and isinstance(place, TcpAddress):
-            raise AuthenticationFailed(
-                f"{place} asks for a key: give it as authkey, or in KINFOLK_AUTHKEY"
-            )
+        key = key_to_reach(place, manager._key)
         if start:
             manager._attach_or_start(place, key, timeout, idle)
         else:
@@ -339,7 +336,15 @@ class Manager(Registering):
         return self._channel
 
     def _attach(self, place: Address, key: bytes | None, timeout: float = CONNECTING) -> None:
-        channel = self._reached(place, key, timeout)
+        try:
+            channel = self._reached(place, key, timeout)
+        except AuthenticationFailed as error:
+            if isinstance(place, UnixAddress) or self._key or key_of_environment():
+                raise
+            raise AuthenticationFailed(
+                f"{error}: no key was given, and this process has another: give the server's as "
+                "authkey, or in KINFOLK_AUTHKEY"
+            ) from None
         self.close()
         self._channel = channel
 
@@ -370,7 +375,7 @@ class Manager(Registering):
                 f"`kinfolk serve {self._offer.spec} --address {place}` there"
             )
         cls = _importable(type(self))
-        job = Job(cls.__module__, cls.__qualname__, self._offer.spec, place, key, idle)
+        job = Job(cls.__module__, cls.__qualname__, self._offer.spec, place, self._key, idle)
         try:
             reach_or_launch(job, lambda: self._attach(place, key, timeout), timeout)
         except BaseException:

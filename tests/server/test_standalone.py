@@ -241,6 +241,14 @@ def test_a_killed_server_is_replaced(project: Project) -> None:
         assert answer(client)[1] == 1
 
 
+def test_a_key_in_the_environment_is_not_for_a_server_that_is_started(project: Project) -> None:
+    """It is as with `kinfolk serve`: clients without that variable, as under cron, get in."""
+    with project.client(KINFOLK_AUTHKEY="a key for others") as client:
+        pid, _ = answer(client)
+        with project.client() as other:
+            assert answer(other) == [pid, 2]
+
+
 def test_what_starting_raises_is_raised_at_the_caller(project: Project) -> None:
     """As itself, with the traceback of the server's process."""
     with project.client(BROKEN="1") as client:
