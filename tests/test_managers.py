@@ -134,6 +134,19 @@ def test_leaving_the_block_ends_the_connection_only(folder: Path) -> None:
             assert len(again.frontier()) == 1
 
 
+def test_a_socket_that_is_a_link_or_open_to_others_is_refused(folder: Path) -> None:
+    """Nobody is let in by a way that others could have laid."""
+    with serve_here("unix", folder) as served:
+        path = Path(served.here.url.removeprefix("unix://"))
+        link = folder / "link.sock"
+        link.symlink_to(path)
+        with pytest.raises(AddressError, match="is a link"):
+            SampleManager.open(link)
+        path.chmod(0o660)
+        with pytest.raises(AddressError, match=f"mode 660.*chmod 600 {path}"):
+            SampleManager.open(path)
+
+
 def test_connect_reaches_a_server_as_there(folder: Path) -> None:
     """A manager that is made first and connected then is the same."""
     with serve_here("tcp", folder) as served:
