@@ -74,7 +74,7 @@ def test_a_relative_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Mo
         ("http://localhost:5000", "write tcp://host:port"),
         ("tcp://localhost", "tcp://host:port"),
         ("tcp://::1:5000", "IPv6 host in brackets"),
-        ("tcp://localhost:70000", "tcp://host:port"),
+        ("tcp://localhost:70000", "a port from 0 to 65535"),
         ("tcp://me@localhost:5000", "tcp://host:port"),
         ("tcp://localhost:5000/path", "tcp://host:port"),
         ("unix://run/x.sock", "with three slashes"),

@@ -152,7 +152,8 @@ def _tcp_url(text: str) -> TcpAddress:
             host = None
     if not host or port is None:
         raise AddressError(
-            f"{text!r} is no address: write tcp://host:port, and an IPv6 host in brackets"
+            f"{text!r} is no address: write tcp://host:port, with a port from 0 to "
+            f"{_LARGEST_PORT}, and an IPv6 host in brackets"
         )
     return TcpAddress(host, port)
 

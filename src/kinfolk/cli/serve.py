@@ -141,6 +141,12 @@ def _server(manager: type[Manager], make: Callable[..., Serving]) -> Serving:
             return make(begin=begin)
     except KinfolkError:
         raise
+    except SystemExit as error:
+        when = ", ".join(["SystemExit", *getattr(error, "__notes__", ())])
+        sys.exit(
+            f"kinfolk: nothing is served: {type_of(manager).spec} ended the program, by {when}: "
+            f"{one_line(error)}"
+        )
     except Exception as error:
         # The user's own code has failed, which makes the objects; what called it is ours.
         trace = error.__traceback__

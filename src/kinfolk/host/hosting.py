@@ -119,7 +119,7 @@ class Host:
                 args = [_filled(arg, made, label) for arg in entry.args]
                 kwargs = {key: _filled(arg, made, label) for key, arg in entry.kwargs.items()}
                 made[id(entry)] = entry.shared(*args, **kwargs)
-            except Exception as error:
+            except BaseException as error:
                 error.add_note(f"while the host made the singleton {label}")
                 raise
         self._objects.add_singleton(name, made[id(entry)])

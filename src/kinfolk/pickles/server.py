@@ -32,10 +32,10 @@ from kinfolk.server.admission import Admission
 from kinfolk.server.ending import end_all
 from kinfolk.server.files import spec_file
 from kinfolk.server.listening import listen
-from kinfolk.server.refusing import AboutToEnd
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.sockets import check_user, tune
+from kinfolk.wire.greetings import AboutToEnd
 from kinfolk.wire.table import ManagerType
 
 if sys.platform == "linux":
