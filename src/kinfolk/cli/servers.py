@@ -14,6 +14,7 @@ from kinfolk.addresses import (
     UnixAddress,
     check_private,
     default_folder,
+    is_private_address,
     parse_address,
 )
 from kinfolk.cli.problems import CommandError
@@ -61,6 +62,8 @@ Looked: TypeAlias = Found | Silent
 def find(target: str | None, key: bytes | None) -> list[Looked]:
     """Return the servers that a user names: all of this user's, if none is named.
 
+    One that a program has started for itself is named by its address only.
+
     Args:
         target: An address, a spec, or one manager of a spec.
         key: The key, if there is one.
@@ -76,26 +79,32 @@ def find(target: str | None, key: bytes | None) -> list[Looked]:
         return [Found(address, _report(address, key))]
     module, manager = split_spec(target)
     found = [each for each in _running(key) if _serves(each, module, manager)]
-    if not found:
-        raise NotRunning(f"no server of {target} runs: start it with `kinfolk serve {target}`")
-    return found
+    public = [each for each in found if not is_private_address(each.address)]
+    if not public:
+        raise NotRunning(
+            f"no server of {target} runs{_but(found)}: start it with `kinfolk serve {target}`"
+        )
+    return public
 
 
 def find_one(target: str | None, key: bytes | None) -> Found:
     """Return the one server that a user names, or the only one there is.
 
-    Without a target `KINFOLK_ADDRESS` counts, as it does for `open`.
+    Without a target `KINFOLK_ADDRESS` counts, as it does for `open`; what programs have started
+    for themselves does not.
 
     Raises:
         NotRunning: None runs, or none of those that were named.
         CommandError: There are several to choose from.
         KinfolkError: What is named is neither an address nor a spec, or does not answer.
     """
-    found = find(target or os.environ.get("KINFOLK_ADDRESS") or None, key)
+    target = target or os.environ.get("KINFOLK_ADDRESS") or None
+    seen = find(target, key)
+    found = [each for each in seen if target or not is_private_address(each.address)]
     if not found:
         raise NotRunning(
-            f"no server runs in {default_folder()}: start one with `kinfolk serve SPEC`, or name "
-            "the address of another"
+            f"no server runs in {default_folder()}{_but(seen)}: start one with "
+            "`kinfolk serve SPEC`, or name the address of another"
         )
     if len(found) > 1:
         raise CommandError(f"{len(found)} servers run: name one of {', '.join(named(found))}")
@@ -103,6 +112,14 @@ def find_one(target: str | None, key: bytes | None) -> Found:
     if isinstance(only, Silent):
         raise only.error
     return only
+
+
+def _but(private: list[Looked]) -> str:
+    """Return a clause about servers that were found, and not meant."""
+    if not private:
+        return ""
+    addresses = ", ".join(str(each.address) for each in private)
+    return f" but what a program has started for itself at {addresses}"
 
 
 def named(servers: list[Looked]) -> list[str]:
