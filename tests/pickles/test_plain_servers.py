@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from support.pickling import plain_program
 from support.programs import Program
+from support.samples.manager import SampleManager
 from support.threads import Run
 
-from kinfolk.errors import NotSupported
+from kinfolk.errors import NotSupported, ObjectGone
 from kinfolk.examples.login.manager import LoginManager
 
 KEY = "a key for tests only"
@@ -79,6 +80,17 @@ def test_what_it_does_not_have_is_refused(manager: LoginManager) -> None:
     with pytest.raises(NotSupported, match=r"DictItem\.items: .* does not expose it"):
         _ = manager.dict().items
     assert Run(lambda: manager.dict().get("none")).result() is None
+
+
+def test_an_entry_that_it_does_not_register(manager: LoginManager, folder: Path) -> None:
+    """It is told as Kinfolk's own server tells it, for singletons, factories and by hand."""
+    del manager
+    plain, no_entry = str(folder / "plain"), r"has no entry '%s': register it there"
+    with SampleManager.open(plain, authkey=KEY, serializer="pickle") as other:
+        with pytest.raises(ObjectGone, match=no_entry % "frontier"):
+            other.frontier()
+        with pytest.raises(ObjectGone, match=no_entry % "job"):
+            other.job("one")
 
 
 def test_shutdown_stops_it(plain: Program, manager: LoginManager) -> None:
