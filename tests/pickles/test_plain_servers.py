@@ -11,8 +11,10 @@ from support.programs import Program
 from support.samples.manager import SampleManager
 from support.threads import Run
 
+from kinfolk.addresses import UnixAddress
 from kinfolk.errors import NotSupported, ObjectGone
 from kinfolk.examples.login.manager import LoginManager
+from kinfolk.pickles.observer import PickleObserver
 
 KEY = "a key for tests only"
 
@@ -91,6 +93,16 @@ def test_an_entry_that_it_does_not_register(manager: LoginManager, folder: Path)
             other.frontier()
         with pytest.raises(ObjectGone, match=no_entry % "job"):
             other.job("one")
+
+
+def test_it_tells_commands_nothing(plain: Program, folder: Path) -> None:
+    """It has no reports, and ends when it is told to."""
+    with PickleObserver(UnixAddress(str(folder / "plain")), key=KEY.encode()) as observer:
+        with pytest.raises(NotSupported, match="a server of the standard library"):
+            observer.report()
+        observer.stop()
+        assert observer.wait()
+    assert plain.wait() == 0
 
 
 def test_shutdown_stops_it(plain: Program, manager: LoginManager) -> None:

@@ -21,11 +21,12 @@ from kinfolk.cli.problems import CommandError
 from kinfolk.cli.specs import split_spec
 from kinfolk.client.observer import Observer
 from kinfolk.errors import KinfolkError, NotRunning
-from kinfolk.server.listening import running
+from kinfolk.pickles.keys import read_key
+from kinfolk.pickles.observer import PickleObserver
 from kinfolk.wire.handshake import SpeaksPickle
 from kinfolk.wire.reports import ServerReport
 
-__all__ = ["Found", "Looked", "Silent", "find", "find_one", "is_address", "named"]
+__all__ = ["Found", "Looked", "Silent", "find", "find_one", "is_address", "key_of_pickles", "named"]
 
 _TIMEOUT: Final = 2.0
 
@@ -40,6 +41,8 @@ class Found:
     @property
     def name(self) -> str:
         """What it serves."""
+        if not self.report.spec:
+            return str(self.address)
         return f"{self.report.spec}:{self.report.manager}"
 
 
@@ -175,12 +178,15 @@ def _report(address: Address, key: bytes | None) -> ServerReport:
         with Observer(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
             return observer.report()
     except SpeaksPickle:
-        pid = running(address)[0] if isinstance(address, UnixAddress) else 0
-        end = f"run `kill {pid}`" if pid else "call `shutdown` of a manager that is connected"
-        raise SpeaksPickle(
-            f"{address}: the server speaks serializer 'pickle', by which it tells commands nothing "
-            f"and takes no calls from them; to end it, {end}"
-        ) from None
+        key = key_of_pickles(address, key)
+        with PickleObserver(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
+            return observer.report()
+
+
+def key_of_pickles(address: Address, key: bytes | None) -> bytes | None:
+    """Return the key of a server that speaks pickle: that which lies beside its socket, if any."""
+    beside = read_key(address) if isinstance(address, UnixAddress) else None
+    return beside or key
 
 
 def _serves(server: Looked, module: str, manager: str | None) -> bool:
