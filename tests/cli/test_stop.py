@@ -98,3 +98,11 @@ def test_a_server_that_does_not_answer(project: Project, served: Program) -> Non
     served.signal(signal.SIGSTOP)
     assert "then said nothing" in project.run("stop").refusal
     assert served.process.poll() is None
+
+
+def test_a_key_file_that_is_not_there(project: Project) -> None:
+    """The error names the option and the file."""
+    refusal = project.run("stop", "--authkey-file", "nokey").refusal
+    assert refusal == (
+        "--authkey-file: the key file nokey cannot be read: No such file or directory"
+    )
