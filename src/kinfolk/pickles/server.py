@@ -26,7 +26,6 @@ from kinfolk.pickles.answering import Answering, Service
 from kinfolk.pickles.by_hand import ByHand
 from kinfolk.pickles.clients import Client, Clients, Visit
 from kinfolk.pickles.keys import ServerKey
-from kinfolk.pickles.stdlib import Registry
 from kinfolk.pickles.things import Things
 from kinfolk.server.admission import Admission
 from kinfolk.server.ending import end_all
@@ -36,6 +35,7 @@ from kinfolk.server.refusing import AboutToEnd
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.sockets import check_user, tune
+from kinfolk.wire.by_hand import Registry
 from kinfolk.wire.table import ManagerType
 
 if sys.platform == "linux":
