@@ -101,14 +101,6 @@ def test_other_serializers_are_not_there(serializer: str) -> None:
         SampleManager.open(serializer=serializer)
 
 
-def test_what_is_registered_by_hand_needs_pickle() -> None:
-    """A typed manager carries what is in its spec, and says what to do about the rest."""
-    cls: Any = type("More", (SampleManager,), {})
-    cls.register("more", dict)
-    with pytest.raises(NotSupported, match="only serializer='pickle' carries that"):
-        cls().get_server()
-
-
 # --- Reaching a server
 
 

@@ -196,7 +196,14 @@ class Manager(Registering):
         if insecure is None:
             insecure = not self._declared
         return make_server(
-            type(self), place, key, self._by_hand, insecure=insecure, limits=limits, idle=idle
+            type(self),
+            place,
+            key,
+            self._by_hand,
+            typed=self._typed,
+            insecure=insecure,
+            limits=limits,
+            idle=idle,
         )
 
     def start(
@@ -223,6 +230,7 @@ class Manager(Registering):
             place,
             key,
             self._by_hand,
+            typed=self._typed,
             insecure=not self._declared,
             grace=self._timeout / 2,
         )
@@ -260,8 +268,9 @@ class Manager(Registering):
         from kinfolk.host.hosting import Host  # noqa: PLC0415
 
         manager = cls()
-        manager._host = Host(cls._offer, entries_of(cls._offer))
-        manager._channel = LocalChannel(manager._host)
+        by_hand = manager._by_hand
+        manager._host = Host(cls._offer, entries_of(cls._offer), by_hand=by_hand)
+        manager._channel = LocalChannel(manager._host, lambda: by_hand)
         return manager
 
     # --- The rest of a BaseManager

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.context import get_spawning_popen
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from kinfolk.client.sharing import Channels
 from kinfolk.counted import Dropping, count
@@ -101,6 +101,10 @@ class PickleChannel(CutShort, Dropping):
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._asking.closed
+
+    def class_of(self, proxy_type: object) -> type[Proxy]:
+        """Return the class of the proxies of a type; see `Channel.class_of`."""
+        return cast("type[Proxy]", origin_of(proxy_type))
 
     def singleton(self, name: str) -> Proxy:
         """Return a proxy of a singleton."""

@@ -30,7 +30,6 @@ from kinfolk.pickles.by_hand import ByHand
 from kinfolk.pickles.clients import Client, Clients, Visit
 from kinfolk.pickles.keys import ServerKey
 from kinfolk.pickles.reporting import make_report
-from kinfolk.pickles.stdlib import Registry
 from kinfolk.pickles.things import Things
 from kinfolk.server.admission import Admission
 from kinfolk.server.ending import end_all
@@ -39,6 +38,7 @@ from kinfolk.server.listening import listen
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.sockets import check_user, tune
+from kinfolk.wire.by_hand import Registry
 from kinfolk.wire.greetings import AboutToEnd
 from kinfolk.wire.reports import ServerReport
 from kinfolk.wire.table import ManagerType
