@@ -15,6 +15,7 @@ from kinfolk.addresses import (
     WrittenAddress,
     check_private,
     default_address,
+    is_private_address,
     parse_address,
     private_address,
     private_folder,
@@ -74,7 +75,7 @@ def test_a_relative_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Mo
         ("http://localhost:5000", "write tcp://host:port"),
         ("tcp://localhost", "tcp://host:port"),
         ("tcp://::1:5000", "IPv6 host in brackets"),
-        ("tcp://localhost:70000", "tcp://host:port"),
+        ("tcp://localhost:70000", "a port from 0 to 65535"),
         ("tcp://me@localhost:5000", "tcp://host:port"),
         ("tcp://localhost:5000/path", "tcp://host:port"),
         ("unix://run/x.sock", "with three slashes"),
@@ -130,6 +131,14 @@ def test_a_name_that_leaves_the_folder_is_refused(folder: Path, name: str) -> No
 def test_private_addresses_differ(folder: Path) -> None:
     """Two servers that were started for one program each do not meet."""
     assert private_address("a.B") != private_address("a.B")
+
+
+def test_private_addresses_are_known(folder: Path) -> None:
+    """From the folder and the name, and from those that were named by somebody."""
+    assert is_private_address(private_address("a.B"))
+    assert not is_private_address(default_address("a.B"))
+    assert not is_private_address(TcpAddress("localhost", 1))
+    assert not is_private_address(UnixAddress("/elsewhere/a.B.1-1.sock"))
 
 
 # --- The folder

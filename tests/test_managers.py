@@ -48,6 +48,18 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("idle", "error"), [("3", TypeError), (-1, ValueError), (float("nan"), ValueError)]
+)
+def test_an_idle_time_that_is_none_is_refused(folder: Path, idle: Any, error: type) -> None:
+    """It is told to the caller, before anything is started or made."""
+    with pytest.raises(error):
+        SampleManager.open(start=True, idle=idle)
+    with pytest.raises(error):
+        SampleManager().get_server(idle=idle)
+    assert files(folder) == []
+
+
 # --- Making one
 
 
@@ -89,14 +101,6 @@ def test_other_serializers_are_not_there(serializer: str) -> None:
         SampleManager.open(serializer=serializer)
 
 
-def test_what_is_registered_by_hand_needs_pickle() -> None:
-    """A typed manager carries what is in its spec, and says what to do about the rest."""
-    cls: Any = type("More", (SampleManager,), {})
-    cls.register("more", dict)
-    with pytest.raises(NotSupported, match="only serializer='pickle' carries that"):
-        cls().get_server()
-
-
 # --- Reaching a server
 
 
@@ -120,6 +124,19 @@ def test_leaving_the_block_ends_the_connection_only(folder: Path) -> None:
             len(frontier)
         with served.open() as again:
             assert len(again.frontier()) == 1
+
+
+def test_a_socket_that_is_a_link_or_open_to_others_is_refused(folder: Path) -> None:
+    """Nobody is let in by a way that others could have laid."""
+    with serve_here("unix", folder) as served:
+        path = Path(served.here.url.removeprefix("unix://"))
+        link = folder / "link.sock"
+        link.symlink_to(path)
+        with pytest.raises(AddressError, match="is a link"):
+            SampleManager.open(link)
+        path.chmod(0o660)
+        with pytest.raises(AddressError, match=f"mode 660.*chmod 600 {path}"):
+            SampleManager.open(path)
 
 
 def test_connect_reaches_a_server_as_there(folder: Path) -> None:
@@ -177,8 +194,8 @@ def test_without_a_key_it_takes_that_of_the_process() -> None:
     run = Run(server.serve_forever)
     manager = SampleManager(server.address)
     manager.connect()
-    with manager:
-        assert manager.frontier().limit == 500
+    with manager, SampleManager.open(server.address) as other:
+        assert manager.frontier().limit == other.frontier().limit == 500
     with pytest.raises(AuthenticationFailed, match="does not hold the server's key"):
         SampleManager.open(server.url, authkey=KEY)
     server.stop()

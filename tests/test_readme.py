@@ -190,7 +190,7 @@ def test_settings(home: Path, environment: dict[str, str]) -> None:
 
 def test_examples_in_python(home: Path, environment: dict[str, str]) -> None:
     """One after the other; the first one starts the server, which is stopped at the end."""
-    apart = ("def test_", "__main__")
+    apart = ("def test_", "__main__", "BaseManager")
     blocks = [text for text in PYTHON.findall(REST) if not any(word in text for word in apart)]
     assert "start=True" in blocks[0]
     end = "crawl.shutdown()\nprint('done')\n"
@@ -203,6 +203,17 @@ def test_the_example_of_a_program(home: Path, environment: dict[str, str]) -> No
     [block] = [block for block in PYTHON.findall(REST) if "__main__" in block]
     (home / "program.py").write_text(block)
     assert _run(["python", "program.py"], home, environment) == "{'alice': 2, 'bob': 2}\n"
+
+
+def test_the_example_of_a_plain_client(home: Path, environment: dict[str, str]) -> None:
+    """It has no Kinfolk, beside that which the values of the spec come from."""
+    [block] = [block for block in PYTHON.findall(REST) if "BaseManager" in block]
+    (home / "plain.py").write_text(block)
+    socket = Path(environment["KINFOLK_DIR"]) / "crawler.spec.Crawl.sock"
+    serve = ["kinfolk", "serve", "crawler.spec", "--serializer", "pickle"]
+    with _serving(serve, home, environment):
+        said = _run(["python", "plain.py", str(socket)], home, environment)
+    assert said == "['https://example.org']\n"
 
 
 def test_the_example_of_a_test(home: Path, environment: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "check_private",
     "default_address",
     "default_folder",
+    "is_private_address",
     "parse_address",
     "private_address",
     "private_folder",
@@ -40,6 +42,7 @@ _LONGEST_PATH: Final = 107 if sys.platform == "linux" else 103  # sun_path witho
 _LARGEST_PORT: Final = 65535
 _OTHERS: Final = 0o077
 _numbers = itertools.count(1)
+_PRIVATE: Final = re.compile(r".+\.\d+-\d+\.sock")
 
 
 @attrs.frozen
@@ -152,7 +155,8 @@ def _tcp_url(text: str) -> TcpAddress:
             host = None
     if not host or port is None:
         raise AddressError(
-            f"{text!r} is no address: write tcp://host:port, and an IPv6 host in brackets"
+            f"{text!r} is no address: write tcp://host:port, with a port from 0 to "
+            f"{_LARGEST_PORT}, and an IPv6 host in brackets"
         )
     return TcpAddress(host, port)
 
@@ -185,6 +189,14 @@ def default_address(name: str) -> UnixAddress:
 def private_address(name: str) -> UnixAddress:
     """Return an address that no other server has, for a server that only its starter knows."""
     return default_address(f"{name}.{os.getpid()}-{next(_numbers)}")
+
+
+def is_private_address(address: Address) -> bool:
+    """Return whether an address is one that only the starter of its server knows."""
+    if not isinstance(address, UnixAddress):
+        return False
+    path = Path(address.path)
+    return path.parent == default_folder() and _PRIVATE.fullmatch(path.name) is not None
 
 
 def default_folder() -> Path:

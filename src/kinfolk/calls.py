@@ -15,10 +15,11 @@ from __future__ import annotations
 import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
 import msgspec
 
+from kinfolk.by_hand import check_proxytype, class_by_hand
 from kinfolk.callers import caller as current
 from kinfolk.counted import Dropping, Mention, count
 from kinfolk.deadlines import deadline, own_deadline
@@ -39,6 +40,7 @@ from kinfolk.proxy import Proxy
 from kinfolk.references import ProxyReferences, proxy_of
 from kinfolk.streaming import Stream
 from kinfolk.unsettled import SHORT_MOMENT, Unsettled
+from kinfolk.wire.by_hand import BY_HAND, HandType, Registry
 from kinfolk.wire.codec import Mismatch
 from kinfolk.wire.failures import lift_failure
 from kinfolk.wire.members import Member
@@ -58,6 +60,7 @@ from kinfolk.wire.messages import (
     Target,
     Withdraw,
 )
+from kinfolk.wire.narrowing import origin_of
 from kinfolk.wire.references import References
 from kinfolk.wire.table import ManagerType
 
@@ -86,11 +89,13 @@ class CallingChannel(Dropping):
 
     Args:
         offer: What the manager at the other end offers.
+        by_hand: Returns what was registered by hand at this end.
     """
 
-    def __init__(self, offer: ManagerType) -> None:
+    def __init__(self, offer: ManagerType, by_hand: Callable[[], Registry] = dict) -> None:
         super().__init__()
         self._offer = offer
+        self._by_hand = by_hand
         self._codecs = offer.codecs
         # What does not fit at the other end, if that is of another version.
         self._differences: Differences | None = None
@@ -161,6 +166,23 @@ class CallingChannel(Dropping):
     def make(self, name: str, arguments: Mapping[str, object]) -> Any:
         """Have a factory make a new object, and return its proxy."""
         return self.call(ROOT, self._offer.root[name], arguments)
+
+    def make_by_hand(self, typeid: str, args: tuple[Any, ...], kwds: dict[str, Any]) -> Any:
+        """Return a proxy of something that was registered by hand.
+
+        Raises:
+            ObjectGone: The server has no such entry.
+            NotSupported: Its proxies need another wire.
+        """
+        check_proxytype(self._by_hand(), typeid)
+        makers = self._offer.members(HandType(self._offer.name, (typeid,)))
+        return self.call(BY_HAND, makers[typeid], {"args": args, "kwds": kwds})
+
+    def class_of(self, proxy_type: object) -> type[Proxy]:
+        """Return the class of the proxies of a type; see `Channel.class_of`."""
+        if isinstance(proxy_type, HandType):
+            return class_by_hand(self._by_hand(), proxy_type)
+        return cast("type[Proxy]", origin_of(proxy_type))
 
     def singleton(self, name: str) -> Proxy:
         """Return a proxy of a singleton. Nothing is sent.

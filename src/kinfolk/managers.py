@@ -11,6 +11,7 @@ what connecting and serving take is imported by the functions that do it, when t
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import current_process, get_context
 from multiprocessing.context import BaseContext
@@ -20,19 +21,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from kinfolk.addresses import (
     Address,
-    TcpAddress,
     UnixAddress,
     WrittenAddress,
     parse_address,
     private_address,
     resolve_address,
 )
-from kinfolk.deadlines import CONNECTING
+from kinfolk.deadlines import CONNECTING, patience
 from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported
 from kinfolk.keys import check_key, key_of_environment, key_to_reach, key_to_serve
 from kinfolk.limits import Limits
 from kinfolk.registering import Registering
-from kinfolk.wire.table import ManagerType, Table
+from kinfolk.wire.table import ManagerType, Table, type_of
 
 if TYPE_CHECKING:
     from kinfolk.client import SocketChannel
@@ -117,7 +117,9 @@ class Manager(Registering):
         Args:
             address: Where it listens. By default what `KINFOLK_ADDRESS` says, or else the private
                 socket of this user.
-            authkey: The key, where the server asks for one. By default what `KINFOLK_AUTHKEY` says.
+            authkey: The key, where the server asks for one; a private socket that needs none takes
+                any. By default what `KINFOLK_AUTHKEY` says, or else, over TCP, the `authkey` of
+                this process.
             serializer: How values travel; it has to be the server's.
             timeout: How many seconds it may take to connect, now and whenever the connection was
                 lost; `math.inf` waits for ever.
@@ -134,18 +136,15 @@ class Manager(Registering):
             HandshakeFailed: What listens there is no server of Kinfolk's.
             LimitExceeded: The server has no room for another client.
             CallTimeout: It took too long.
-            NotSupported: `start` with "pickle".
-            ValueError: A timeout that is negative, or not a number.
+            NotSupported: `start` with "pickle", or of a class that no import finds.
+            ValueError: A timeout or `idle` that is negative, or not a number.
         """
         if idle is not None and not start:
             raise ValueError("idle is for the server that start=True starts")
+        _check_idle(idle)
         manager = cls(address, authkey, serializer)
-        key = manager._key or key_of_environment()
         place = manager._found_place()
-        if key is None and isinstance(place, TcpAddress):
-            raise AuthenticationFailed(
-                f"{place} asks for a key: give it as authkey, or in KINFOLK_AUTHKEY"
-            )
+        key = key_to_reach(place, manager._key)
         if start:
             manager._attach_or_start(place, key, timeout, idle)
         else:
@@ -187,7 +186,9 @@ class Manager(Registering):
         Raises:
             AlreadyRunning: Another server listens there.
             AddressError: The address cannot be used, or only if `insecure`.
+            ValueError: `idle` is negative, or not a number.
         """
+        _check_idle(idle)
         from kinfolk.serving import make_server  # noqa: PLC0415 - see the module's docstring
 
         place = self._found_place()
@@ -195,7 +196,14 @@ class Manager(Registering):
         if insecure is None:
             insecure = not self._declared
         return make_server(
-            type(self), place, key, self._by_hand, insecure=insecure, limits=limits, idle=idle
+            type(self),
+            place,
+            key,
+            self._by_hand,
+            typed=self._typed,
+            insecure=insecure,
+            limits=limits,
+            idle=idle,
         )
 
     def start(
@@ -222,6 +230,7 @@ class Manager(Registering):
             place,
             key,
             self._by_hand,
+            typed=self._typed,
             insecure=not self._declared,
             grace=self._timeout / 2,
         )
@@ -259,8 +268,9 @@ class Manager(Registering):
         from kinfolk.host.hosting import Host  # noqa: PLC0415
 
         manager = cls()
-        manager._host = Host(cls._offer, entries_of(cls._offer))
-        manager._channel = LocalChannel(manager._host)
+        by_hand = manager._by_hand
+        manager._host = Host(cls._offer, entries_of(cls._offer), by_hand=by_hand)
+        manager._channel = LocalChannel(manager._host, lambda: by_hand)
         return manager
 
     # --- The rest of a BaseManager
@@ -335,7 +345,15 @@ class Manager(Registering):
         return self._channel
 
     def _attach(self, place: Address, key: bytes | None, timeout: float = CONNECTING) -> None:
-        channel = self._reached(place, key, timeout)
+        try:
+            channel = self._reached(place, key, timeout)
+        except AuthenticationFailed as error:
+            if isinstance(place, UnixAddress) or self._key or key_of_environment():
+                raise
+            raise AuthenticationFailed(
+                f"{error}: no key was given, and this process has another: give the server's as "
+                "authkey, or in KINFOLK_AUTHKEY"
+            ) from None
         self.close()
         self._channel = channel
 
@@ -365,8 +383,8 @@ class Manager(Registering):
                 f"no server is started at {place}: `start` is for sockets of this machine; run "
                 f"`kinfolk serve {self._offer.spec} --address {place}` there"
             )
-        cls = type(self)
-        job = Job(cls.__module__, cls.__qualname__, self._offer.spec, place, key, idle)
+        cls = _importable(type(self))
+        job = Job(cls.__module__, cls.__qualname__, self._offer.spec, place, self._key, idle)
         try:
             reach_or_launch(job, lambda: self._attach(place, key, timeout), timeout)
         except BaseException:
@@ -383,6 +401,33 @@ class Manager(Registering):
         if self._place is None:
             self._place = resolve_address(None, self._server_name)
         return self._place
+
+
+def _importable(cls: type[Manager]) -> type[Manager]:
+    """Return the class that another process finds by an import, and that makes the same server.
+
+    Raises:
+        NotSupported: There is none.
+    """
+    offer = type_of(cls)
+    for base in cls.__mro__:
+        if not issubclass(base, Manager) or type_of(base) is not offer:
+            break
+        module = sys.modules.get(base.__module__)
+        found: object = getattr(module, base.__qualname__, None)
+        same = base.get_server is cls.get_server
+        if found is base and same and base.__module__ != "__main__":
+            return base
+    raise NotSupported(
+        f"no server is started for {cls.__qualname__}, which another process cannot import: define "
+        "it at the top of a module that is not run as a program"
+    )
+
+
+def _check_idle(idle: float | None) -> None:
+    """Refuse at the caller what would end the server only once it runs."""
+    if idle is not None:
+        patience("idle", idle)
 
 
 Manager._reserved = frozenset(dir(Manager))  # pyright: ignore[reportPrivateUsage]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol, cast
 
 from kinfolk.callers import caller
 from kinfolk.counted import Mention, count
@@ -52,6 +52,14 @@ class Channel(Settling, Protocol):
         """Call a member and return its result: a value, a proxy, or an iterator for a stream.
 
         Arguments that are `UNSET` are left out. What the member raised is raised here.
+        """
+        ...
+
+    def class_of(self, proxy_type: object) -> type[Proxy]:
+        """Return the class of the proxies of a type.
+
+        Raises:
+            NotSupported: There are none.
         """
         ...
 
@@ -234,6 +242,8 @@ def _without_what_cannot_travel(arguments: Mapping[str, object]) -> dict[str, ob
     def shorter(value: object) -> object:
         if isinstance(value, TracebackType):
             return None
+        if type(value) is tuple:
+            return tuple(map(shorter, cast("tuple[object, ...]", value)))
         if isinstance(value, BaseException) and type(value) is not RuntimeError:
             return RuntimeError(_text(value))
         return value

@@ -11,10 +11,11 @@ import msgspec
 
 from kinfolk.counted import Mention
 from kinfolk.proxy import Channel, Proxy
+from kinfolk.wire.by_hand import HandType
 from kinfolk.wire.codec.text import describe
 from kinfolk.wire.messages import Target
 from kinfolk.wire.narrowing import narrow, origin_of
-from kinfolk.wire.references import Reference
+from kinfolk.wire.references import ByHand, Reference
 from kinfolk.wire.shared import SharedType, shared_type
 
 __all__ = ["ProxyReferences", "proxy_of"]
@@ -60,6 +61,8 @@ class ProxyReferences(msgspec.Struct, eq=False):  # made for each call, by C
         return proxy_of(self.channel, found, target, self.mention)
 
     def _proxy_type(self, reference: Reference, declared: object) -> object:
+        if isinstance(reference, ByHand):
+            return HandType(reference.shared, reference.exposed)
         offer = self.channel.offer
         if isinstance(reference.target, str):
             # How a singleton's own values travel was settled by its entry, not by who mentions it.
@@ -78,4 +81,4 @@ def proxy_of(
 ) -> Proxy:
     """Return a new proxy of an object whose type is known; see `Proxy`."""
     members = channel.offer.members(proxy_type)
-    return cast("type[Proxy]", origin_of(proxy_type))(channel, target, members, mention)
+    return channel.class_of(proxy_type)(channel, target, members, mention)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.managers import BaseManager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from kinfolk.errors import NotSupported
+from kinfolk.wire.by_hand import Registry, registry_of
 from kinfolk.wire.table import ManagerType
-
-if TYPE_CHECKING:
-    from kinfolk.pickles.stdlib import Registry
 
 __all__ = ["Registering"]
 
@@ -18,8 +15,8 @@ __all__ = ["Registering"]
 class Registering(BaseManager):
     """What a manager offers that is not in its spec: `Manager` derives from it.
 
-    `_offer` is what its spec says, and `_reserved` what every manager has. `_untyped` is what says
-    itself that only pickle carries it.
+    `_offer` is what its spec says, and `_reserved` what every manager has. `_untyped` is what only
+    pickle carries.
     """
 
     _offer: ClassVar[ManagerType]
@@ -39,7 +36,7 @@ class Registering(BaseManager):
     ) -> None:
         """Offer something that is not in the spec, as the standard library's managers do.
 
-        It is served with `serializer="pickle"` only, and nobody knows its types.
+        Nobody knows its types: what is given to it and what it returns is of type `Any`.
 
         Args:
             typeid: Its name.
@@ -54,7 +51,7 @@ class Registering(BaseManager):
         Raises:
             ValueError: The manager has something else of this name.
         """
-        known = _registry_of(cls)
+        known = registry_of(cls)
         if typeid in {*cls._offer.singletons, *cls._offer.root.names}:
             raise ValueError(
                 f"{cls._offer.spec} has an entry {typeid!r} already: take another name"
@@ -72,39 +69,16 @@ class Registering(BaseManager):
             setattr(cls, typeid, make)
 
     @property
-    def _by_hand(self) -> Registry | None:
-        """What was registered by hand, for a server of pickles; None for one that is typed.
-
-        Raises:
-            NotSupported: There is something, and it would have to be typed.
-        """
-        registry = _registry_of(type(self))
+    def _by_hand(self) -> Registry:
+        """What was registered by hand, as far as the server's wire carries it."""
+        registry = registry_of(type(self))
         if not self._typed:
             return registry
-        missed = next((name for name in registry if name not in self._untyped), None)
-        if missed is not None:
-            raise _only_by_pickle(missed)
-        return None
+        return {name: entry for name, entry in registry.items() if name not in self._untyped}
 
     def _make_by_hand(self, typeid: str, args: tuple[Any, ...], kwds: dict[str, Any]) -> Any:
-        channel = self._connected()
-        if self._typed:
-            raise _only_by_pickle(typeid)
-        return channel.make_by_hand(typeid, args, kwds)
+        return self._connected().make_by_hand(typeid, args, kwds)
 
     def _connected(self) -> Any:
         """Return the channel; see `Manager`."""
         raise NotImplementedError
-
-
-def _registry_of(manager: Any) -> Registry:
-    """Return what was registered by hand, of which type checkers do not know."""
-    registry: Registry = manager._registry
-    return registry
-
-
-def _only_by_pickle(typeid: str) -> NotSupported:
-    return NotSupported(
-        f"{typeid!r} is registered by hand, and only serializer='pickle' carries that: ask for it "
-        "at both ends, or add the class to the spec"
-    )

@@ -14,7 +14,7 @@ from kinfolk.server.process import Serving
 from kinfolk.wire.table import type_of
 
 if TYPE_CHECKING:
-    from kinfolk.pickles.stdlib import Registry
+    from kinfolk.wire.by_hand import Registry
 
 __all__ = ["make_server"]
 
@@ -25,6 +25,7 @@ def make_server(
     key: bytes | None,
     by_hand: Registry | None = None,
     *,
+    typed: bool = True,
     insecure: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     idle: float | None = None,
@@ -37,8 +38,8 @@ def make_server(
         manager: The generated class.
         address: Where to listen.
         key: The key that clients have to hold, if any.
-        by_hand: What was registered by hand, for a server that speaks the standard library's wire;
-            None for one that is typed.
+        by_hand: What was registered by hand.
+        typed: Whether the server is typed, or speaks the standard library's wire.
         insecure: Listen also where others can read along.
         limits: What there is room for.
         idle: After how many seconds without a client the server stops; None is never.
@@ -53,7 +54,7 @@ def make_server(
     """
     offer = type_of(manager)
     entries = entries_of(offer)
-    if by_hand is None:
+    if typed:
         return Server(
             offer,
             entries,
@@ -64,6 +65,7 @@ def make_server(
             idle=idle,
             grace=grace,
             begin=begin,
+            by_hand=by_hand,
         )
     if idle is not None:
         raise NotSupported(
@@ -75,7 +77,7 @@ def make_server(
     return PickleServer(
         offer,
         entries,
-        by_hand,
+        by_hand or {},
         address,
         key=key,
         insecure=insecure,

@@ -134,10 +134,19 @@ def test_a_stream_that_breaks(running: Project) -> None:
     assert done.errors == "kinfolk: the stream raised ValueError: it broke\n"
 
 
+HOLDER = """
+import sys
+from crawler.manager import CrawlManager
+
+with CrawlManager.open() as crawl:
+    print(crawl.login_lock().acquire(), flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_a_deadline(running: Project) -> None:
     """For the whole call; what is no time is refused."""
-    with running.start("shell") as holder:
-        holder.tell("print(login_lock.acquire())")
+    with running.start("-c", HOLDER) as holder:
         holder.expect("True")
         done = running.run("call", "login_lock.acquire()", "--timeout", "0.2")
         assert "did not answer before the deadline" in done.refusal

@@ -14,26 +14,46 @@ from support.commands import Project
 from support.programs import PATIENCE
 
 
-def test_it_runs_the_lines_of_a_pipe(running: Project) -> None:
-    """Entries are there by name, expressions print their value, and blocks need no blank line."""
-    lines = """
+def test_it_runs_a_pipe_as_one_program(running: Project) -> None:
+    """Entries are there by name, and blocks end as they do in a file, also with blank lines."""
+    program = """
 from crawler.spec import Page
-frontier.limit
-job("one").describe()
-type(manager).__name__
+
+def pushed(url):
+    "Say what a page is, too."
+
+    return Page(url), frontier.push(url)
+
 for url in ["x", "y"]:
-    print(frontier.push(url))
+    print(pushed(url))
+if __name__ == "__main__":
+    print(frontier.limit, job("one").describe(), type(manager).__name__)
+frontier.limit
 """
-    done = running.run("shell", stdin=lines)
-    assert done.printed.splitlines() == ["500", "'job one'", "'CrawlManager'", "True", "True"]
+    done = running.run("shell", stdin=program)
+    assert done.printed.splitlines() == [
+        "(Page(url='x', status=0), True)",
+        "(Page(url='y', status=0), True)",
+        "500 job one CrawlManager",
+    ]
     assert (done.code, done.errors) == (0, "")
 
 
-def test_a_mistake_does_not_end_it(running: Project) -> None:
-    """It is shown as Python shows it, and the next line runs."""
-    done = running.run("shell", stdin="frontier.pusch('a')\nfrontier.limit\n")
-    assert done.printed == "500\n"
-    assert "AttributeError" in done.errors
+@pytest.mark.parametrize(
+    ("mistake", "where", "name"),
+    [
+        ("frontier.pusch('a')", ", line 2, in <module>", "AttributeError: "),
+        ("frontier.fail('no')", ", line 2, in <module>", "ValueError: no"),
+        ("print((", ", line 2", "SyntaxError: "),
+    ],
+)
+def test_a_mistake_ends_a_program(running: Project, mistake: str, where: str, name: str) -> None:
+    """It is shown as Python shows it, from the program's line on, and the exit status is 1."""
+    done = running.run("shell", stdin=f"print(frontier.limit)\n{mistake}\nprint('after')\n")
+    assert (done.code, done.printed) == (1, "" if name == "SyntaxError: " else "500\n")
+    assert f'  File "<stdin>"{where}\n' in done.errors
+    assert f"\n{name}" in done.errors
+    assert "/kinfolk/cli/" not in done.errors
 
 
 def test_exit_ends_it(running: Project) -> None:

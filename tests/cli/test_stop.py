@@ -25,6 +25,43 @@ def test_a_server_is_gone_when_it_returns(
         pass
 
 
+EMBEDDED = """
+import sys
+from crawler.manager import CrawlManager
+
+with CrawlManager() as crawl:
+    print(crawl.address, flush=True)
+    sys.stdin.readline()
+    print(crawl.frontier().limit, flush=True)
+"""
+
+
+def test_what_a_program_started_for_itself_is_not_meant(project: Project, served: Program) -> None:
+    """Neither by its spec nor as one of those to choose from; `status` shows it."""
+    with project.start("-c", EMBEDDED) as embedded:
+        address = f"unix://{embedded.line()}"
+        assert project.run("call", "frontier.limit").printed == "500\n"
+        assert project.run("shell", "--spec", "crawler.spec", stdin="print(1)\n").code == 0
+        assert address in project.run("status").printed
+        assert project.run("stop", "crawler.spec").code == 0
+        assert served.wait() == 0
+        but = f"but what a program has started for itself at {address}: start"
+        assert (
+            f"no server of crawler.spec runs {but}" in project.run("stop", "crawler.spec").refusal
+        )
+        assert f"no server runs in {project.sockets} {but}" in project.run("stop").refusal
+        embedded.tell("go on")
+        embedded.expect("500")
+
+
+def test_what_a_program_started_for_itself_is_named_by_its_address(project: Project) -> None:
+    """As any server is."""
+    with project.start("-c", EMBEDDED) as embedded:
+        address = embedded.line()
+        assert project.run("call", "frontier.limit", "--address", address).printed == "500\n"
+        assert project.run("stop", address).code == 0
+
+
 def test_the_environment_says_which(project: Project, served: Program) -> None:
     """As it does for those who open it."""
     with short_folder() as other:
@@ -61,3 +98,11 @@ def test_a_server_that_does_not_answer(project: Project, served: Program) -> Non
     served.signal(signal.SIGSTOP)
     assert "then said nothing" in project.run("stop").refusal
     assert served.process.poll() is None
+
+
+def test_a_key_file_that_is_not_there(project: Project) -> None:
+    """The error names the option and the file."""
+    refusal = project.run("stop", "--authkey-file", "nokey").refusal
+    assert refusal == (
+        "--authkey-file: the key file nokey cannot be read: No such file or directory"
+    )

@@ -20,9 +20,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 CONTEXTS = ["fork", "spawn", "forkserver"]
 
 
-@pytest.fixture(params=[HandManager, SubManager], ids=["without a spec", "beside a spec"])
+@pytest.fixture(
+    params=[(HandManager, "pickle"), (SubManager, "pickle"), (SubManager, "typed")],
+    ids=["without a spec", "beside a spec", "typed"],
+)
 def hand(request: pytest.FixtureRequest, folder: Path) -> Iterator[Any]:
     """Start a server in a child process, and return the manager."""
+    cls, serializer = request.param
+    with cls(serializer=serializer) as manager:
+        yield manager
+
+
+@pytest.fixture(params=[HandManager, SubManager], ids=["without a spec", "beside a spec"])
+def pickling(request: pytest.FixtureRequest, folder: Path) -> Iterator[Any]:
+    """Start a server that speaks pickle, and return the manager."""
     with request.param(serializer="pickle") as manager:
         yield manager
 
@@ -82,10 +93,18 @@ def test_proxies_look_as_there(hand: Any) -> None:
     box = hand.box("a")
     assert repr(box).startswith("<AutoProxy[box] object, typeid 'box' at 0x")
     assert str(box) == "Box('a',)"
+    copy = hand.noted()._getvalue()
+    copy.append("more")
+    assert hand.noted()._getvalue() == []
+    assert box._callmethod("put", ("b",)) == 2
+
+
+def test_a_copy_may_be_of_any_class(pickling: Any) -> None:
+    """Where pickles travel."""
+    box = pickling.box("a")
     copy = box._getvalue()
     copy.put("b")
     assert box.things() == ["a"]
-    assert box._callmethod("put", ("b",)) == 2
 
 
 def test_exceptions_arrive_as_themselves(hand: Any) -> None:
@@ -95,8 +114,9 @@ def test_exceptions_arrive_as_themselves(hand: Any) -> None:
     assert "At the server" in caught.value.__notes__[0]
 
 
-def test_objects_are_let_go_with_their_last_proxy(hand: Any) -> None:
+def test_objects_are_let_go_with_their_last_proxy(pickling: Any) -> None:
     """As the server itself counts them."""
+    hand = pickling
     before = hand._number_of_objects()
     box = hand.box()
     assert hand._number_of_objects() == before + 1
@@ -104,8 +124,9 @@ def test_objects_are_let_go_with_their_last_proxy(hand: Any) -> None:
     until(lambda: hand._number_of_objects() == before)
 
 
-def test_proxies_may_be_kept_in_each_other(hand: Any) -> None:
+def test_proxies_may_be_kept_in_each_other(pickling: Any) -> None:
     """A box within a box stays the same box."""
+    hand = pickling
     authkey, process = hand._authkey, multiprocessing.current_process()
     before, process.authkey = process.authkey, authkey
     try:
@@ -162,14 +183,9 @@ def test_without_a_spec_it_speaks_pickle(folder: Path) -> None:
         HandManager.open()
 
 
-def test_a_spec_that_is_spoken_by_type_has_nothing_by_hand(folder: Path) -> None:
-    """Neither a server nor a client mixes the two."""
-    with pytest.raises(NotSupported, match="only serializer='pickle' carries that"):
-        SubManager().get_server()
-
-
-def test_a_manager_of_the_standard_library_is_a_client_of_it(hand: Any) -> None:
+def test_a_manager_of_the_standard_library_is_a_client_of_it(pickling: Any) -> None:
     """With nothing but the names."""
+    hand = pickling
     cls: Any = type("Plain", (BaseManager,), {})
     for name in ("box", "deep_box", "part_box"):
         cls.register(name)
@@ -191,11 +207,12 @@ def fill(box: Any, thing: str) -> None:
     box.put(thing)
 
 
+@pytest.mark.parametrize("serializer", ["typed", "pickle"])
 @pytest.mark.parametrize("method", CONTEXTS)
-def test_proxies_are_arguments_of_processes(folder: Path, method: str) -> None:
+def test_proxies_are_arguments_of_processes(folder: Path, method: str, serializer: str) -> None:
     """However the child is started, and whatever manager the proxy came from."""
     context: Any = multiprocessing.get_context(method)
-    with SubManager(serializer="pickle", ctx=context) as manager:
+    with SubManager(serializer=serializer, ctx=context) as manager:
         made: Any = manager
         box, frontier = made.box(), manager.frontier()
         children = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any
@@ -42,32 +44,41 @@ def test_a_plain_client_at_a_typed_server(folder: Path) -> None:
             plain.connect()
 
 
-@pytest.mark.parametrize("arguments", [("status",), ("status", "SPEC"), ("status", "URL")])
-def test_status_says_that_it_speaks_pickle(folder: Path, arguments: tuple[str, ...]) -> None:
-    """In one line, with how to end it."""
-    check(folder, *arguments)
+SPEC = "kinfolk.examples.login.spec"
 
 
-@pytest.mark.parametrize(
-    "arguments", [("stop",), ("stop", "SPEC"), ("stop", "URL"), ("call", "dict.get('a')")]
-)
-def test_stop_and_call_say_that_it_speaks_pickle(folder: Path, arguments: tuple[str, ...]) -> None:
-    """They leave it alone."""
-    check(folder, *arguments)
+def run(folder: Path, *arguments: str, **env: str) -> list[str]:
+    """Run a command to its end, and return what it prints."""
+    own: Any = {"KINFOLK_DIR": str(folder), "KINFOLK_ADDRESS": "", "KINFOLK_AUTHKEY": "", **env}
+    with Program("-m", "kinfolk", *arguments, **own) as program:
+        assert program.wait() == 0, program.errors
+        return program.rest()
 
 
-def check(folder: Path, *arguments: str) -> None:
-    """Run a command at a server of pickles, and see what it says."""
-    spec = "kinfolk.examples.login.spec"
-    with serve_program(spec, folder) as server:
+@pytest.mark.parametrize("target", ["", SPEC, "URL"])
+def test_commands_work_with_a_server_that_speaks_pickle(folder: Path, target: str) -> None:
+    """Its key is the file beside the socket, whatever the environment says."""
+    with serve_program(SPEC, folder) as server:
         url = server.line().partition(" at ")[2]
-        written = [{"SPEC": spec, "URL": url}.get(each, each) for each in arguments]
-        with Program(
-            "-m", "kinfolk", *written, KINFOLK_DIR=str(folder), KINFOLK_ADDRESS=""
-        ) as program:
-            program.wait()
-            said = " ".join([*program.rest(), program.errors])
-        assert "the server speaks serializer 'pickle'" in " ".join(said.split())
-        assert f"kill {server.pid}" in " ".join(said.split())
-        assert "Traceback" not in said
-        assert server.process.poll() is None
+        named = [url if target == "URL" else target] if target else []
+        option = ["--address" if target == "URL" else "--spec", *named] if target else []
+        other = {"KINFOLK_AUTHKEY": "another key than that"}
+        assert run(folder, "call", "dict.set('a', 'b')", *option, **other) == ["None"]
+        assert run(folder, "call", "dict.get('a')", *option) == ["'b'"]
+        [found] = json.loads("\n".join(run(folder, "status", *named, "--json", **other)))["servers"]
+        assert (found["pid"], found["spec"], found["serializer"]) == (server.pid, SPEC, "pickle")
+        assert found["calls"] == 2
+        [stopped] = run(folder, "stop", *named, **other)
+        assert stopped == f"stopped {SPEC}:Login, process {server.pid}, at {url}"
+        assert server.process.poll() == 0
+
+
+def test_a_report_says_who_uses_it(served: Pickled) -> None:
+    """Who has a lock, and who waits for an object."""
+    with served.open() as manager, manager.lock():
+        report = served.server.report()
+    [client] = report.clients
+    assert (client.pid, client.held) == (os.getpid() if "unix" in report.address else 0, 1)
+    [wait] = report.waits
+    assert wait.holder is not None
+    assert (wait.kind, wait.name, wait.holder.pid) == ("lock", "lock", client.pid)

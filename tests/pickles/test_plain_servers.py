@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from support.pickling import plain_program
 from support.programs import Program
+from support.samples.manager import SampleManager
 from support.threads import Run
 
-from kinfolk.errors import NotSupported
+from kinfolk.addresses import UnixAddress
+from kinfolk.errors import NotSupported, ObjectGone
 from kinfolk.examples.login.manager import LoginManager
+from kinfolk.pickles.observer import PickleObserver
 
 KEY = "a key for tests only"
 
@@ -79,6 +82,27 @@ def test_what_it_does_not_have_is_refused(manager: LoginManager) -> None:
     with pytest.raises(NotSupported, match=r"DictItem\.items: .* does not expose it"):
         _ = manager.dict().items
     assert Run(lambda: manager.dict().get("none")).result() is None
+
+
+def test_an_entry_that_it_does_not_register(manager: LoginManager, folder: Path) -> None:
+    """It is told as Kinfolk's own server tells it, for singletons, factories and by hand."""
+    del manager
+    plain, no_entry = str(folder / "plain"), r"has no entry '%s': register it there"
+    with SampleManager.open(plain, authkey=KEY, serializer="pickle") as other:
+        with pytest.raises(ObjectGone, match=no_entry % "frontier"):
+            other.frontier()
+        with pytest.raises(ObjectGone, match=no_entry % "job"):
+            other.job("one")
+
+
+def test_it_tells_commands_nothing(plain: Program, folder: Path) -> None:
+    """It has no reports, and ends when it is told to."""
+    with PickleObserver(UnixAddress(str(folder / "plain")), key=KEY.encode()) as observer:
+        with pytest.raises(NotSupported, match="a server of the standard library"):
+            observer.report()
+        observer.stop()
+        assert observer.wait()
+    assert plain.wait() == 0
 
 
 def test_shutdown_stops_it(plain: Program, manager: LoginManager) -> None:

@@ -22,7 +22,8 @@ from support.threads import until
 
 from kinfolk.errors import KinfolkError, LimitExceeded
 from kinfolk.server import refusing
-from kinfolk.server.refusing import AboutToEnd, RefusalLog, Refuser
+from kinfolk.server.refusing import RefusalLog, Refuser
+from kinfolk.wire.greetings import AboutToEnd
 
 NO_FILES = "the server has no room for a connection: Too many open files"
 NO_THREADS = "the server has no room for a connection: can't start new thread"

@@ -22,6 +22,8 @@ from kinfolk.addresses import UnixAddress
 from kinfolk.client.observer import Observer
 from kinfolk.errors import ConnectionLost, HandshakeFailed, NotRunning, NotSupported
 from kinfolk.examples.login.manager import LoginManager
+from kinfolk.server.standalone import Job, reach_or_launch
+from kinfolk.wire.greetings import AboutToEnd, CutShort
 
 SPEC = """
 import os
@@ -36,6 +38,8 @@ class Counter:
     def __attrs_post_init__(self) -> None:
         if os.environ.get("BROKEN"):
             raise KeyError("the disk is empty")
+        if os.environ.get("ENDING"):
+            raise SystemExit("bye")
 
     def add(self) -> tuple[int, int]:
         self.value += 1
@@ -73,12 +77,24 @@ class Project:
 
     def client(self, idle: float | None = None, **env: str) -> Program:
         """Start a program that opens the manager, calls it once, and stays until it is told."""
-        env = {"KINFOLK_DIR": str(self.sockets), "PYTHONPATH": str(self.folder), **env}
-        return Program("-c", CLIENT, json.dumps(idle), cwd=None, **env)
+        return self.program(CLIENT, json.dumps(idle), **env)
+
+    def program(self, text: str, *arguments: str, **env: str) -> Program:
+        """Start a program that can import the project's modules."""
+        path = os.pathsep.join([str(self.folder), *filter(None, sys.path)])
+        env = {"KINFOLK_DIR": str(self.sockets), "PYTHONPATH": path, **env}
+        return Program("-c", text, *arguments, cwd=None, **env)
 
     def beside(self, suffix: str) -> Path:
         """Return a file beside the socket."""
         return self.sockets / f"crawl_spec.Crawl{suffix}"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Make a folder for sockets."""
+    with short_folder() as path:
+        yield path
 
 
 @pytest.fixture
@@ -187,6 +203,34 @@ def test_looking_at_a_server_does_not_keep_it(project: Project) -> None:
     until(lambda: not alive(pid))
 
 
+def test_a_server_that_can_never_be_used_is_told_at_once(project: Project) -> None:
+    """Where it speaks another serializer, nothing is started to take its place."""
+    env = {"KINFOLK_DIR": str(project.sockets)}
+    command = ("-m", "kinfolk", "serve", "crawl_spec", "--serializer", "pickle")
+    with Program(*command, cwd=project.folder, **env) as server:
+        server.line()
+        with project.client() as client:
+            name, text = answer(client)
+    assert (name, "serializer='pickle'" in text) == ("SpeaksPickle", True)
+    assert not project.beside(".log").exists()
+
+
+@pytest.mark.parametrize("refusal", [AboutToEnd(), CutShort("connection reset by peer")])
+def test_a_server_that_is_about_to_end_is_waited_for(folder: Path, refusal: Exception) -> None:
+    """None is started as long as it has the address, and who gets in after all stays."""
+    answers = iter([refusal, refusal, None])
+
+    def reach() -> None:
+        error = next(answers)
+        if error is not None:
+            raise error
+
+    job = Job("no_module", "No", "no_spec", UnixAddress(str(folder / "x.sock")), None, None)
+    reach_or_launch(job, reach, 60.0)
+    assert next(answers, "all asked") == "all asked"
+    assert not (folder / "x.log").exists()
+
+
 def test_a_killed_server_is_replaced(project: Project) -> None:
     """Its files are taken over."""
     with project.client() as client:
@@ -197,12 +241,73 @@ def test_a_killed_server_is_replaced(project: Project) -> None:
         assert answer(client)[1] == 1
 
 
+def test_a_key_in_the_environment_is_not_for_a_server_that_is_started(project: Project) -> None:
+    """It is as with `kinfolk serve`: clients without that variable, as under cron, get in."""
+    with project.client(KINFOLK_AUTHKEY="a key for others") as client:
+        pid, _ = answer(client)
+        with project.client() as other:
+            assert answer(other) == [pid, 2]
+
+
 def test_what_starting_raises_is_raised_at_the_caller(project: Project) -> None:
     """As itself, with the traceback of the server's process."""
     with project.client(BROKEN="1") as client:
         name, text, *notes = answer(client)
     assert (name, text) == ("KeyError", "'the disk is empty'")
     assert "crawl_spec.py" in "".join(notes)
+
+
+def test_a_spec_that_ends_the_program_ends_only_the_servers(project: Project) -> None:
+    """The caller gets an error that names the class, and that it can handle."""
+    with project.client(ENDING="1") as client:
+        name, text, *notes = answer(client)
+        assert client.wait() == 0
+    assert (name, text) == ("RemoteError", "SystemExit: bye")
+    assert "crawl_spec.py" in "".join(notes)
+
+
+def test_serve_says_that_the_spec_ended_the_program(project: Project) -> None:
+    """In one line, and not only with what the spec said."""
+    env = {"KINFOLK_DIR": str(project.sockets), "ENDING": "1"}
+    with Program("-m", "kinfolk", "serve", "crawl_spec", cwd=project.folder, **env) as server:
+        assert server.wait() == 1
+    assert server.errors == (
+        "kinfolk: nothing is served: crawl_spec ended the program, by SystemExit, while the host "
+        "made the singleton Crawl.counter: bye\n"
+    )
+
+
+SUBCLASSES = """
+from crawl_manager import CrawlManager
+
+class Mine(CrawlManager):
+    def added(self):
+        return self.counter().add()
+
+class Outer:
+    class Nested(Mine):
+        pass
+
+class Other(CrawlManager):
+    def get_server(self, **options):
+        raise AssertionError
+
+with Mine.open(start=True, timeout=60) as mine, Outer.Nested.open(start=True) as nested:
+    print(mine.added()[1], nested.added()[1], flush=True)
+    mine.shutdown()
+try:
+    Other.open(start=True, timeout=60)
+except NotImplementedError as error:
+    print(error)
+"""
+
+
+def test_a_subclass_in_a_program_is_served_by_the_generated_class(project: Project) -> None:
+    """Another process cannot import it; where it makes a server of its own, that is said."""
+    with project.program(SUBCLASSES) as program:
+        assert program.line() == "1 2"
+        assert "another process cannot import" in program.line()
+        assert program.wait() == 0
 
 
 def test_a_server_of_another_project_is_refused(project: Project, tmp_path: Path) -> None:

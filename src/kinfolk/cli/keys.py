@@ -35,7 +35,9 @@ def key_of_file(file: Path) -> bytes:
             mode = os.fstat(opened.fileno()).st_mode
             key = opened.read().strip()
     except OSError as error:
-        raise AuthenticationFailed(f"the key file {file}: {error.strerror}") from None
+        raise AuthenticationFailed(
+            f"--authkey-file: the key file {file} cannot be read: {error.strerror}"
+        ) from None
     keys.check_closed(file, mode)
     try:
         return keys.check_key(key)

@@ -7,7 +7,7 @@ from pathlib import Path
 from kinfolk.cli.generated import manager_of
 from kinfolk.cli.keys import find_key
 from kinfolk.cli.problems import CommandError
-from kinfolk.cli.servers import find_one, is_address
+from kinfolk.cli.servers import find_one, is_address, key_of_pickles
 from kinfolk.managers import Manager
 
 __all__ = ["opened"]
@@ -30,4 +30,11 @@ def opened(spec: str | None, address: str | None, authkey_file: Path | None) -> 
         raise CommandError(f"{address!r} is no address: write --spec {address}, or an address")
     key = find_key(authkey_file)
     found = find_one(address or spec, key)
-    return manager_of(found.report).open(str(found.address), authkey=key)
+    serializer, url = found.report.serializer, str(found.address)
+    if not found.report.spec:
+        raise CommandError(
+            f"{url} serves no spec, but what was registered by hand: call it in code"
+        )
+    if serializer == "pickle":
+        key = key_of_pickles(found.address, key)
+    return manager_of(found.report).open(url, authkey=key, serializer=serializer)

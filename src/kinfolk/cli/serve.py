@@ -31,7 +31,6 @@ from kinfolk.spec import has_generated, output_module, read
 from kinfolk.wire.table import type_of
 
 if TYPE_CHECKING:
-    from kinfolk.pickles.stdlib import Registry
     from kinfolk.server.process import Serving
 
 __all__ = ["serve"]
@@ -80,8 +79,8 @@ def serve(
     place = resolve_address(address, type_of(manager).server)
     raise_file_limit(limits)
     key = _key(place, authkey_file)
-    by_hand: Registry | None = None if serializer == "typed" else {}
-    make = partial(make_server, manager, place, key, by_hand, insecure=insecure, limits=limits)
+    typed = serializer == "typed"
+    make = partial(make_server, manager, place, key, typed=typed, insecure=insecure, limits=limits)
     server = _server(manager, make)
     try:
         stop_on(server, signal.SIGINT, signal.SIGTERM)
@@ -141,6 +140,12 @@ def _server(manager: type[Manager], make: Callable[..., Serving]) -> Serving:
             return make(begin=begin)
     except KinfolkError:
         raise
+    except SystemExit as error:
+        when = ", ".join(["SystemExit", *getattr(error, "__notes__", ())])
+        sys.exit(
+            f"kinfolk: nothing is served: {type_of(manager).spec} ended the program, by {when}: "
+            f"{one_line(error)}"
+        )
     except Exception as error:
         # The user's own code has failed, which makes the objects; what called it is ours.
         trace = error.__traceback__

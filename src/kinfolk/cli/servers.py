@@ -14,17 +14,19 @@ from kinfolk.addresses import (
     UnixAddress,
     check_private,
     default_folder,
+    is_private_address,
     parse_address,
 )
 from kinfolk.cli.problems import CommandError
 from kinfolk.cli.specs import split_spec
 from kinfolk.client.observer import Observer
 from kinfolk.errors import KinfolkError, NotRunning
-from kinfolk.server.listening import running
+from kinfolk.pickles.keys import read_key
+from kinfolk.pickles.observer import PickleObserver
 from kinfolk.wire.handshake import SpeaksPickle
 from kinfolk.wire.reports import ServerReport
 
-__all__ = ["Found", "Looked", "Silent", "find", "find_one", "is_address", "named"]
+__all__ = ["Found", "Looked", "Silent", "find", "find_one", "is_address", "key_of_pickles", "named"]
 
 _TIMEOUT: Final = 2.0
 
@@ -39,6 +41,8 @@ class Found:
     @property
     def name(self) -> str:
         """What it serves."""
+        if not self.report.spec:
+            return str(self.address)
         return f"{self.report.spec}:{self.report.manager}"
 
 
@@ -61,6 +65,8 @@ Looked: TypeAlias = Found | Silent
 def find(target: str | None, key: bytes | None) -> list[Looked]:
     """Return the servers that a user names: all of this user's, if none is named.
 
+    One that a program has started for itself is named by its address only.
+
     Args:
         target: An address, a spec, or one manager of a spec.
         key: The key, if there is one.
@@ -76,26 +82,32 @@ def find(target: str | None, key: bytes | None) -> list[Looked]:
         return [Found(address, _report(address, key))]
     module, manager = split_spec(target)
     found = [each for each in _running(key) if _serves(each, module, manager)]
-    if not found:
-        raise NotRunning(f"no server of {target} runs: start it with `kinfolk serve {target}`")
-    return found
+    public = [each for each in found if not is_private_address(each.address)]
+    if not public:
+        raise NotRunning(
+            f"no server of {target} runs{_but(found)}: start it with `kinfolk serve {target}`"
+        )
+    return public
 
 
 def find_one(target: str | None, key: bytes | None) -> Found:
     """Return the one server that a user names, or the only one there is.
 
-    Without a target `KINFOLK_ADDRESS` counts, as it does for `open`.
+    Without a target `KINFOLK_ADDRESS` counts, as it does for `open`; what programs have started
+    for themselves does not.
 
     Raises:
         NotRunning: None runs, or none of those that were named.
         CommandError: There are several to choose from.
         KinfolkError: What is named is neither an address nor a spec, or does not answer.
     """
-    found = find(target or os.environ.get("KINFOLK_ADDRESS") or None, key)
+    target = target or os.environ.get("KINFOLK_ADDRESS") or None
+    seen = find(target, key)
+    found = [each for each in seen if target or not is_private_address(each.address)]
     if not found:
         raise NotRunning(
-            f"no server runs in {default_folder()}: start one with `kinfolk serve SPEC`, or name "
-            "the address of another"
+            f"no server runs in {default_folder()}{_but(seen)}: start one with "
+            "`kinfolk serve SPEC`, or name the address of another"
         )
     if len(found) > 1:
         raise CommandError(f"{len(found)} servers run: name one of {', '.join(named(found))}")
@@ -103,6 +115,14 @@ def find_one(target: str | None, key: bytes | None) -> Found:
     if isinstance(only, Silent):
         raise only.error
     return only
+
+
+def _but(private: list[Looked]) -> str:
+    """Return a clause about servers that were found, and not meant."""
+    if not private:
+        return ""
+    addresses = ", ".join(str(each.address) for each in private)
+    return f" but what a program has started for itself at {addresses}"
 
 
 def named(servers: list[Looked]) -> list[str]:
@@ -158,12 +178,15 @@ def _report(address: Address, key: bytes | None) -> ServerReport:
         with Observer(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
             return observer.report()
     except SpeaksPickle:
-        pid = running(address)[0] if isinstance(address, UnixAddress) else 0
-        end = f"run `kill {pid}`" if pid else "call `shutdown` of a manager that is connected"
-        raise SpeaksPickle(
-            f"{address}: the server speaks serializer 'pickle', by which it tells commands nothing "
-            f"and takes no calls from them; to end it, {end}"
-        ) from None
+        key = key_of_pickles(address, key)
+        with PickleObserver(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
+            return observer.report()
+
+
+def key_of_pickles(address: Address, key: bytes | None) -> bytes | None:
+    """Return the key of a server that speaks pickle: that which lies beside its socket, if any."""
+    beside = read_key(address) if isinstance(address, UnixAddress) else None
+    return beside or key
 
 
 def _serves(server: Looked, module: str, manager: str | None) -> bool:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import code
 import sys
-from collections.abc import Iterable
+import traceback
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kinfolk.cli.opening import opened
 from kinfolk.managers import Manager
 from kinfolk.wire.table import type_of
 
 __all__ = ["shell"]
+
+_STDIN: Final = "<stdin>"
 
 
 def shell(
@@ -23,7 +25,7 @@ def shell(
 
     Example: `kinfolk shell` at the only server of yours, and then `frontier.push("a")`. Every entry
     is there by its name, and `manager` is the manager that they come from. Tab completes. Without
-    a terminal it runs the lines that it reads.
+    a terminal all that it reads is one program, as in `python < file`.
 
     The generated module is imported from the working folder.
 
@@ -35,18 +37,23 @@ def shell(
     """
     with opened(spec, address, authkey_file) as manager:
         names = _names(manager)
-        console = code.InteractiveConsole(names)
         if sys.stdin.isatty():
             _complete(names)
-            console.interact(banner=_banner(manager), exitmsg="")
+            code.InteractiveConsole(names).interact(banner=_banner(manager), exitmsg="")
         else:
-            _run(sys.stdin, console)
+            _run(sys.stdin.buffer.read(), names)
 
 
-def _run(lines: Iterable[str], console: code.InteractiveConsole) -> None:
-    for line in lines:
-        console.push(line.rstrip("\n"))
-    console.push("")  # ends the last block
+def _run(program: bytes, names: dict[str, Any]) -> None:
+    """Run a program; if it raises, show that as Python does, and exit with 1."""
+    try:
+        exec(compile(program, _STDIN, "exec"), {**names, "__name__": "__main__"})  # noqa: S102 - the user's own
+    except Exception as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != _STDIN:
+            trace = trace.tb_next
+        traceback.print_exception(type(error), error, trace)
+        sys.exit(1)
 
 
 def _names(manager: Manager) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from typing import Final, Self
 
 from kinfolk.addresses import UnixAddress
 from kinfolk.cli.keys import find_key
-from kinfolk.cli.servers import find_one
+from kinfolk.cli.servers import Found, find_one, key_of_pickles
 from kinfolk.client.observer import Observer
 from kinfolk.errors import CallTimeout, ConnectionLost
+from kinfolk.pickles.observer import PickleObserver
 
 __all__ = ["stop"]
 
@@ -39,7 +40,8 @@ def stop(target: str | None = None, /, *, authkey_file: Path | None = None) -> N
     with contextlib.ExitStack() as stack:
         local = isinstance(found.address, UnixAddress)
         process = stack.enter_context(_Process(pid if local else 0))
-        observer = stack.enter_context(Observer(found.address, key=key, timeout=_TIMEOUT))
+        observer = _observer(found, key)
+        stack.callback(observer.close)
         with contextlib.suppress(ConnectionLost):  # it ended by itself meanwhile
             observer.stop()
         if not observer.wait():
@@ -49,6 +51,13 @@ def stop(target: str | None = None, /, *, authkey_file: Path | None = None) -> N
             )
         process.wait(_MOMENT)
     print(f"stopped {found.name}, process {pid}, at {found.address}")
+
+
+def _observer(found: Found, key: bytes | None) -> Observer | PickleObserver:
+    address = found.address
+    if found.report.serializer == "pickle":
+        return PickleObserver(address, key=key_of_pickles(address, key), timeout=_TIMEOUT)
+    return Observer(address, key=key, timeout=_TIMEOUT)
 
 
 class _Process:

@@ -82,7 +82,9 @@ def _complaint(server: Silent) -> str:
 
 def _details(server: Found) -> Iterator[RenderableType]:
     report = server.report
-    yield Text(f"\n{server.name} at {server.address}, from {report.file}")
+    source = f", from {report.file}" if report.file else ""
+    wire = ", by pickle" if report.serializer == "pickle" else ""
+    yield Text(f"\n{server.name} at {server.address}{source}{wire}")
     if report.clients:
         yield _clients(report.clients)
     if report.waits:

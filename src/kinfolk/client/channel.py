@@ -23,6 +23,7 @@ from kinfolk.counted import counts
 from kinfolk.deadlines import end_of_block, own_deadline, patience
 from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkError
 from kinfolk.proxy import Proxy
+from kinfolk.wire.by_hand import Registry
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
 from kinfolk.wire.messages import NO_CALL, Call, Release, Reply, Stop, Target, Withdraw
@@ -46,6 +47,7 @@ class SocketChannel(CallingChannel):
         timeout: How many seconds connecting may take, now and whenever a connection is opened;
             infinity is allowed.
         limit: The longest reply to receive, in bytes.
+        by_hand: Returns what was registered by hand at this end.
         rebuild: Makes a proxy in another process, of the address, the key, the channel's token, the
             proxy type and the target; pickle has to find it there.
 
@@ -66,9 +68,10 @@ class SocketChannel(CallingChannel):
         key: bytes | None = None,
         timeout: float = 10.0,
         limit: int = DEFAULT_LIMIT,
+        by_hand: Callable[[], Registry] = dict,
         rebuild: Callable[..., Proxy],
     ) -> None:
-        super().__init__(offer)
+        super().__init__(offer, by_hand)
         self._address = address
         self._key = key
         self._rebuild = rebuild

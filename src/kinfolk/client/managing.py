@@ -10,6 +10,7 @@ from kinfolk.client.channel import SocketChannel, shared_channel
 from kinfolk.deadlines import CONNECTING
 from kinfolk.keys import key_to_reach
 from kinfolk.proxy import Proxy
+from kinfolk.wire.by_hand import registry_of
 from kinfolk.wire.messages import Target
 from kinfolk.wire.table import type_of
 
@@ -30,8 +31,14 @@ def reach(
     Raises:
         KinfolkError: What `Manager.open` raises.
     """
-    rebuild = partial(rebuilt, manager)
-    return SocketChannel(type_of(manager), place, key=key, timeout=timeout, rebuild=rebuild)
+    return SocketChannel(
+        type_of(manager),
+        place,
+        key=key,
+        timeout=timeout,
+        by_hand=lambda: registry_of(manager),
+        rebuild=partial(rebuilt, manager),
+    )
 
 
 def rebuilt(

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import socket
+import stat
 import time
 from pathlib import Path
 from typing import Final
@@ -25,12 +26,13 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.sockets import close_in_children, peer_credentials, tune
-from kinfolk.wire.greetings import HANDSHAKE_LIMIT
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT, CutShort
 from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
 
 __all__ = ["Destination", "connect", "shake_hands"]
 
 _RETRY: Final = 0.01
+_WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH  # who may write to a socket may connect to it
 # This process's own trouble, which says nothing of the server.
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -58,7 +60,7 @@ def connect(destination: Destination, until: float) -> socket.socket:
 
     Raises:
         NotRunning: No server listens there.
-        AddressError: There is no such host.
+        AddressError: There is no such host; or the socket is a link, or open to others.
         AuthenticationFailed: The server belongs to another user.
         CallTimeout: It took too long.
     """
@@ -128,6 +130,7 @@ def _connect_unix(address: UnixAddress, until: float) -> socket.socket:
             else:
                 break
         _check_user(sock, address)
+        _check_socket(address)
     except BaseException:
         sock.close()
         raise
@@ -138,6 +141,20 @@ def _check_user(sock: socket.socket, address: UnixAddress) -> None:
     user = peer_credentials(sock).uid
     if user != os.geteuid():
         raise AuthenticationFailed(f"the server at {address} belongs to another user ({user})")
+
+
+def _check_socket(address: UnixAddress) -> None:
+    # Not before it listens: a server that starts has just made it, and sets its mode by then.
+    mode = Path(address.path).lstat().st_mode
+    if stat.S_ISLNK(mode):
+        raise AddressError(
+            f"{address} is a link, which is refused: give the address of the socket itself"
+        )
+    if mode & _WRITABLE:
+        raise AddressError(
+            f"the socket {address.path} is open to others (mode {stat.S_IMODE(mode):o}): "
+            f"run `chmod 600 {address.path}`"
+        )
 
 
 def shake_hands(
@@ -182,5 +199,5 @@ def shake_hands(
             executed="no",
         ) from None
     except OSError as error:
-        raise HandshakeFailed(f"{where}: {error.strerror} during the handshake") from None
+        raise CutShort(f"{where}: {error.strerror} during the handshake") from None
     return handshake.peer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import NoReturn
 
@@ -17,16 +18,22 @@ from kinfolk.errors import CallTimeout, ConnectionClosed, NotSupported
 from kinfolk.host.hosting import Host
 from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
+from kinfolk.wire.by_hand import Registry
 from kinfolk.wire.messages import Release, Reply
 
 __all__ = ["LocalChannel"]
 
 
 class LocalChannel(CallingChannel):
-    """A channel to a host in this process; each channel is a session of its own."""
+    """A channel to a host in this process; each channel is a session of its own.
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host.offer)
+    Args:
+        host: The host.
+        by_hand: Returns what was registered by hand.
+    """
+
+    def __init__(self, host: Host, by_hand: Callable[[], Registry] = dict) -> None:
+        super().__init__(host.offer, by_hand)
         keeper.start()
         self._lock = threading.Lock()
         self._closed = False

@@ -16,6 +16,7 @@ from kinfolk.host.hosted import Hosted
 from kinfolk.host.objects import Objects
 from kinfolk.host.sessions import Session
 from kinfolk.limits import Limits
+from kinfolk.wire.by_hand import Registry
 from kinfolk.wire.table import ManagerType
 
 __all__ = ["Host"]
@@ -29,6 +30,7 @@ class Host:
         entries: What its spec says, by name; the singletons are made at once, in this order.
         limits: What there is room for.
         begin: Called with the name of each singleton before it is made, which may take long.
+        by_hand: What was registered by hand beside the entries.
 
     Raises:
         ArgumentError: A singleton takes an entry that the manager does not offer before it.
@@ -41,11 +43,12 @@ class Host:
         entries: Mapping[str, Singleton | Factory],
         limits: Limits = Limits(),  # noqa: B008 - frozen
         begin: Callable[[str], object] | None = None,
+        by_hand: Registry | None = None,
     ) -> None:
         self.offer = offer
         self._limits = limits
         factories = {name: e.shared for name, e in entries.items() if isinstance(e, Factory)}
-        self._objects = Objects(offer, factories)
+        self._objects = Objects(offer, factories, by_hand or {})
         self._lock = threading.Lock()
         self._sessions: dict[bytes, Session] = {}
         self._closed = False
@@ -119,7 +122,7 @@ class Host:
                 args = [_filled(arg, made, label) for arg in entry.args]
                 kwargs = {key: _filled(arg, made, label) for key, arg in entry.kwargs.items()}
                 made[id(entry)] = entry.shared(*args, **kwargs)
-            except Exception as error:
+            except BaseException as error:
                 error.add_note(f"while the host made the singleton {label}")
                 raise
         self._objects.add_singleton(name, made[id(entry)])

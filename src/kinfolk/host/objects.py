@@ -16,15 +16,17 @@ from functools import partial
 from typing import Any, Final
 
 from kinfolk.errors import ConnectionLost, LimitExceeded, ObjectGone
+from kinfolk.host.by_hand import Handmade, Kept, guards_itself
 from kinfolk.host.hosted import Holdings, Hosted, Loan, close_if_unused
 from kinfolk.host.instrument import instrument, takes_turns
 from kinfolk.host.operations import Operations
 from kinfolk.host.timer import timer
 from kinfolk.host.turns import give_turn, take_turn_away
+from kinfolk.wire.by_hand import BY_HAND, HandType, Registry
 from kinfolk.wire.codec.text import describe
 from kinfolk.wire.messages import ROOT, Target
 from kinfolk.wire.narrowing import narrow
-from kinfolk.wire.references import Reference
+from kinfolk.wire.references import ByHand, Reference
 from kinfolk.wire.shared import shared_type
 from kinfolk.wire.table import ManagerType
 
@@ -41,17 +43,27 @@ class Objects:
     Args:
         offer: What the manager offers.
         factories: What makes new objects, by the names of the entries.
+        by_hand: What was registered by hand beside those.
     """
 
-    def __init__(self, offer: ManagerType, factories: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(
+        self,
+        offer: ManagerType,
+        factories: Mapping[str, Callable[..., Any]],
+        by_hand: Registry,
+    ) -> None:
         self._offer = offer
+        self._handmade = Handmade(
+            offer, by_hand, lambda obj: self.proxy_class(type(obj)) is not None
+        )
         # Re-entrant, since a collected object's `__del__` may call others inside any line below.
         self._lock = threading.RLock()
         self._named: dict[str, Hosted] = {
-            ROOT: Hosted(None, ROOT, None, Operations.of_factories(offer.root, factories))
+            ROOT: Hosted(None, ROOT, None, Operations.of_factories(offer.root, factories)),
+            BY_HAND: Hosted(None, BY_HAND, None, self._handmade.makers),
         }
         self._numbered: dict[int, Hosted] = {}
-        self._by_id: dict[int, Hosted] = {}
+        self._by_id: dict[object, Hosted] = {}
         self._operations: dict[object, Operations] = {}
         self._proxy_classes: dict[type, type | None] = {}
         self._loans: set[Loan] = set()
@@ -76,7 +88,7 @@ class Objects:
     def hosted(self) -> list[Hosted]:
         """All objects that clients can call now, those with names first."""
         with self._lock:
-            named = [hosted for name, hosted in self._named.items() if name != ROOT]
+            named = [hosted for name, hosted in self._named.items() if name not in {ROOT, BY_HAND}]
             return [*named, *self._numbered.values()]
 
     def find(self, target: Target, holdings: Holdings) -> Hosted:
@@ -102,21 +114,29 @@ class Objects:
             TypeError: It is not of the declared type; see `References.lower`.
             LimitExceeded: The session refers to too many objects.
         """
+        if isinstance(obj, Kept):
+            hand = self._handmade.type_of(obj)
+            return ByHand(hand.typeid, self._mention(obj.obj, hand, holdings), hand.exposed)
         actual = self._proxy_class(obj, declared)
         wanted = narrow(declared, actual)
         mark = shared_type(actual)
         assert mark is not None
+        return Reference(mark.name, self._mention(obj, wanted, holdings))
+
+    def _mention(self, obj: object, wanted: object, holdings: Holdings) -> Target:
+        """Count one mention of an object of a known type, and return its name or number."""
+        key = _key(obj, wanted)
         with self._lock:
-            hosted = self._by_id.get(id(obj))
+            hosted = self._by_id.get(key)
             if hosted is None:
                 _check(holdings)
                 hosted = self._host(obj, self.next_number(), wanted)
-                self._by_id[id(obj)] = hosted
+                self._by_id[key] = hosted
             if isinstance(hosted.target, int):
                 if hosted.proxy_type != wanted:
                     raise TypeError(f"{describe(wanted)}, not {describe(hosted.proxy_type)}")
                 self._count(hosted, hosted.target, holdings)
-        return Reference(mark.name, hosted.target)
+            return hosted.target
 
     def release(self, number: int, holdings: Holdings) -> None:
         """Count one mention less; no effect on a number that the session does not refer to."""
@@ -205,15 +225,22 @@ class Objects:
     def _host(self, obj: object, target: Target, proxy_type: object) -> Hosted:
         operations = self._operations.get(proxy_type)
         if operations is None:
-            operations = Operations.of_proxy(proxy_type, self._offer.members(proxy_type))
-            self._operations[proxy_type] = operations
+            operations = self._operations[proxy_type] = self._operations_of(proxy_type)
         hosted = Hosted(obj, target, proxy_type, operations)
-        if takes_turns(type(obj)):
+        if isinstance(proxy_type, HandType):
+            if takes_turns(type(obj)) and not guards_itself(type(obj)):
+                hosted.turn = give_turn(obj)
+        elif takes_turns(type(obj)):
             instrument(type(obj), operations.names, operations.streams)
             hosted.turn = give_turn(obj)
         if isinstance(target, int):
             self._numbered[target] = hosted
         return hosted
+
+    def _operations_of(self, proxy_type: object) -> Operations:
+        if isinstance(proxy_type, HandType):
+            return self._handmade.operations(proxy_type)
+        return Operations.of_proxy(proxy_type, self._offer.members(proxy_type))
 
     def _count(self, hosted: Hosted, number: int, holdings: Holdings) -> None:
         if number not in holdings.counts:
@@ -252,7 +279,7 @@ class Objects:
             return None
         hosted.gone = True
         del self._numbered[number]
-        del self._by_id[id(hosted.obj)]
+        del self._by_id[_key(hosted.obj, hosted.proxy_type)]
         if hosted.turn is not None:
             take_turn_away(hosted.obj)
         return hosted
@@ -270,6 +297,11 @@ class Objects:
             proxies = self._offer.proxies
             self._proxy_classes[cls] = next((proxies[n] for n in names if n in proxies), None)
         return self._proxy_classes[cls]
+
+
+def _key(obj: object, proxy_type: object) -> object:
+    """Return what an object is found by: by hand it may be offered in several ways."""
+    return (id(obj), proxy_type) if isinstance(proxy_type, HandType) else id(obj)
 
 
 def _close_all(found: Iterable[Hosted | None]) -> None:

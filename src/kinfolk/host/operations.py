@@ -13,14 +13,14 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from kinfolk.errors import NoSuchMember, ResultError
+from kinfolk.errors import KinfolkError, NoSuchMember, ResultError
 from kinfolk.host.instrument import without_turns
 from kinfolk.host.waiters import deferred_of
 from kinfolk.wire.members import DYNAMIC, GIVING_BACK, Member, Members
 from kinfolk.wire.narrowing import origin_of
 from kinfolk.wire.shared import shared_type
 
-__all__ = ["Operation", "Operations"]
+__all__ = ["Operation", "Operations", "Run"]
 
 Run: TypeAlias = Callable[[Any, list[object], dict[str, object]], Any]
 
@@ -85,13 +85,20 @@ class Operations(dict[str, Operation]):
 
     def __missing__(self, name: str) -> Operation:
         if name not in self.names:
-            raise NoSuchMember(
-                f"{self._members.owner} has no member {name[:100]!r} that the spec exposes"
-            )
+            raise self.refused(name)
         member = self._members[name]
         run = self._maker(name, member.label)
         operation = Operation(member, member.label, run, _is_dunder(name), name in GIVING_BACK)
         return self.setdefault(name, operation)
+
+    @property
+    def owner(self) -> str:
+        """The name of the class, for people."""
+        return self._members.owner
+
+    def refused(self, name: str) -> KinfolkError:
+        """Return what a call of a name fails with that is no member."""
+        return NoSuchMember(f"{self.owner} has no member {name[:100]!r} that the spec exposes")
 
 
 def _is_dunder(name: str) -> bool:

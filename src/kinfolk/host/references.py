@@ -11,7 +11,6 @@ import msgspec
 from kinfolk.host.hosted import Holdings
 from kinfolk.host.objects import Objects
 from kinfolk.wire.codec.text import describe
-from kinfolk.wire.messages import ROOT
 from kinfolk.wire.narrowing import fits
 from kinfolk.wire.references import Reference
 
@@ -35,7 +34,7 @@ class HostReferences(msgspec.Struct, eq=False):  # made for each call, by C
     def lift(self, reference: Reference, proxy_type: object) -> object:
         """Return the very object that a proxy stands for; see `References.lift`."""
         hosted = self.objects.find(reference.target, self.holdings)
-        if hosted.target == ROOT or not fits(hosted.proxy_type, proxy_type):
+        if hosted.proxy_type is None or not fits(hosted.proxy_type, proxy_type):
             raise TypeError(f"{describe(proxy_type)}, not {describe(hosted.proxy_type)}")
         return hosted.obj
 

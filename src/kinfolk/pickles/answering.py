@@ -41,6 +41,7 @@ class Service:
     limits: Limits
     stopping: Callable[[], bool]
     stop: Callable[[], object]
+    report: Callable[[], bytes]
 
     def number_of_objects(self) -> int:
         """Return how many objects clients refer to, those that are there once aside."""
@@ -71,6 +72,7 @@ class Answering:
             "get_methods": self._get_methods,
             "incref": self._incref,
             "number_of_objects": service.number_of_objects,
+            "report": service.report,  # no plain server has it
             "shutdown": lambda: None,
         }
 
@@ -145,13 +147,16 @@ class Answering:
         visit, service, chain = self._visit, self._service, thread.chain
         sock = visit.wire.sock
         keep_watch(sock, service.limits.heartbeat, service.limits.misses)
-        chain.serves = visit
+        chain.serves, visit.calling = visit, True
         visit.at_end(self, lambda: turns.withdraw(chain, visit))
         service.deaths.watch(visit, sock.fileno())
         _logger.info("%s is connected", visit.who)
         try:
             while not service.stopping():
-                answer = self._answer_call(visit.wire.recv_bytes())
+                received = visit.wire.recv_bytes()
+                visit.calls += 1
+                answer = self._answer_call(received)
+                del received
                 try:
                     visit.wire.send_bytes(answer.data)
                 except BaseException:

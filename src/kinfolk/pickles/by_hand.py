@@ -15,11 +15,11 @@ from kinfolk.pickles.names import ident_of
 from kinfolk.pickles.stdlib import (
     AuthenticationString,
     Naming,
-    Registry,
     public_methods,
     token_of,
 )
 from kinfolk.pickles.streams import Stream
+from kinfolk.wire.by_hand import Registry
 
 __all__ = ["ByHand"]
 

@@ -10,11 +10,18 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.context import get_spawning_popen
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from kinfolk.client.sharing import Channels
 from kinfolk.counted import Dropping, count
-from kinfolk.errors import ArgumentError, KinfolkError, NotSupported, RemoteError, ResultError
+from kinfolk.errors import (
+    ArgumentError,
+    KinfolkError,
+    NotSupported,
+    ObjectGone,
+    RemoteError,
+    ResultError,
+)
 from kinfolk.pickles.arguments import arranged, as_wire_call
 from kinfolk.pickles.asking import Asking
 from kinfolk.pickles.cut_short import CutShort
@@ -95,11 +102,15 @@ class PickleChannel(CutShort, Dropping):
         """Whether it was closed."""
         return self._asking.closed
 
+    def class_of(self, proxy_type: object) -> type[Proxy]:
+        """Return the class of the proxies of a type; see `Channel.class_of`."""
+        return cast("type[Proxy]", origin_of(proxy_type))
+
     def singleton(self, name: str) -> Proxy:
         """Return a proxy of a singleton."""
         proxy_type = self._offer.singletons[name]
         if self._references.of(name) is None:
-            ident, exposed = self._asking.ask("create", name)
+            ident, exposed = self._created(name)
             if ident != name:
                 # A plain server counts references to it as to any object.
                 return self._counted(proxy_type, token_of(name, None, ident), exposed)
@@ -110,13 +121,26 @@ class PickleChannel(CutShort, Dropping):
         """Have a factory make a new object, and return its proxy."""
         member = self._offer.root[name]
         args, kwds = arranged(member, arguments)
-        ident, exposed = self._asking.ask("create", name, *args, **kwds)
+        ident, exposed = self._created(name, *args, **kwds)
         return self._counted(member.returns, token_of(name, None, ident), exposed)
 
     def make_by_hand(self, typeid: str, args: tuple[Any, ...], kwds: dict[str, Any]) -> Any:
         """Return a proxy of something that was registered by hand."""
-        ident, exposed = self._asking.ask("create", typeid, *args, **kwds)
+        ident, exposed = self._created(typeid, *args, **kwds)
         return self._received(None, exposed, token_of(typeid, None, ident))
+
+    def _created(self, name: str, /, *args: Any, **kwds: Any) -> tuple[str, tuple[str, ...]]:
+        """Have an entry make its object; return what that is called, and what it exposes."""
+        try:
+            created: tuple[str, tuple[str, ...]] = self._asking.ask("create", name, *args, **kwds)
+        except RemoteError as error:
+            # What a plain server says of a name that it does not register.
+            if (error.class_name, error.message) != ("KeyError", repr(name)):
+                raise
+            raise ObjectGone(
+                f"the server at {self.address} has no entry {name!r}: register it there"
+            ) from None
+        return created
 
     def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
         """Call a member of an object and return its result; see `Channel.call`."""

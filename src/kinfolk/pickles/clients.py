@@ -55,7 +55,10 @@ class Client(Lifetime):
 
 
 class Visit(Lifetime):
-    """One connection. It ends with its socket, or sooner, with the process that opened it."""
+    """One connection. It ends with its socket, or sooner, with the process that opened it.
+
+    `calling` says whether it is a thread's for its calls, and `calls` how many of them came.
+    """
 
     def __init__(self, sock: socket.socket, address: object) -> None:
         super().__init__()
@@ -63,6 +66,8 @@ class Visit(Lifetime):
         self.who = peer_name(sock, address)
         self.client: Client | None = None
         self.process = Process(0)
+        self.calling = False
+        self.calls = 0
         self.dismissed: LimitExceeded | None = None
         self._family: object = None
 

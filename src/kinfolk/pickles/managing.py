@@ -25,7 +25,7 @@ from kinfolk.wire.handshake import Identity
 from kinfolk.wire.messages import Target
 from kinfolk.wire.table import type_of
 
-__all__ = ["reach_by_pickle", "rebuilt"]
+__all__ = ["found_key", "reach_by_pickle", "rebuilt"]
 
 
 def reach_by_pickle(
@@ -46,7 +46,7 @@ def reach_by_pickle(
     """
     channel = _channel(type(manager), place, given, timeout, weakref.ref(manager))
     manager._address = place.raw
-    manager._authkey = AuthenticationString(_found_key(place, given))
+    manager._authkey = AuthenticationString(found_key(place, given))
     manager._state.value = STARTED
     return channel
 
@@ -98,7 +98,7 @@ def _channel(
     if offer.spec:
         remedy = f"kinfolk serve {offer.spec} --serializer pickle"
     destination = Destination(place, Identity.of(offer), None, timeout, remedy)
-    gate = Gate(destination, partial(_found_key, place, given))
+    gate = Gate(destination, partial(found_key, place, given))
     return PickleChannel(
         offer,
         gate,
@@ -108,7 +108,7 @@ def _channel(
     )
 
 
-def _found_key(place: Address, given: bytes | None) -> bytes:
+def found_key(place: Address, given: bytes | None) -> bytes:
     """Return the key with which to reach a server: the one given, else that of its socket.
 
     Where there is none either, it is that of the environment or, as in the standard library, of

@@ -11,9 +11,12 @@ import contextlib
 import logging
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
+
+import msgspec
 
 from kinfolk.addresses import Address, UnixAddress
 from kinfolk.declare import Factory, Singleton
@@ -26,16 +29,18 @@ from kinfolk.pickles.answering import Answering, Service
 from kinfolk.pickles.by_hand import ByHand
 from kinfolk.pickles.clients import Client, Clients, Visit
 from kinfolk.pickles.keys import ServerKey
-from kinfolk.pickles.stdlib import Registry
+from kinfolk.pickles.reporting import make_report
 from kinfolk.pickles.things import Things
 from kinfolk.server.admission import Admission
 from kinfolk.server.ending import end_all
 from kinfolk.server.files import spec_file
 from kinfolk.server.listening import listen
-from kinfolk.server.refusing import AboutToEnd
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.sockets import check_user, tune
+from kinfolk.wire.by_hand import Registry
+from kinfolk.wire.greetings import AboutToEnd
+from kinfolk.wire.reports import ServerReport
 from kinfolk.wire.table import ManagerType
 
 if sys.platform == "linux":
@@ -103,6 +108,9 @@ class PickleServer(RunningServer):
         self._admission = Admission(limits)
         self._service = self._made_service(offer, registry)
         self._visits: set[Visit] = set()
+        self._begun = time.monotonic()
+        # Those of the connections that have ended.
+        self._calls = 0
 
     def _made_service(self, offer: ManagerType, registry: Registry) -> Service:
         place, limits = self._listener.address, self._limits
@@ -116,6 +124,7 @@ class PickleServer(RunningServer):
             limits=limits,
             stopping=lambda: self._stopping,
             stop=self.stop,
+            report=lambda: msgspec.msgpack.encode(self.report()),
         )
 
     @property
@@ -126,6 +135,13 @@ class PickleServer(RunningServer):
     def number_of_objects(self) -> int:
         """Return how many objects clients refer to, those that are there once aside."""
         return self._service.number_of_objects()
+
+    def report(self) -> ServerReport:
+        """Return how it is doing, and who uses it. Takes the longer the more objects there are."""
+        with self._changed:
+            calls = self._calls + sum(visit.calls for visit in self._visits)
+        clients, uptime = self._service.clients.all(), time.monotonic() - self._begun
+        return make_report(self._host, clients, address=self.url, uptime=uptime, calls=calls)
 
     def _end(self) -> None:
         self._stopping = True
@@ -189,6 +205,7 @@ class PickleServer(RunningServer):
         self._service.clients.detach(visit)
         with self._changed:
             self._visits.discard(visit)
+            self._calls += visit.calls
             self._changed.notify_all()
         self._waker.wake()
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Mapping
 from multiprocessing import managers, process
-from typing import Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, cast
 
 __all__ = [
     "STARTED",
     "AuthenticationString",
     "Naming",
-    "Registry",
     "auto_proxy",
     "newobj",
     "public_methods",
@@ -35,9 +33,6 @@ newobj: Final = _copyreg.__newobj__
 
 STARTED: Final[int] = _managers.State.STARTED
 """The state of a manager whose proxies may be used."""
-
-Registry: TypeAlias = Mapping[str, tuple[Any, Any, Any, Any]]
-"""What was registered by hand, as `BaseManager` keeps it."""
 
 
 class Naming(Protocol):

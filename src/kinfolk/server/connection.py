@@ -32,13 +32,13 @@ from kinfolk.limits import Limits
 from kinfolk.server.admission import Admission
 from kinfolk.server.deaths import Deaths
 from kinfolk.server.outbox import Outbox
-from kinfolk.server.refusing import AboutToEnd, RefusalLog
+from kinfolk.server.refusing import RefusalLog
 from kinfolk.sockets import Credentials, check_user, close_in_children, peer_name, tune
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.descriptions import describe_offer
 from kinfolk.wire.failures import lower_failure
 from kinfolk.wire.frames import FrameBuffer, decode_request, encode, whole_message
-from kinfolk.wire.greetings import HANDSHAKE_LIMIT, Refusal
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT, AboutToEnd, Refusal
 from kinfolk.wire.handshake import Identity, Peer, ServerHandshake, farewell_to_the_silent
 from kinfolk.wire.messages import (
     NOTHING,

@@ -190,8 +190,10 @@ def _stop_with_parent(server: Serving) -> None:
 
 def _raised(error: BaseException) -> _Raised:
     data = None
-    with contextlib.suppress(Exception):  # whatever its __reduce__ raises
-        data = pickle.dumps(error)
-        pickle.loads(data)  # noqa: S301 - ours
+    # What ends a program, such as SystemExit, ends the server's, and not the caller's too.
+    if isinstance(error, Exception):
+        with contextlib.suppress(Exception):  # whatever its __reduce__ raises
+            data = pickle.dumps(error)
+            pickle.loads(data)  # noqa: S301 - ours
     trace = "".join(traceback.format_exception(error))
     return data, type(error).__qualname__, str(error), trace

@@ -18,24 +18,18 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, Self
 
-from kinfolk.errors import HandshakeFailed, LimitExceeded
+from kinfolk.errors import LimitExceeded
 from kinfolk.sockets import close_in_children
+from kinfolk.wire.greetings import AboutToEnd
 from kinfolk.wire.handshake import farewell
 
-__all__ = ["AboutToEnd", "RefusalLog", "Refuser"]
+__all__ = ["RefusalLog", "Refuser"]
 
 _RESERVE: Final = 8
 _LINGER: Final = 1.0
 _READ: Final = 64 * 2**10
 _WINDOW: Final = 1.0
 _LINES: Final = 10
-
-
-class AboutToEnd(HandshakeFailed):
-    """The server gives its address up; who comes in that moment has done nothing wrong."""
-
-    def __init__(self) -> None:
-        super().__init__("the server is about to end")
 
 
 class RefusalLog:

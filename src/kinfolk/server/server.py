@@ -24,6 +24,7 @@ from kinfolk.server.listening import listen
 from kinfolk.server.reporting import make_report
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
+from kinfolk.wire.by_hand import Registry
 from kinfolk.wire.greetings import Heartbeat
 from kinfolk.wire.handshake import Identity
 from kinfolk.wire.reports import ServerReport
@@ -56,6 +57,7 @@ class Server(RunningServer):
         idle: After how many seconds without a client it stops; None is never.
         grace: How many seconds running calls have to end when the server stops.
         begin: Called with the name of each singleton before it is made, which may take long.
+        by_hand: What was registered by hand beside the entries.
 
     Raises:
         AlreadyRunning: Another server listens there.
@@ -74,13 +76,14 @@ class Server(RunningServer):
         idle: float | None = None,
         grace: float = _GRACE,
         begin: Callable[[str], object] | None = None,
+        by_hand: Registry | None = None,
     ) -> None:
         identity = Identity.of(offer, limits.frame, Heartbeat(limits.heartbeat, limits.misses))
         with contextlib.ExitStack() as undo:
             # The address first: a second server must not build objects that the first one has.
             listener = listen(address, key=key, insecure=insecure, about=spec_file(offer.spec))
             undo.callback(listener.close)
-            self._host = Host(offer, entries, limits, begin)
+            self._host = Host(offer, entries, limits, begin, by_hand)
             undo.callback(self._host.close)
             waker = Waker()
             undo.callback(waker.close)

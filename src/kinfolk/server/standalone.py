@@ -29,10 +29,8 @@ from kinfolk.deadlines import patience
 from kinfolk.errors import (
     AddressError,
     AlreadyRunning,
-    AuthenticationFailed,
     CallTimeout,
     ConnectionLost,
-    HandshakeFailed,
     NotRunning,
     SpecMismatch,
 )
@@ -48,6 +46,7 @@ from kinfolk.server.files import (
 from kinfolk.server.listening import running
 from kinfolk.server.process import read_start, stop_on, tell_start
 from kinfolk.server.server import Server
+from kinfolk.wire.greetings import CutShort
 
 __all__ = ["Job", "launch", "main", "reach_or_launch"]
 
@@ -84,8 +83,7 @@ def reach_or_launch(job: Job, reach: Callable[[], object], timeout: float) -> No
 
     Args:
         job: What it serves.
-        reach: Connects to it, or raises `NotRunning`, or `HandshakeFailed` where it is just about
-            to end.
+        reach: Connects to it, or raises `NotRunning`, or `CutShort` where it is just about to end.
         timeout: How many seconds all of this may take.
 
     Raises:
@@ -111,16 +109,21 @@ def _launched(job: Job, reach: Callable[[], object], end: float) -> bool:
 
 
 def _reached(reach: Callable[[], object], end: float) -> bool:
-    """Try to reach it; return False if it does not run, or not for long any more."""
-    try:
-        reach()
-    except AuthenticationFailed:
-        raise
-    except (NotRunning, HandshakeFailed):
-        if time.monotonic() > end:
-            raise
-        return False
-    return True
+    """Try to reach it, also while it ends; return False once none runs."""
+    while True:
+        try:
+            reach()
+        except NotRunning:
+            if time.monotonic() > end:
+                raise
+            return False
+        except CutShort:
+            # To start another one is in vain as long as this one has the address.
+            if time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return True
 
 
 def _check_spec(job: Job) -> None:

@@ -37,7 +37,9 @@ __all__ = [
     "TO_CLIENT",
     "TO_SERVER",
     "VERSION",
+    "AboutToEnd",
     "Challenge",
+    "CutShort",
     "Heartbeat",
     "Hello",
     "Message",
@@ -60,7 +62,20 @@ HIGHEST_LIMIT: Final = 2**32 - 1
 NONCE: Final = 32
 """The length of a nonce."""
 
+_ABOUT_TO_END: Final = "the server is about to end"
 _REASON: Final = 900  # characters; with four bytes each they fit into a message
+
+
+class CutShort(HandshakeFailed):
+    """The handshake came to no end, since the other end closed the connection."""
+
+
+class AboutToEnd(CutShort):
+    """The server gives its address up; who comes in that moment has done nothing wrong."""
+
+    def __init__(self, reason: str = _ABOUT_TO_END) -> None:
+        super().__init__(reason)
+
 
 Refusal: TypeAlias = HandshakeFailed | SpecMismatch | LimitExceeded
 """What a client may be refused for; the first has a subclass for the key and the user."""
@@ -144,6 +159,9 @@ class Refused(msgspec.Struct, array_like=True, frozen=True, tag=5):
 
     def error(self) -> Refusal:
         """Return what the client raises."""
+        # It has no kind of its own: earlier clients would not know that.
+        if self.kind == "handshake" and self.reason == _ABOUT_TO_END:
+            return AboutToEnd()
         return _ERRORS[self.kind](_one_line(self.reason))
 
 

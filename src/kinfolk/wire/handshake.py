@@ -45,6 +45,7 @@ from kinfolk.wire.greetings import (
     TO_SERVER,
     VERSION,
     Challenge,
+    CutShort,
     Heartbeat,
     Hello,
     Message,
@@ -146,7 +147,7 @@ class _Stream:
                 after the message.
         """
         if not data:
-            raise HandshakeFailed("the peer closed the connection during the handshake")
+            raise CutShort("the peer closed the connection during the handshake")
         missing = len(PREAMBLE) - len(self._preamble)
         if missing:
             self._preamble += data[:missing]

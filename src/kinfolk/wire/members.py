@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hin
 import attrs
 
 from kinfolk.wire.arguments import Arguments, Parameter
+from kinfolk.wire.by_hand import BY_HAND, HandType
 from kinfolk.wire.codec import Codec, Codecs
 from kinfolk.wire.shared import SharedType, shared_type
 
@@ -24,6 +25,7 @@ __all__ = [
     "Member",
     "Members",
     "Signature",
+    "members_by_hand",
     "members_of_factories",
     "members_of_proxy",
     "signatures_of_factories",
@@ -57,7 +59,8 @@ class Member:
 
     An attribute `limit` is two members: `limit` reads it, and `limit=` sets it from one argument
     `value`. `result` is None for a stream, and `items` (of a list of them) for all else. `shared`
-    is the full name of the shared class, and empty for the manager. `returns` is the declared type,
+    is the full name of the shared class, `BY_HAND` for what was registered by hand,
+    and empty for the manager. `returns` is the declared type,
     and `attribute` says that it reads one.
     """
 
@@ -101,6 +104,8 @@ class Members(dict[str, Member]):
         self._codecs = codecs
         mark = shared_type(proxy_type)
         self._shared = "" if mark is None else mark.name
+        if isinstance(proxy_type, HandType):
+            self._shared = BY_HAND
 
     def __missing__(self, name: str) -> Member:
         return self.setdefault(name, self._compile(name, self._sources[name]))
@@ -213,6 +218,16 @@ def members_of_factories(
 ) -> Members:
     """Return the members of a manager: the functions of its class that make new objects."""
     return Members(owner, {name: _Source(f, {}) for name, f in factories.items()}, codecs)
+
+
+def members_by_hand(hand: HandType, codecs: Codecs) -> Members:
+    """Return the members of what was registered by hand: each takes and returns anything."""
+    return Members(hand.typeid, dict.fromkeys(hand.names, _Source(_untyped, {})), codecs, hand)
+
+
+def _untyped(self: object, /, *args: Any, **kwds: Any) -> Any:
+    """Stand for a method of which nobody has said what it takes."""
+    raise NotImplementedError
 
 
 def signatures_of_proxy(proxy_type: type) -> dict[str, Signature]:

@@ -13,7 +13,7 @@ import msgspec
 
 from kinfolk.wire.messages import Target
 
-__all__ = ["Reference", "References"]
+__all__ = ["ByHand", "Reference", "References"]
 
 
 class Reference(msgspec.Struct, array_like=True, frozen=True):
@@ -21,6 +21,15 @@ class Reference(msgspec.Struct, array_like=True, frozen=True):
 
     shared: str
     target: Target
+
+
+class ByHand(Reference, array_like=True, frozen=True):
+    """An object that was registered by hand: `shared` is its entry, `exposed` what can be called.
+
+    It is only ever a value of type `Any`.
+    """
+
+    exposed: tuple[str, ...]
 
 
 class References(Protocol):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
+from kinfolk.wire.by_hand import HandType
+
 if TYPE_CHECKING:
     from kinfolk.wire.codec import Codecs
     from kinfolk.wire.members import Members
@@ -119,14 +121,19 @@ class ManagerType:
     def members(self, proxy_type: object) -> Members:
         """Return the members of a proxy class, or of a parametrised one such as `BoxProxy[int]`.
 
+        Or those of what was registered by hand, if it is a `HandType`.
+
         Raises:
             TypeError: It is not a generated proxy class.
         """
         found = self._compiled.get(proxy_type)
         if found is None:
-            from kinfolk.wire.members import members_of_proxy  # noqa: PLC0415 - as above
+            from kinfolk.wire.members import members_by_hand, members_of_proxy  # noqa: PLC0415
 
-            members = members_of_proxy(proxy_type, self.codecs)
+            if isinstance(proxy_type, HandType):
+                members = members_by_hand(proxy_type, self.codecs)
+            else:
+                members = members_of_proxy(proxy_type, self.codecs)
             found = self._compiled.setdefault(proxy_type, members)
         return found
 

@@ -57,8 +57,10 @@ type has one form, wherever it stands:
                Counter, OrderedDict
     48         any other class            [qualified name, value as above]
     49, 50     exception, its class       as above
+    51         shared object              reference, see `references`
+    52         one registered by hand     as above, with the names that are exposed
 
-Extensions 9, 10, 13, 16 and 32 to 50 stand only where `Any` is declared.
+Extensions 9, 10, 13, 16 and 32 to 52 stand only where `Any` is declared.
 """
 
 from kinfolk.wire.codec.codecs import Codec, Codecs, encoded

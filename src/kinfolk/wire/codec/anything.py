@@ -25,7 +25,7 @@ from kinfolk.wire.codec.records import qualified
 from kinfolk.wire.codec.references import Shared
 from kinfolk.wire.codec.scalars import Leaf
 from kinfolk.wire.codec.text import class_name
-from kinfolk.wire.references import Reference
+from kinfolk.wire.references import ByHand, Reference
 from kinfolk.wire.shared import shared_type
 
 __all__ = ["Anything"]
@@ -38,6 +38,7 @@ _KNOWN: Final = 48
 _EXCEPTION: Final = 49
 _EXCEPTION_CLASS: Final = 50
 _SHARED: Final = 51
+_BY_HAND: Final = 52
 _CONTAINERS: Final[Mapping[int, Any]] = {
     32: tuple[Any, ...],
     33: set[Any],
@@ -51,6 +52,7 @@ _CONTAINERS: Final[Mapping[int, Any]] = {
 _pairs: Final = Decoder(list[tuple[Any, Any]])
 _known: Final = Decoder(tuple[str, msgspec.Raw])
 _reference: Final = Decoder(Reference)
+_by_hand: Final = Decoder(ByHand)
 
 
 Lower = Callable[[Any, Context], Any]
@@ -76,7 +78,8 @@ class Anything(Node):
         self._lifts: dict[int, Lift] = {
             _PAIRS: self._lift_pairs,
             _KNOWN: self._lift_known,
-            _SHARED: self._lift_shared,
+            _SHARED: self._lifting_shared(_reference),
+            _BY_HAND: self._lifting_shared(_by_hand),
             Slice.code: self._slice.lift,
             **{extension.code: _lifting(extension) for extension in EXTENSIONS},
         }
@@ -116,7 +119,7 @@ class Anything(Node):
         if isinstance(value, type) and issubclass(value, BaseException):
             return _holding(_EXCEPTION_CLASS, self._nodes.node(type[BaseException]))
         if shared_type(cls) is not None or any(map(shared_mark, cls.__mro__)):
-            return lambda value, context: Ext(_SHARED, encode(self._shared.lower(value, context)))
+            return self._lower_shared
         name = qualified(cls)
         if self._nodes.known.get(name) is cls:
             return _named(name, self._known_node(cls))
@@ -174,8 +177,12 @@ class Anything(Node):
         except CannotTravel as error:
             raise Mismatch(f"must be of a class whose instances can travel; {error}") from None
 
-    def _lift_shared(self, wire: Ext, context: Context) -> Any:
-        return self._shared.lift(_decode(_reference, wire), context)
+    def _lower_shared(self, value: object, context: Context) -> Ext:
+        reference = self._shared.lower(value, context)
+        return Ext(_BY_HAND if isinstance(reference, ByHand) else _SHARED, encode(reference))
+
+    def _lifting_shared(self, decoder: Decoder[Any]) -> Lift:
+        return lambda wire, context: self._shared.lift(_decode(decoder, wire), context)
 
 
 def _lowering(extension: Extension) -> Lower:

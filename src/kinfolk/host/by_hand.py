@@ -1,0 +1,121 @@
+"""What a host offers that was registered by hand: making it, and calling what is exposed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from multiprocessing import managers
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from kinfolk.errors import ArgumentError, KinfolkError, NoSuchMember, ObjectGone
+from kinfolk.host.operations import Operations, Run
+from kinfolk.wire.by_hand import GET_VALUE, HandType, Registry
+from kinfolk.wire.shared import SharedType
+from kinfolk.wire.table import ManagerType
+
+__all__ = ["Handmade", "Kept", "guards_itself"]
+
+_managers: Final[Any] = managers  # of which type checkers do not know all
+
+_GUARDED: Final = frozenset({"queue", "_queue", "threading", "_thread"})
+
+
+@attrs.frozen(eq=False)
+class Kept:
+    """A result that stays at the host, as an object of an entry by hand."""
+
+    # For the codec: it is no value.
+    _shared: ClassVar[SharedType] = SharedType("")
+
+    obj: Any
+    typeid: str
+
+
+def guards_itself(cls: type) -> bool:
+    """Return whether a class is made for threads, so that its calls may overlap, and wait."""
+    return any(base.__module__ in _GUARDED for base in cls.__mro__)
+
+
+class Handmade:
+    """The entries that were registered by hand.
+
+    Args:
+        offer: What the manager offers beside them.
+        registry: What was registered.
+        is_shared: Returns whether an object is one of the spec's, which has a type of its own.
+    """
+
+    def __init__(
+        self, offer: ManagerType, registry: Registry, is_shared: Callable[[object], bool]
+    ) -> None:
+        self._offer = offer
+        self._registry = registry
+        self._is_shared = is_shared
+
+    @property
+    def makers(self) -> Operations:
+        """What makes new objects, by the names of the entries."""
+
+        def maker(typeid: str, _: str) -> Run:
+            return lambda _obj, args, kwargs: self._made(typeid, args, kwargs)
+
+        return _Makers(self._offer.members(HandType(self._offer.name, (*self._registry,))), maker)
+
+    def type_of(self, kept: Kept) -> HandType:
+        """Return the type of an object, which says what can be called of it."""
+        _, exposed, typeids, _ = self._registry[kept.typeid]
+        names = _managers.public_methods(kept.obj) if exposed is None else exposed
+        return HandType(kept.typeid, tuple(dict.fromkeys([*names, *(typeids or ())])))
+
+    def operations(self, hand: HandType) -> Operations:
+        """Return what the members of such objects do."""
+        typeids: Mapping[str, str] = self._registry[hand.typeid][2] or {}
+
+        def maker(name: str, _: str) -> Run:
+            if name not in hand.exposed:
+                return _of_any(name)
+            return self._keeping(_called(name), typeids[name]) if name in typeids else _called(name)
+
+        return _Exposed(self._offer.members(hand), maker)
+
+    def _keeping(self, run: Run, typeid: str) -> Run:
+        """Return an operation whose result stays here, as an object of an entry."""
+        return lambda obj, args, kwargs: self._made(typeid, [run(obj, args, kwargs)], {})
+
+    def _made(self, typeid: str, args: list[object], kwargs: dict[str, object]) -> object:
+        """Return a new object of an entry; or the one given, if nothing makes it."""
+        if typeid not in self._registry:
+            raise _no_entry(typeid)
+        make = self._registry[typeid][0]
+        if make is None and (kwargs or len(args) != 1):
+            raise ArgumentError(f"{typeid!r} takes one argument, the object itself")
+        obj = args[0] if make is None else make(*args, **kwargs)
+        return obj if self._is_shared(obj) else Kept(obj, typeid)
+
+
+class _Makers(Operations):
+    def refused(self, name: str) -> KinfolkError:
+        return _no_entry(name)
+
+
+class _Exposed(Operations):
+    def refused(self, name: str) -> KinfolkError:
+        return NoSuchMember(f"{self.owner} has no member {name[:100]!r} that is exposed")
+
+
+def _no_entry(typeid: str) -> ObjectGone:
+    return ObjectGone(
+        f"the server has no entry {typeid[:100]!r}: register it by hand there too, before it starts"
+    )
+
+
+def _called(name: str) -> Run:
+    return lambda obj, args, kwargs: getattr(obj, name)(*args, **kwargs)
+
+
+def _of_any(name: str) -> Run:
+    if name == GET_VALUE:
+        return lambda obj, _args, _kwargs: obj
+    text = repr if name == "__repr__" else str
+    return lambda obj, _args, _kwargs: text(obj)

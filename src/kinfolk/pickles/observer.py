@@ -1,0 +1,107 @@
+"""Observers: clients that have no generated module. They look at a server, or end it."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from kinfolk.addresses import Address
+from kinfolk.client.reaching import Destination
+from kinfolk.errors import NotSupported, RemoteError
+from kinfolk.pickles.asking import Asking
+from kinfolk.pickles.managing import found_key
+from kinfolk.pickles.reaching import Gate, reach
+from kinfolk.wire.handshake import OBSERVER
+from kinfolk.wire.reports import ServerReport, decode_report
+
+__all__ = ["PickleObserver"]
+
+
+class PickleObserver:
+    """Asks a server of any spec; it does not count as a client.
+
+    Args:
+        address: Where the server listens.
+        key: The key; by default that of the socket, as for any client.
+        timeout: How many seconds it may take to connect, and to see the end of the server.
+        remedy: The command that starts such a server, for when none runs.
+
+    Raises:
+        NotRunning: No server listens there.
+        AuthenticationFailed: The two ends do not hold the same key.
+        HandshakeFailed: What listens there is no such server.
+        CallTimeout: It took too long.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        key: bytes | None = None,
+        timeout: float = 10.0,
+        remedy: str = "kinfolk serve",
+    ) -> None:
+        self._address: Final = address
+        self._timeout = timeout
+        destination = Destination(address, OBSERVER, None, timeout, remedy)
+        gate = Gate(destination, partial(found_key, address, key))
+        self._asking = Asking(gate, timeout, lower=_nothing, rebuilt=_nothing, received=_nothing)
+        # It asks nothing; the server ends it when it ends.
+        self._wire = reach(gate, self._until())
+
+    def report(self) -> ServerReport:
+        """Return how the server is doing, and who uses it.
+
+        Raises:
+            NotSupported: It is a plain one, which has no reports.
+            ConnectionLost: The connection broke.
+            ProtocolError: The server answered something else.
+        """
+        try:
+            return decode_report(msgspec.Raw(self._asking.ask("report")))
+        except RemoteError:
+            raise NotSupported(
+                f"{self._address}: a server of the standard library, which tells commands nothing"
+            ) from None
+
+    def stop(self) -> None:
+        """Have the server end; it answers before it does."""
+        self._asking.ask("shutdown")
+
+    def wait(self) -> bool:
+        """Wait for the server to give up its address and all connections; return whether it has."""
+        sock = self._wire.sock
+        sock.settimeout(self._timeout)
+        try:
+            return not sock.recv(1)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+
+    def close(self) -> None:
+        """End the connection; closing twice has no effect."""
+        self._asking.close()
+        self._wire.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _until(self) -> float:
+        return time.monotonic() + self._timeout
+
+
+def _nothing(*_: Any) -> None:
+    """Stand for what is done with objects, of which none come."""
