@@ -38,6 +38,7 @@ from kinfolk.errors import (
 from kinfolk.keeper import keeper
 from kinfolk.proxy import Proxy
 from kinfolk.references import ProxyReferences, proxy_of
+from kinfolk.signals import raised_by_handler
 from kinfolk.streaming import Stream
 from kinfolk.unsettled import SHORT_MOMENT, Unsettled
 from kinfolk.wire.by_hand import BY_HAND, HandType, Registry
@@ -413,8 +414,10 @@ class CallingChannel(Dropping):
             try:
                 with own_deadline(SHORT_MOMENT):
                     self.tell(Release([number]))
-            except (KinfolkError, OSError):
+            except (KinfolkError, OSError) as error:
                 self.drop(number, generation)
+                if raised_by_handler(error):
+                    raise
 
     def tidy(self) -> None:
         """Do what could not be done at once, and tell the other end which references are gone.
@@ -434,9 +437,11 @@ class CallingChannel(Dropping):
                 self.tell(Release(targets))
         except ConnectionClosed:
             pass  # The session has ended, and its references with it.
-        except (KinfolkError, OSError):
+        except (KinfolkError, OSError) as error:
             dropped.extend(targets)
             keeper.note(self)
+            if raised_by_handler(error):
+                raise
 
 
 def _undeclared(member: Member, mismatch: Mismatch) -> ResultError:

@@ -25,7 +25,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 from weakref import WeakKeyDictionary, WeakSet, ref
 
-from kinfolk.signals import leave_signals_to_others
+from kinfolk.signals import Passing, leave_signals_to_others
 
 __all__ = ["fell_silent", "keep_watch"]
 
@@ -40,7 +40,7 @@ def keep_watch(sock: socket.socket, interval: int, misses: int) -> None:
     """
     if sock.family == socket.AF_UNIX:
         return
-    with contextlib.suppress(OSError):  # it has ended already, as who reads from it will see
+    with Passing(OSError):  # it has ended already, as who reads from it will see
         _keep_alive(sock, interval, misses)
     if sys.platform == "linux":
         _watch.add(sock, interval, misses)

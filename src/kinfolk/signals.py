@@ -3,13 +3,53 @@
 from __future__ import annotations
 
 import signal
+import sys
+from types import TracebackType
 from typing import Final
 
-__all__ = ["PIECE", "leave_signals_to_others"]
+__all__ = ["PIECE", "Passing", "leave_signals_to_others", "raised_by_handler"]
 
 PIECE: Final = 1.0
 """How many seconds a main thread waits at a stretch: a signal that comes at the moment when a wait
 begins is noticed by Python only when that ends."""
+
+_LIBRARIES: Final = sys.stdlib_module_names | {"kinfolk"}
+
+
+def raised_by_handler(error: BaseException) -> bool:
+    """Return whether a signal handler raised an error that was just caught.
+
+    Python runs handlers in the middle of whatever the main thread does, so that an `OSError` of a
+    handler comes out of a call of the system as one of that call's would. It came through a frame
+    of the program, though, and where only Kinfolk and the standard library are at work, a handler
+    is the only such frame.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in _LIBRARIES:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+class Passing:
+    """Suppresses errors, as `contextlib.suppress` does, but not those of signal handlers."""
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self, *kinds: type[BaseException]) -> None:
+        self._kinds = kinds
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> bool:
+        return isinstance(error, self._kinds) and not raised_by_handler(error)
 
 
 def leave_signals_to_others() -> None:

@@ -127,16 +127,18 @@ def test_values_of_any_size_travel_both_ways(manager: SampleManager, size: int) 
 
 
 @contextmanager
-def interrupted_when(manager: SampleManager, waiting: int) -> Iterator[None]:
-    """Send this process a SIGINT once so many calls wait at the server."""
+def interrupted_when(
+    manager: SampleManager, waiting: int, kind: type[BaseException] = KeyboardInterrupt
+) -> Iterator[pytest.ExceptionInfo[BaseException]]:
+    """Send this process a SIGINT once so many calls wait at the server, which raises an error."""
 
     def interrupt() -> None:
         assert manager.station().until_waiting(waiting)
         os.kill(os.getpid(), signal.SIGINT)
 
     run = Run(interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        yield
+    with pytest.raises(kind) as caught:
+        yield caught
     run.result()
 
 
@@ -170,6 +172,27 @@ def test_an_interruption_when_the_server_is_gone_is_still_one(
         station.knock()
     run.result()
     served.program.signal(signal.SIGCONT)
+
+
+def test_an_error_of_the_system_that_a_signal_handler_raises_is_no_lost_connection(
+    served: Served, manager: SampleManager
+) -> None:
+    """The call that waited is taken back, and the session lives on, with what others hold."""
+    gone = OSError("the device is gone")
+
+    def handler(*_: object) -> None:
+        raise gone
+
+    before = signal.signal(signal.SIGINT, handler)
+    station = manager.station()
+    station.enrol("me")
+    try:
+        with served.open() as other, interrupted_when(other, 1, OSError) as caught:
+            station.knock()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert caught.value is gone
+    assert station.present() == ["me"]
 
 
 # --- Connections that break

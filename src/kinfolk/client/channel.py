@@ -23,6 +23,7 @@ from kinfolk.counted import counts
 from kinfolk.deadlines import end_of_block, own_deadline, patience
 from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkError
 from kinfolk.proxy import Proxy
+from kinfolk.signals import raised_by_handler
 from kinfolk.wire.by_hand import Registry
 from kinfolk.wire.frames import DEFAULT_LIMIT, encode
 from kinfolk.wire.handshake import Identity
@@ -197,6 +198,8 @@ class SocketChannel(CallingChannel):
             try:
                 self.lend(None)
             except (KinfolkError, OSError) as error:
+                if raised_by_handler(error):
+                    raise
                 self.overlooked(error)
 
     def start_afresh(self) -> None:

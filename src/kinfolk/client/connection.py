@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import time
@@ -13,6 +12,7 @@ from kinfolk.client.reaching import Destination, connect, shake_hands
 from kinfolk.deadlines import time_left
 from kinfolk.errors import CallTimeout, ConnectionLost, Executed, ProtocolError
 from kinfolk.heartbeat import fell_silent, keep_watch
+from kinfolk.signals import Passing, raised_by_handler
 from kinfolk.wire.frames import FrameBuffer, decode_reply, whole_message
 from kinfolk.wire.messages import NO_CALL, Reply
 
@@ -107,6 +107,8 @@ class Connection:
             message = whole_message(data, self._limit)
             messages = self._gather(data, until) if message is None else [message]
         except OSError as error:
+            if raised_by_handler(error):
+                raise
             raise self._failed(error, executed="unknown") from None
         if not messages:
             silent = fell_silent(self._sock)
@@ -136,6 +138,8 @@ class Connection:
                 self._sock.settimeout(left)
             self._sock.sendall(frames)
         except OSError as error:
+            if raised_by_handler(error):
+                raise
             # The last bytes never left, and without them the server does nothing.
             raise self._failed(error, executed="no") from None
 
@@ -203,28 +207,26 @@ class Connection:
     @property
     def alive(self) -> bool:
         """Whether an idle connection is still of use: not closed, and nothing to be read."""
-        try:
-            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except OSError:
-            pass
+        with Passing(OSError):
+            try:
+                self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return True
         return False
 
     def wait_for_end(self, until: float) -> bool:
         """Wait for the server to close an idle connection; return whether it has by then."""
-        try:
-            self._sock.settimeout(time_left(until))
-            self._sock.recv(1)
-        except TimeoutError:
-            return False
-        except OSError:
-            pass
+        with Passing(OSError):
+            try:
+                self._sock.settimeout(time_left(until))
+                self._sock.recv(1)
+            except TimeoutError:
+                return False
         return True
 
     def interrupt(self) -> None:
         """End it from another thread: a call under way fails at once."""
-        with contextlib.suppress(OSError):
+        with Passing(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:

@@ -38,6 +38,7 @@ from kinfolk.errors import (
     ProtocolError,
 )
 from kinfolk.keeper import keeper
+from kinfolk.signals import Passing
 from kinfolk.wire.messages import NO_CALL
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class Pool:
         """Close a connection whose other end sent what cannot be read, but not the session."""
         if len(self._connections) == 1 and not self._closed:
             until = time.monotonic() + min(self._destination.timeout, _REPLACEMENT_TIMEOUT)
-            with contextlib.suppress(KinfolkError, OSError):
+            with Passing(KinfolkError, OSError):
                 self.give_back(self.open(until))
         self._forget(connection)
 

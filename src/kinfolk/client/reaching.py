@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
@@ -25,6 +24,7 @@ from kinfolk.errors import (
     NotRunning,
     SpecMismatch,
 )
+from kinfolk.signals import Passing, raised_by_handler
 from kinfolk.sockets import close_in_children, peer_credentials, tune
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, CutShort
 from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
@@ -70,23 +70,28 @@ def connect(destination: Destination, until: float) -> socket.socket:
             sock = _connect_tcp(address, until)
         else:
             sock = _connect_unix(address, until)
-    except TimeoutError:
-        raise CallTimeout(f"{address} did not accept a connection {when}", executed="no") from None
-    except socket.gaierror as error:
-        raise AddressError(
-            f"{address} cannot be reached: {error.strerror}: check the name of the host"
-        ) from None
     except OSError as error:
-        if isinstance(error, KinfolkError) or error.errno in _EXHAUSTED:
+        own = isinstance(error, KinfolkError) or error.errno in _EXHAUSTED
+        if own or raised_by_handler(error):
             raise
-        if error.errno in {errno.EACCES, errno.EPERM}:
-            raise AuthenticationFailed(f"{address} is not yours to use: {error.strerror}") from None
-        raise NotRunning(
-            f"no server listens at {address} ({error.strerror}): start it with "
-            f"`{destination.remedy}`"
-        ) from None
+        raise _unreachable(error, destination, when) from None
     tune(sock)
     return sock
+
+
+def _unreachable(error: OSError, destination: Destination, when: str) -> KinfolkError:
+    address = destination.address
+    if isinstance(error, TimeoutError):
+        return CallTimeout(f"{address} did not accept a connection {when}", executed="no")
+    if isinstance(error, socket.gaierror):
+        return AddressError(
+            f"{address} cannot be reached: {error.strerror}: check the name of the host"
+        )
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return AuthenticationFailed(f"{address} is not yours to use: {error.strerror}")
+    return NotRunning(
+        f"no server listens at {address} ({error.strerror}): start it with `{destination.remedy}`"
+    )
 
 
 def _connect_tcp(address: TcpAddress, until: float) -> socket.socket:
@@ -99,7 +104,12 @@ def _connect_tcp(address: TcpAddress, until: float) -> socket.socket:
             sock.connect(where)
         except OSError as error:
             sock.close()
+            if raised_by_handler(error):
+                raise
             refusal = error
+        except BaseException:
+            sock.close()
+            raise
         else:
             return sock
     assert refusal is not None  # getaddrinfo() finds something, or raises
@@ -188,16 +198,17 @@ def shake_hands(
             sock.settimeout(time_left(until))
             if outgoing:
                 # Where the server has closed it already, it may have said why.
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                with Passing(BrokenPipeError, ConnectionResetError):
                     sock.sendall(outgoing)
             outgoing = handshake.receive(sock.recv(2 * HANDSHAKE_LIMIT))
     except (HandshakeFailed, SpecMismatch, LimitExceeded) as error:
         raise type(error)(f"{where}: {error}") from None
-    except TimeoutError:
-        raise CallTimeout(
-            f"{where} accepted a connection, and then said nothing {when}",
-            executed="no",
-        ) from None
     except OSError as error:
+        if raised_by_handler(error):
+            raise
+        if isinstance(error, TimeoutError):
+            raise CallTimeout(
+                f"{where} accepted a connection, and then said nothing {when}", executed="no"
+            ) from None
         raise CutShort(f"{where}: {error.strerror} during the handshake") from None
     return handshake.peer

@@ -6,7 +6,6 @@ calling thread's, which holds what the thread acquires.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import socket
 import threading
@@ -31,6 +30,7 @@ from kinfolk.pickles.reaching import Gate, reach
 from kinfolk.pickles.stdlib import Naming
 from kinfolk.pickles.values import REBUILD, Lower, dumps, lift_error, loads
 from kinfolk.pickles.wire import ERROR, PROXY, RETURN, TRACEBACK, UNSERIALIZABLE, Wire
+from kinfolk.signals import Passing, raised_by_handler
 
 __all__ = ["Asking", "Received"]
 
@@ -150,9 +150,9 @@ class Asking:
         try:
             wire.send_bytes(data)
             return wire.recv_bytes()
-        except (OSError, EOFError) as error:
-            raise self._thread.lose(self._lost(error)) from None
         except BaseException as error:
+            if isinstance(error, OSError | EOFError) and not raised_by_handler(error):
+                raise self._thread.lose(self._lost(error)) from None
             # Whatever struck: the next call must not take the answer to this one.
             self._thread.lose(error)
             raise
@@ -169,14 +169,19 @@ class Asking:
         data = self._dumped((None, name, args, kwds), label)
         wire = reach(self.gate, time.monotonic() + self._timeout)
         try:
-            wire.send_bytes(data)
-            return wire, self._result(wire.recv_bytes(), label, None)
-        except (OSError, EOFError) as error:
-            wire.close()
-            raise error if isinstance(error, KinfolkError) else self._lost(error) from None
+            return wire, self._result(self._answer(wire, data), label, None)
         except BaseException:
             wire.close()
             raise
+
+    def _answer(self, wire: Wire, data: bytes) -> bytes:
+        try:
+            wire.send_bytes(data)
+            return wire.recv_bytes()
+        except (OSError, EOFError) as error:
+            if raised_by_handler(error):
+                raise
+            raise self._lost(error) from None
 
     def _check(self) -> None:
         if self.closed:
@@ -240,6 +245,6 @@ def _remote_error(text: str) -> RemoteError:
 
 def _shut(wire: Wire) -> None:
     """End a connection that another thread may be reading from."""
-    with contextlib.suppress(OSError):
+    with Passing(OSError):
         wire.sock.shutdown(socket.SHUT_RDWR)
     wire.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from multiprocessing.context import get_spawning_popen
 from typing import Any, Final, cast
 
@@ -33,6 +32,7 @@ from kinfolk.pickles.steps import Steps
 from kinfolk.pickles.values import Reduced, reduced_proxy
 from kinfolk.proxy import Proxy
 from kinfolk.references import proxy_of
+from kinfolk.signals import Passing
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Target
 from kinfolk.wire.narrowing import origin_of
@@ -207,7 +207,7 @@ class PickleChannel(CutShort, Dropping):
     def tidy(self) -> None:
         """Tell the server which references are gone; what fails is left to its end."""
         dropped = self._dropped
-        with suppress(KinfolkError, OSError, KeyError):
+        with Passing(KinfolkError, OSError, KeyError):
             while dropped:
                 self._references.release(dropped.popleft())
 

@@ -13,6 +13,7 @@ from kinfolk.client.reaching import Destination, connect
 from kinfolk.deadlines import in_time, time_left
 from kinfolk.errors import CallTimeout, HandshakeFailed, KinfolkError
 from kinfolk.pickles.wire import Wire
+from kinfolk.signals import Passing, raised_by_handler
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, MAGIC, PREAMBLE
 
 __all__ = ["Gate", "reach"]
@@ -50,18 +51,17 @@ def reach(gate: Gate, until: float) -> Wire:
         wire.sock.settimeout(time_left(until))
         wire.enter(gate.key())
         wire.sock.settimeout(None)
-    except TimeoutError:
-        wire.close()
-        raise CallTimeout(
-            f"{where} accepted a connection, and then said nothing {when}", executed="no"
-        ) from None
     except HandshakeFailed as error:
         wire.close()
         raise type(error)(f"{where}: {error}") from None
     except (OSError, EOFError) as error:
         wire.close()
-        if isinstance(error, KinfolkError):
+        if isinstance(error, KinfolkError) or raised_by_handler(error):
             raise
+        if isinstance(error, TimeoutError):
+            raise CallTimeout(
+                f"{where} accepted a connection, and then said nothing {when}", executed="no"
+            ) from None
         text = str(error) or "the server closed the connection"
         raise HandshakeFailed(f"{where}: {text} during the handshake") from None
     except BaseException:
@@ -72,7 +72,7 @@ def reach(gate: Gate, until: float) -> Wire:
 
 def _await_challenge(sock: socket.socket, destination: Destination, until: float) -> None:
     sock.settimeout(min(time_left(until), _SILENCE))
-    with contextlib.suppress(TimeoutError):
+    with Passing(TimeoutError):
         sock.recv(1, socket.MSG_PEEK)
         return
     if _speaks_typed(destination, until):
@@ -86,7 +86,7 @@ def _await_challenge(sock: socket.socket, destination: Destination, until: float
 def _speaks_typed(destination: Destination, until: float) -> bool:
     with contextlib.closing(connect(destination, until)) as sock:
         sock.settimeout(min(time_left(until), _SILENCE))
-        with contextlib.suppress(OSError):
+        with Passing(OSError):
             sock.sendall(_PROBE)
             return sock.recv(HANDSHAKE_LIMIT).startswith(MAGIC)
     return False

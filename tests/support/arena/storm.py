@@ -31,6 +31,14 @@ class Interrupted(BaseException):
     """What the handler raises."""
 
 
+class Broken(Interrupted, OSError):
+    """What it raises as if the system had."""
+
+
+class Late(Interrupted, TimeoutError):
+    """What it raises as if the time were over."""
+
+
 class Alarm:
     """Raises in the main thread after a while, as many times as it is armed for."""
 
@@ -44,7 +52,7 @@ class Alarm:
             self._strikes -= 1
             if self._strikes:
                 self._set()
-            raise Interrupted
+            raise self._dice.choice([Interrupted, Broken, Late])
 
     def _set(self) -> None:
         longest = self._dice.choice([1e-4, 3e-4, 1e-3])
