@@ -202,4 +202,5 @@ def test_two_thousand_who_wait_cost_no_thread() -> None:
             assert threading.active_count() == threads
         waiting(0)
         lock.release()
-        assert lock.acquire(blocking=False)
+        # It may pass through the hands of some whose session is just ending.
+        until(lambda: lock.acquire(blocking=False))
