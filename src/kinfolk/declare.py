@@ -152,8 +152,9 @@ def stream(*, ahead: int) -> Callable[[S], S]:
     """Let clients fetch a method's items ahead of their use.
 
     Args:
-        ahead: How many items travel with one request. Items fetched and never used are gone
-            when the loop ends early; `ahead=1` loses none.
+        ahead: How many items travel with one request; fewer, but at least one, if they are longer
+            than 256 KiB together. Items fetched and never used are gone when the loop ends early;
+            `ahead=1` loses none.
 
     Raises:
         ValueError: `ahead` is less than 1.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 
 import pytest
@@ -19,10 +20,11 @@ from support.hosted.manager import (
     UrgentJobProxy,
 )
 from support.hosted.spec import Job
+from support.threads import until
 
 from kinfolk.host.hosting import Host
 from kinfolk.limits import Limits
-from kinfolk.wire.messages import ROOT
+from kinfolk.wire.messages import ROOT, Lend
 from kinfolk.wire.references import Reference
 
 
@@ -105,6 +107,29 @@ def test_the_end_of_a_session_lets_its_objects_go(host: Host, client: Client) ->
     assert other.call(shared.target, JobProxy, "run") == "a ran"
     other.link.close()
     assert jobs() == before
+
+
+def test_a_loan_is_taken_back_though_no_thread_could_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When its time was over the system had no more threads; soon it has, and it is tried again."""
+    client = Client(new_host(Limits(lent=0.001)))
+    before = jobs()
+    shared = client.call("planner", PlannerProxy, "job", name="a")
+    client.call("planner", PlannerProxy, "forget")
+    start, refused = threading.Thread.start, threading.Event()
+
+    def refuse_once(thread: threading.Thread) -> None:
+        if thread.name == "kinfolk-loan" and not refused.is_set():
+            refused.set()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_once)
+    client.send(lambda number: Lend(number, [shared.target]))
+    client.release(shared.target)
+    until(refused.is_set)
+    until(lambda: jobs() == before)
 
 
 def test_singletons_go_by_name_and_stay(client: Client) -> None:

@@ -266,6 +266,24 @@ def test_a_session_that_has_ended_opens_no_stream(client: Client) -> None:
     assert not client.session.service._streams
 
 
+def test_long_items_travel_a_few_at_a_time(client: Client) -> None:
+    """An answer takes items until they pass 256 KiB, and at least one; none is lost."""
+    lengths = [100_000, 100_000, 100_000, 100_000, 300_000, 1]
+    urls = [str(number) * length for number, length in enumerate(lengths)]
+    client.call("frontier", FrontierProxy, "push_all", urls=tuple(urls), statuses={})
+    stream = client.call("frontier", FrontierProxy, "__iter__")
+    codec = OFFER.members(FrontierProxy)["__iter__"].items
+    assert codec is not None
+    found: list[list[str]] = []
+    more = True
+    while more:
+        reply = client.fetch(stream, 100)
+        assert isinstance(reply, Items), reply
+        found.append([page.url for page in codec.decode(reply.items, AsReferences())])
+        more = reply.more
+    assert found == [urls[:3], urls[3:5], urls[5:]]
+
+
 def test_a_request_fetches_at_most_so_many(client: Client) -> None:
     """However many it asks for; and at least one."""
     client = Client(new_host(Limits(ahead=4)))

@@ -19,7 +19,8 @@ from support.threads import Run, until
 
 from kinfolk.errors import ArgumentError, LimitExceeded
 from kinfolk.limits import Limits
-from kinfolk.wire.messages import Call, Failed, Result
+from kinfolk.wire.handshake import Identity
+from kinfolk.wire.messages import Call, Failed, Items, Next, Result, Streaming
 
 Start: TypeAlias = Callable[..., AbstractContextManager[Served]]
 NO_ARGUMENTS = msgspec.Raw(b"\x80")
@@ -139,6 +140,27 @@ def test_a_call_that_runs_counts_too(start: Start) -> None:
         other.station().leave_all()
         running.result()
         assert manager.station().inside() == 1
+
+
+def test_a_stream_fits_a_client_that_takes_short_answers_only(start: Start) -> None:
+    """Items that are too long together come in several answers, and all of them do."""
+    urls = [str(number) * 5_000 for number in range(6)]
+    with start() as served, served.open() as manager, served.raw(shake_hands=False) as raw:
+        for url in urls:
+            manager.frontier().push(url)
+        raw.shake_hands(served.key, identity=Identity.of(SampleManager._offer, 20_000))
+        raw.send(Call(1, "frontier", "__iter__", 1, NO_ARGUMENTS))
+        opened = raw.receive()
+        assert isinstance(opened, Streaming)
+        counts: list[int] = []
+        for number in itertools.count(2):
+            raw.send(Next(number, opened.stream, 10, 1))
+            reply = raw.receive()
+            assert isinstance(reply, Items), reply
+            counts.append(len(msgspec.msgpack.decode(reply.items)))
+            if not reply.more:
+                break
+        assert counts == [1] * 6 + [0]
 
 
 def test_so_many_objects_are_referred_to(start: Start) -> None:

@@ -35,6 +35,8 @@ __all__ = ["Objects"]
 
 # MessagePack has integers of 64 bits; so many random ones meet once in billions of years.
 _NUMBER_BITS: Final = 63
+# In so many seconds a loan is called in again, if there was no thread to do it.
+_AGAIN: Final = 1.0
 
 
 class Objects:
@@ -189,11 +191,17 @@ class Objects:
                 hosted.loans.append(loan)
             if loan.counts:
                 self._loans.add(loan)
-                loan.alarm = timer.call_later(seconds, partial(self._call_in, loan))
+                self._set_alarm(loan, seconds)
 
     def _call_in(self, loan: Loan) -> None:
         # Closing may run code of the user's, and others wait behind this alarm.
-        threading.Thread(target=self._take_back, args=(loan,), name="kinfolk-loan").start()
+        thread = threading.Thread(target=self._take_back, args=(loan,), name="kinfolk-loan")
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more threads
+            with self._lock:
+                if loan.counts:
+                    self._set_alarm(loan, _AGAIN)
 
     def _take_back(self, loan: Loan) -> None:
         """End a loan: what nobody has claimed by now is let go."""
@@ -264,6 +272,9 @@ class Objects:
             if not loan.counts:
                 self._end(loan)
         return self._uncount(number, 1)
+
+    def _set_alarm(self, loan: Loan, seconds: float) -> None:
+        loan.alarm = timer.call_later(seconds, partial(self._call_in, loan))
 
     def _end(self, loan: Loan) -> None:
         self._loans.discard(loan)

@@ -6,7 +6,7 @@ import inspect
 import threading
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias, TypeGuard, cast
+from typing import Any, Final, NamedTuple, TypeAlias, TypeGuard, cast
 
 import attrs
 import msgspec
@@ -41,6 +41,8 @@ from kinfolk.wire.messages import (
 )
 
 __all__ = ["Granted", "Outcome", "Queue", "Service", "Waiting", "length_of", "withdrawn"]
+
+_ROOM: Final = 256 * 2**10
 
 
 @attrs.frozen(eq=False)
@@ -90,6 +92,12 @@ class Service:
         self._given_back: Latest[None] = Latest()
         self._closed = False
         self._lock = threading.Lock()
+        # After how many bytes of items an answer takes no more of a stream.
+        self._room = _ROOM
+
+    def fit(self, limit: int) -> None:
+        """Note the longest answer that a connection of the session takes, in bytes."""
+        self._room = min(self._room, limit // 4)
 
     # --- Calls
 
@@ -220,7 +228,8 @@ class Service:
         stream, hosted = found
         references = HostReferences(self._objects, self._holdings)
         count = min(max(request.count, 1), self._limits.ahead)
-        items, more, error = stream.fetch(count, references, partial(_begin, queue, request.call))
+        begin = partial(_begin, queue, request.call)
+        items, more, error = stream.fetch(count, self._room, references, begin)
         if references.mentioned:
             self._remember(request.call, references.mentioned)
         if not more:

@@ -57,12 +57,17 @@ class Stream:
         return self._operation.label
 
     def fetch(
-        self, count: int, references: References, begin: Callable[[], object] | None = None
+        self,
+        count: int,
+        room: int,
+        references: References,
+        begin: Callable[[], object] | None = None,
     ) -> tuple[bytes, bool, BaseException | None]:
         """Make up to so many steps.
 
         Args:
             count: How many at the most.
+            room: After how many bytes of items no further step is made.
             references: What to encode shared objects with.
             begin: Called within the first turn; raises `CallTimeout` if the call was taken back.
 
@@ -79,6 +84,9 @@ class Stream:
                     if item is None:
                         return _list_of(items), False, None
                     items.append(item)
+                    room -= len(item)
+                    if room <= 0:
+                        break
         except BaseException as error:
             if isinstance(error, CallTimeout) and self._steps == before:
                 # Taken back while it waited for its turn: nothing is lost, and it can go on.

@@ -258,6 +258,7 @@ class Connection:
         pid = seen.pid if seen is not None and seen.pid == peer.pid else 0
         self._service.deaths.watch(self, self._sock.fileno(), pid)
         self.caller = Caller(link.session, thread.chain, pid or peer.pid, self._credentials)
+        link.session.service.fit(peer.limit)
         _logger.info("%s is connected", self._who)
         limit = self._service.identity.limit
         buffer = FrameBuffer(limit)
