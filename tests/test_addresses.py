@@ -82,6 +82,7 @@ def test_a_relative_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Mo
         ("unix:", "with three slashes"),
         ("", "no path of a socket"),
         ("a\0b", "no path of a socket"),
+        ("\0name", "is an abstract socket, which no folder keeps from others: give a path"),
         (("localhost", 70000), "a port is from 0 to 65535"),
         (("", 5000), "0.0.0.0 for all its networks"),
         (("localhost",), "write tcp://host:port"),

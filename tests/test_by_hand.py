@@ -154,6 +154,16 @@ def test_what_makes_objects_is_no_value() -> None:
         manager.box().put(box)
 
 
+@pytest.mark.parametrize("given", ["a value", "a proxy"])
+def test_what_a_client_sends_is_made_no_object(given: str) -> None:
+    """Whoever may only put things into a box cannot look into it as another entry's object."""
+    narrow = {"callable": Box, "exposed": ("put",)}
+    manager = local(narrow_box=narrow, any_box={"exposed": ("things", "upper")})
+    sent = manager.narrow_box("a") if given == "a proxy" else "a"
+    with pytest.raises(NotSupported, match="entry 'any_box' has no callable, and makes nothing"):
+        manager.any_box(sent)
+
+
 def test_values_of_unknown_classes_do_not_travel() -> None:
     """Neither way; the exception says which wire has them."""
     manager = local(box={"callable": Box}, slow={"callable": lambda: [Slow()]})

@@ -92,6 +92,16 @@ def test_a_key_that_can_be_guessed_is_refused(key: str | bytes) -> None:
         SampleManager.open(authkey=key)
 
 
+@pytest.mark.parametrize("key", [100, ["a", "b"], 1.5])
+def test_a_key_that_is_neither_text_nor_bytes_is_refused(key: Any) -> None:
+    """A number would stand for that many zeros."""
+    said = f"^authkey must be bytes or str, not {type(key).__name__}$"
+    with pytest.raises(ArgumentError, match=said):
+        SampleManager(authkey=key)
+    with pytest.raises(ArgumentError, match=said):
+        SampleManager.open(authkey=key)
+
+
 @pytest.mark.parametrize("serializer", ["xmlrpclib", "json"])
 def test_other_serializers_are_not_there(serializer: str) -> None:
     """A serializer that is not there is refused, and those that are there are named."""

@@ -132,6 +132,10 @@ def _unix_url(text: str) -> UnixAddress:
 
 
 def _unix(path: str) -> UnixAddress:
+    if path.startswith("\0"):
+        raise AddressError(
+            f"{path!r} is an abstract socket, which no folder keeps from others: give a path"
+        )
     if not path or "\0" in path:
         raise AddressError(f"{path!r} is no path of a socket")
     path = str(Path(path).absolute())

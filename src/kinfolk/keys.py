@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from kinfolk.addresses import Address, UnixAddress
-from kinfolk.errors import AuthenticationFailed
+from kinfolk.errors import ArgumentError, AuthenticationFailed
 
 __all__ = ["check_closed", "check_key", "key_of_environment", "key_to_reach", "key_to_serve"]
 
@@ -17,12 +17,16 @@ _SHORTEST: Final = 8
 _OTHERS: Final = 0o077
 
 
-def check_key(authkey: str | bytes) -> bytes:
-    """Return a key as bytes.
+def check_key(authkey: object) -> bytes:
+    """Return a key, which may be text, as bytes.
 
     Raises:
+        ArgumentError: It is neither text nor bytes.
         ValueError: It is so short that it can be guessed.
     """
+    if not isinstance(authkey, str | bytes | bytearray):
+        # Of a number `bytes` makes that many zeros, which anybody could guess.
+        raise ArgumentError(f"authkey must be bytes or str, not {type(authkey).__name__}")
     key = authkey.encode() if isinstance(authkey, str) else bytes(authkey)
     if len(key) < _SHORTEST:
         raise ValueError(

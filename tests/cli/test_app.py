@@ -40,7 +40,11 @@ def test_every_command_has_an_example(project: Project, command: str) -> None:
     [
         (["stauts"], 'Unknown command "stauts".'),
         (["status", "--jsno"], "Unknown option: --jsno"),
-        (["call"], 'Command "call" parameter EXPRESSION requires an argument.'),
+        (["call"], 'Command "call" parameter EXPRESSION requires an argument. Usage: kinfolk call'),
+        (
+            ["serve"],
+            'Command "serve" parameter --spec requires an argument. Usage: kinfolk serve',
+        ),
         (["call", "a.b", "--timeout", "soon"], 'Invalid value for --timeout: unable to convert "s'),
     ],
 )

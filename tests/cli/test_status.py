@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import pwd
+import re
 import signal
 import socket
 import struct
@@ -149,19 +150,27 @@ def test_a_stopped_server_can_be_named(project: Project, served: Program) -> Non
     assert "said nothing" in found["error"]
 
 
-def test_a_server_with_a_key_is_asked_with_it(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("serializer", ["typed", "pickle"])
+def test_a_server_with_a_key_is_asked_with_it(
+    project: Project, tmp_path: Path, serializer: str
+) -> None:
     """From the environment or a file; without it nothing is said of what is served."""
     file = tmp_path / "key"
     file.touch(0o600)
     file.write_text(KEY)
     key = ("--authkey-file", str(file))
-    with project.start("serve", "crawler.spec", "--address", "tcp://127.0.0.1:0", *key) as server:
+    how = ("--address", "tcp://127.0.0.1:0", "--serializer", serializer)
+    with project.start("serve", "crawler.spec", *how, *key) as server:
         url = server.line().rpartition(" ")[2]
         assert [each["pid"] for each in servers(project, url, *key)] == [server.pid]
         assert [each["pid"] for each in servers(project, url, KINFOLK_AUTHKEY=KEY)] == [server.pid]
-        assert "asks for a key" in project.run("status", url).refusal
+        for command in ("status", "stop"):
+            keyless = project.run(command, url)
+            assert keyless.refusal.endswith(
+                "the server asks for a key: give --authkey-file FILE, or set KINFOLK_AUTHKEY"
+            )
         wrong = project.run("status", url, KINFOLK_AUTHKEY="another key")
-        assert "does not hold the server's key" in wrong.refusal
+        assert re.search("does not hold the server's key|do not hold the same key", wrong.refusal)
         short = project.run("status", url, KINFOLK_AUTHKEY="short")
         assert short.refusal.startswith("KINFOLK_AUTHKEY: an authkey has at least 8 bytes, and")
 

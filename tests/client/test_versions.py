@@ -494,3 +494,28 @@ def test_documentation_is_no_difference(folder: Path) -> None:
         assert found.ask("len(towns._channel._versions._known)") == "1"
         assert found.ask("towns._channel._differences") == "None"
         assert found.ask("town.push('x')") == "'old x'"
+
+
+# --- What was registered by hand
+
+BY_HAND = """
+import sys
+from town_manager import TownsManager
+
+TownsManager.register("scores", dict)
+server = TownsManager(sys.argv[1]).get_server()
+print("serving", flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("newer", "older"), ("older", "newer")])
+def test_what_was_registered_by_hand_has_no_versions(folder: Path, ours: str, theirs: str) -> None:
+    """It works beside a spec that differs."""
+    url = f"unix://{folder}/{next(NUMBERS)}"
+    with Program("-c", BY_HAND, url, cwd=folder / theirs) as server:
+        server.expect("serving")
+        with client(folder, ours, url) as found:
+            found.refusal("town.mayor")
+            assert found.ask("TownsManager.register('scores')") == "None"
+            assert found.ask("towns.scores(ann=3).get('ann')") == "3"

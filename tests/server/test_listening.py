@@ -146,6 +146,14 @@ def test_a_forked_child_removes_nothing(folder: Path, address: UnixAddress) -> N
     listener.close()
 
 
+def test_a_link_is_refused(folder: Path, address: UnixAddress) -> None:
+    """Wherever it leads; it is left alone, and clients would refuse it too."""
+    Path(address.path).symlink_to(folder / "elsewhere")
+    with pytest.raises(AddressError, match="is a link, which is refused: remove it, or give"):
+        listen(address, key=None)
+    assert names(folder) == ["a.B.sock"]
+
+
 def test_a_file_that_is_no_socket_is_left_alone(folder: Path, address: UnixAddress) -> None:
     """A mistyped address does not cost the user a file."""
     Path(address.path).write_text("precious")

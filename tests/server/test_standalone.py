@@ -310,6 +310,38 @@ def test_a_subclass_in_a_program_is_served_by_the_generated_class(project: Proje
         assert program.wait() == 0
 
 
+BY_HAND = """
+from crawl_manager import CrawlManager
+
+class Mine(CrawlManager):
+    pass
+
+Mine.register("scores", dict)
+try:
+    with Mine.open(start=True, timeout=60) as mine:
+        mine.counter().add()
+        print(mine.scores(a=1).get("a"), flush=True)
+except ReferenceError as error:
+    print(error)
+"""
+
+
+def test_what_the_module_of_a_class_registers_by_hand_is_served(project: Project) -> None:
+    """The server imports it, as its starter did."""
+    (project.folder / "mine.py").write_text(BY_HAND.partition("try:")[0])
+    with project.program(f"from mine import Mine\n{BY_HAND[BY_HAND.index('try:') :]}") as program:
+        assert program.line() == "1"
+
+
+def test_what_a_program_registers_by_hand_is_not_served(project: Project) -> None:
+    """Its calls are refused, and say where to register it instead; others are not."""
+    with project.program(BY_HAND) as program:
+        assert program.line() == (
+            "the server has no entry 'scores': register it by hand there too, before it starts; "
+            "for open(start=True), in the module that defines the manager's class"
+        )
+
+
 def test_a_server_of_another_project_is_refused(project: Project, tmp_path: Path) -> None:
     """Both files are named."""
     other = Project(tmp_path / "other", project.sockets)

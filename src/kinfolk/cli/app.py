@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 import kinfolk
 from kinfolk.cli.call import call
@@ -51,10 +51,17 @@ def run() -> None:
     except KinfolkError as error:
         sys.exit(f"kinfolk: {one_line(error)}")
     except CycloptsError as error:
-        sys.exit(f"kinfolk: {one_line(error)} See `kinfolk --help`.")
+        sys.exit(f"kinfolk: {one_line(error)}{_usage(error)} See `kinfolk --help`.")
     except BrokenPipeError:
         # Whoever read what was printed has seen enough. At exit, Python would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _usage(error: CycloptsError) -> str:
+    """Return how to write a command of which something is missing."""
+    if not isinstance(error, MissingArgumentError) or not error.command_chain:
+        return ""
+    return f" {app[error.command_chain[0]].usage}."

@@ -20,10 +20,10 @@ from kinfolk.addresses import (
 from kinfolk.cli.problems import CommandError
 from kinfolk.cli.specs import split_spec
 from kinfolk.client.observer import Observer
-from kinfolk.errors import KinfolkError, NotRunning
+from kinfolk.errors import AuthenticationFailed, KinfolkError, NotRunning
 from kinfolk.pickles.keys import read_key
 from kinfolk.pickles.observer import PickleObserver
-from kinfolk.wire.handshake import SpeaksPickle
+from kinfolk.wire.handshake import AsksForKey, SpeaksPickle
 from kinfolk.wire.reports import ServerReport
 
 __all__ = ["Found", "Looked", "Silent", "find", "find_one", "is_address", "key_of_pickles", "named"]
@@ -177,10 +177,20 @@ def _report(address: Address, key: bytes | None) -> ServerReport:
     try:
         with Observer(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
             return observer.report()
+    except AsksForKey:
+        raise _without_key(address) from None
     except SpeaksPickle:
         key = key_of_pickles(address, key)
+        if key is None:
+            raise _without_key(address) from None
         with PickleObserver(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
             return observer.report()
+
+
+def _without_key(address: Address) -> AuthenticationFailed:
+    return AuthenticationFailed(
+        f"{address}: the server asks for a key: give --authkey-file FILE, or set KINFOLK_AUTHKEY"
+    )
 
 
 def key_of_pickles(address: Address, key: bytes | None) -> bytes | None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from kinfolk.errors import ArgumentError, KinfolkError, NoSuchMember, ObjectGone
+from kinfolk.errors import KinfolkError, NoSuchMember, NotSupported, ObjectGone
 from kinfolk.host.operations import Operations, Run
 from kinfolk.wire.by_hand import GET_VALUE, HandType, Registry
 from kinfolk.wire.shared import SharedType
@@ -58,6 +58,10 @@ class Handmade:
         """What makes new objects, by the names of the entries."""
 
         def maker(typeid: str, _: str) -> Run:
+            # Of what a client sends nothing is made an object: it would choose whose methods are
+            # called here, and in place of a proxy the very object comes, whatever is exposed of it.
+            if typeid in self._registry and self._registry[typeid][0] is None:
+                raise _makes_nothing(typeid)
             return lambda _obj, args, kwargs: self._made(typeid, args, kwargs)
 
         return _Makers(self._offer.members(HandType(self._offer.name, (*self._registry,))), maker)
@@ -88,8 +92,6 @@ class Handmade:
         if typeid not in self._registry:
             raise _no_entry(typeid)
         make = self._registry[typeid][0]
-        if make is None and (kwargs or len(args) != 1):
-            raise ArgumentError(f"{typeid!r} takes one argument, the object itself")
         obj = args[0] if make is None else make(*args, **kwargs)
         return obj if self._is_shared(obj) else Kept(obj, typeid)
 
@@ -106,7 +108,15 @@ class _Exposed(Operations):
 
 def _no_entry(typeid: str) -> ObjectGone:
     return ObjectGone(
-        f"the server has no entry {typeid[:100]!r}: register it by hand there too, before it starts"
+        f"the server has no entry {typeid[:100]!r}: register it by hand there too, before it "
+        "starts; for open(start=True), in the module that defines the manager's class"
+    )
+
+
+def _makes_nothing(typeid: str) -> NotSupported:
+    return NotSupported(
+        f"the server's entry {typeid!r} has no callable, and makes nothing: register it with one "
+        "there, before it starts"
     )
 
 

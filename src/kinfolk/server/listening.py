@@ -107,6 +107,10 @@ def _remove_stale(address: UnixAddress) -> None:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
+    if stat.S_ISLNK(mode):
+        raise AddressError(
+            f"{path} is a link, which is refused: remove it, or give the address that it leads to"
+        )
     if not stat.S_ISSOCK(mode):
         raise AddressError(f"{path} is there and no socket: remove it, or give another address")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

@@ -58,6 +58,7 @@ from kinfolk.wire.table import ManagerType
 
 __all__ = [
     "OBSERVER",
+    "AsksForKey",
     "ClientHandshake",
     "Identity",
     "Peer",
@@ -78,6 +79,10 @@ M = TypeVar("M")
 
 class SpeaksPickle(HandshakeFailed):
     """The server speaks the standard library's wire."""
+
+
+class AsksForKey(AuthenticationFailed):
+    """The server asks for a key, and the client was given none."""
 
 
 # --- What both ends do
@@ -262,9 +267,7 @@ class ClientHandshake:
         if self._proved:
             raise HandshakeFailed("the server asked for a proof twice")
         if self._key is None:
-            raise AuthenticationFailed(
-                "the server asks for a key: give it as authkey, or in KINFOLK_AUTHKEY"
-            )
+            raise AsksForKey("the server asks for a key: give it as authkey, or in KINFOLK_AUTHKEY")
         self._transcript.record(challenge)
         self._proved = True
         return bytes(self._transcript.record(Proof(self._transcript.proof(self._key, _CLIENT))))
