@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -18,6 +20,7 @@ from support.hosted.manager import (
 )
 from support.hosted.spec import Page
 from support.keeping import kept_up
+from support.programs import PATIENCE
 from support.threads import Run, run_all
 
 from kinfolk.callers import caller_token
@@ -240,6 +243,37 @@ def test_the_dead_are_told_once(channel: FakeChannel) -> None:
     del job, frontier, numbers
     assert channel.told() == [5, 7]
     assert channel.told() == []
+
+
+class Claiming(FakeChannel):
+    """Answers the first claim only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = threading.Lock()
+        self.claiming, self.answered = threading.Event(), threading.Event()
+
+    def exchange(self, request: Numbered) -> Reply:
+        """Answer a claim."""
+        if self.first.acquire(blocking=False):
+            self.claiming.set()
+            assert self.answered.wait(PATIENCE)
+        return Result(request.call, raw(None))
+
+
+def test_nobody_waits_for_a_claim_of_another_thread() -> None:
+    """Both count the reference, and both are let go of with the proxy."""
+    channel = Claiming()
+    job = counted(channel, Reference("support.hosted.spec.Job", 5))
+    assert isinstance(job, Proxy)
+    channel._start_generation()  # as in a forked child
+    slow = Run(partial(channel.claim, job))
+    assert channel.claiming.wait(PATIENCE)
+    Run(partial(channel.claim, job)).result()
+    channel.answered.set()
+    slow.result()
+    del job, slow
+    assert channel.told() == [5, 5]
 
 
 def test_a_reference_becomes_a_proxy_of_its_class(channel: FakeChannel) -> None:

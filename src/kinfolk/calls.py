@@ -383,12 +383,12 @@ class CallingChannel(Dropping):
     def claim(self, proxy: Proxy) -> None:
         """Count a proxy's reference in this generation; see `Channel.claim`."""
         claimed: Any = proxy  # what it has, it has for its channel
-        with self._claiming:
-            while claimed._mention.generation != self.generation:
-                mention = Mention()
-                count(proxy, self, claimed._target, mention)
-                self.ask(Claim(next(self._numbers), claimed._target), mention)
-                claimed._mention = mention
+        # Two threads may both do so, and none waits for the other: each count has its own mention.
+        while claimed._mention.generation != self.generation:
+            mention = Mention()
+            count(proxy, self, claimed._target, mention)
+            self.ask(Claim(next(self._numbers), claimed._target), mention)
+            claimed._mention = mention
 
     def lend(self, targets: list[int] | None) -> None:
         """Have objects kept until other processes claim them; None for all of this session's."""

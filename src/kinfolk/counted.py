@@ -8,7 +8,6 @@ where Python drops the exception and the rest of the method with it. So nothing 
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
@@ -74,7 +73,6 @@ class Dropping(ABC):
         """Begin to count references anew, in a session that has none."""
         self.generation += 1
         self._dropped: deque[int] = deque()
-        self._claiming = threading.RLock()
 
     def drop(self, target: int, generation: int) -> None:
         """Note that a reference is gone; see `Counting`."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from kinfolk.wire.table import ManagerType
 
@@ -36,6 +37,10 @@ class Shareable(Protocol):
         """Whether it was closed."""
         ...
 
+    def close(self) -> None:
+        """Close all connections; closing twice has no effect."""
+        ...
+
     def start_afresh(self) -> None:
         """Begin without connections, in a forked child: what it inherited is the parent's."""
         ...
@@ -48,18 +53,22 @@ class Channels(Generic[C]):
     """The channels of one kind, which keeps none of them alive."""
 
     def __init__(self) -> None:
-        self._all: WeakSet[C] = WeakSet()
-        self._sharing = threading.RLock()
+        # With what says which was there first.
+        self._all: WeakKeyDictionary[C, int] = WeakKeyDictionary()
+        self._numbers = itertools.count()
+        self._lock = threading.RLock()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork)
 
     def add(self, channel: C) -> None:
         """Add a channel that was just made."""
-        self._all.add(channel)
+        with self._lock:
+            self._all[channel] = next(self._numbers)
 
     def all(self) -> list[C]:
         """Return those that there are now."""
-        return list(self._all)
+        with self._lock:
+            return sorted(self._all, key=self._all.__getitem__)
 
     def shared(self, offer: ManagerType, address: str, token: bytes, make: Callable[[], C]) -> C:
         """Return a channel for a proxy that came from another channel, perhaps of another process.
@@ -71,18 +80,28 @@ class Channels(Generic[C]):
                 to the same server.
             make: Makes a new one, if there is none.
         """
-        with self._sharing:
-            fitting = [
-                channel
-                for channel in self.all()
-                if channel.offer is offer and channel.address == address and not channel.closed
-            ]
-            for channel in fitting:
-                if channel.token == token:
-                    return channel
-            return fitting[0] if fitting else make()
+        found = self._fitting(offer, address, token)
+        if found is not None:
+            return found
+        # Without the lock, since connecting takes a while, and others have less time perhaps.
+        made = make()
+        with self._lock:
+            chosen = self._fitting(offer, address, token) or made
+            if chosen is not made:
+                made.close()
+        return chosen
+
+    def _fitting(self, offer: ManagerType, address: str, token: bytes) -> C | None:
+        """Return a channel that leads to a server, if there is one: always the first of them."""
+        fitting = [
+            channel
+            for channel in self.all()
+            if channel.offer is offer and channel.address == address and not channel.closed
+        ]
+        own = (channel for channel in fitting if channel.token == token)
+        return next(own, fitting[0] if fitting else None)
 
     def _after_fork(self) -> None:
-        self._sharing = threading.RLock()
+        self._lock = threading.RLock()
         for channel in self.all():
             channel.start_afresh()

@@ -195,14 +195,15 @@ class PickleChannel(CutShort, Dropping):
     def claim(self, proxy: Proxy) -> None:
         """Count a proxy's reference in this generation; see `Channel.claim`."""
         claimed: Any = proxy  # what it has, it has for its channel
-        with self._claiming:
-            held: Held = claimed._mention
-            if held.generation == self.generation:
-                return
-            known = held.facts
-            facts = self._references.claim(claimed._target, known.typeid, known.exposed)
-            claimed._mention = Held(self.generation, facts)
-            count(proxy, self, claimed._target, claimed._mention)
+        held: Held = claimed._mention
+        if held.generation == self.generation:
+            return
+        known = held.facts
+        facts = self._references.claim(claimed._target, known.typeid, known.exposed)
+        # Of two threads that do so at once each has its own, and each is let go of by itself.
+        mention = Held(self.generation, facts)
+        count(proxy, self, claimed._target, mention)
+        claimed._mention = mention
 
     def tidy(self) -> None:
         """Tell the server which references are gone; what fails is left to its end."""
