@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import os
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -140,6 +142,24 @@ def test_a_call_that_runs_counts_too(start: Start) -> None:
         other.station().leave_all()
         running.result()
         assert manager.station().inside() == 1
+
+
+def test_calls_that_are_refused_are_logged_once(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With who made them, and why; a client that goes on fills no log."""
+    caplog.set_level(logging.WARNING, "kinfolk")
+    with start(calls=1) as served, served.open() as manager, served.open() as other:
+        running = Run(manager.station().stay)
+        assert other.station().until_inside(1)
+        for _ in range(3):
+            with pytest.raises(LimitExceeded):
+                manager.station().inside()
+        other.station().leave_all()
+        running.result()
+    (message,) = caplog.messages
+    assert message.startswith(f"calls of process {os.getpid()}")
+    assert message.endswith("are refused: 1 calls of this client are under way (limit 1)")
 
 
 def test_a_stream_fits_a_client_that_takes_short_answers_only(start: Start) -> None:

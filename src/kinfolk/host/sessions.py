@@ -105,6 +105,7 @@ class Session(Lifetime):
         self._freed_calls = 0
         # The numbers of all that run, or wait for an answer.
         self.under_way: Final[set[int]] = set()
+        self._is_refused = False
         self._tell = ended
 
     @property
@@ -186,6 +187,13 @@ class Session(Lifetime):
             self._granted.pop(call)
             executed = self.withdrawn[call] = self.withdrawn.get(call) or executed
         return executed
+
+    def refused(self, why: str) -> None:
+        """Log that calls are refused; once, since there may be thousands."""
+        with self._attaching:
+            first, self._is_refused = not self._is_refused, True
+        if first:
+            _logger.warning("calls of %s are refused: %s", self.peer, why)
 
     def undone(self, call: int) -> None:
         """Note that a call was not begun, or was undone."""
@@ -364,6 +372,7 @@ class Link:
         count, limit = len(session.under_way), session.limits.calls
         if count >= limit and not _gives_back(request):
             text = f"{count} calls of this client are under way (limit {limit})"
+            session.refused(text)
             self._refuse(number, answer, LimitExceeded(text))
             return
         # A call that a method makes in this process is made by the same thread.
