@@ -11,6 +11,7 @@ what connecting and serving take is imported by the functions that do it, when t
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import current_process, get_context
@@ -63,8 +64,9 @@ class Manager(Registering):
     Args:
         address: Where the server listens: `(host, port)`, the path of a Unix socket, or a URL. By
             default what `KINFOLK_ADDRESS` says, or else the private socket of this user; for
-            `start` a socket that only this manager knows. Without a spec an empty host stands for
-            all networks of this machine, as in the standard library.
+            `start` a socket that only this manager knows. Without a spec, as in the standard
+            library, so it is for `get_server` too, and an empty host stands for all networks of
+            this machine.
         authkey: The key that both ends hold, of at least 8 bytes. A private socket needs none. By
             default what `KINFOLK_AUTHKEY` says, or else, as in the standard library, the
             `authkey` of this process and of its children.
@@ -191,6 +193,9 @@ class Manager(Registering):
         _check_idle(idle)
         from kinfolk.serving import make_server  # noqa: PLC0415 - see the module's docstring
 
+        if not self._declared and not os.environ.get("KINFOLK_ADDRESS"):
+            # As there: the name of a class says too little of who it is.
+            self._place = self._place or private_address(self._server_name)
         place = self._found_place()
         key = key_to_serve(place, self._key)
         if insecure is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
+from contextlib import closing
 from multiprocessing.managers import BaseManager, BaseProxy
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,24 @@ def test_without_a_spec_it_speaks_pickle(folder: Path) -> None:
         HandManager.open(start=True)
     with pytest.raises(NotRunning, match=r"HandManager\.sock"):
         HandManager.open()
+
+
+def test_without_a_spec_each_server_has_an_address_of_its_own(folder: Path) -> None:
+    """Classes of one name may serve in many programs; a client is told where, as there."""
+    first, second = HandManager(), HandManager()
+    with closing(first.get_server()) as one, closing(second.get_server()) as other:
+        assert one.address != other.address
+        assert (first.address, second.address) == (one.address, other.address)
+
+
+def test_the_environment_may_say_where_a_server_without_a_spec_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for all others."""
+    path = str(folder / "here.sock")
+    monkeypatch.setenv("KINFOLK_ADDRESS", path)
+    with closing(HandManager().get_server()) as server:
+        assert server.address == path
 
 
 def test_a_manager_of_the_standard_library_is_a_client_of_it(pickling: Any) -> None:
