@@ -148,11 +148,8 @@ class Asking:
         # By itself, since whoever keeps an exception of the server's keeps the frames it came by.
         wire = self._thread.wire or self._connect()
         try:
-            wire.send_bytes(data)
-            return wire.recv_bytes()
+            return self._answer(wire, data)
         except BaseException as error:
-            if isinstance(error, OSError | EOFError) and not raised_by_handler(error):
-                raise self._thread.lose(self._lost(error)) from None
             # Whatever struck: the next call must not take the answer to this one.
             self._thread.lose(error)
             raise
