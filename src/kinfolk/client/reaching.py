@@ -102,14 +102,11 @@ def _connect_tcp(address: TcpAddress, until: float) -> socket.socket:
         try:
             sock.settimeout(time_left(until))
             sock.connect(where)
-        except OSError as error:
+        except BaseException as error:
             sock.close()
-            if raised_by_handler(error):
+            if not isinstance(error, OSError) or raised_by_handler(error):
                 raise
             refusal = error
-        except BaseException:
-            sock.close()
-            raise
         else:
             return sock
     assert refusal is not None  # getaddrinfo() finds something, or raises
