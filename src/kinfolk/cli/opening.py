@@ -7,7 +7,7 @@ from pathlib import Path
 from kinfolk.cli.generated import manager_of
 from kinfolk.cli.keys import find_key
 from kinfolk.cli.problems import CommandError
-from kinfolk.cli.servers import find_one, is_address, key_of_pickles
+from kinfolk.cli.servers import find_one, is_address
 from kinfolk.managers import Manager
 
 __all__ = ["opened"]
@@ -28,13 +28,10 @@ def opened(spec: str | None, address: str | None, authkey_file: Path | None) -> 
         raise CommandError("a server is named by --spec or by --address: leave one of them out")
     if address is not None and not is_address(address):
         raise CommandError(f"{address!r} is no address: write --spec {address}, or an address")
-    key = find_key(authkey_file)
-    found = find_one(address or spec, key)
-    serializer, url = found.report.serializer, str(found.address)
-    if not found.report.spec:
+    found = find_one(address or spec, find_key(authkey_file))
+    report, url = found.report, str(found.address)
+    if not report.spec:
         raise CommandError(
             f"{url} serves no spec, but what was registered by hand: call it in code"
         )
-    if serializer == "pickle":
-        key = key_of_pickles(found.address, key)
-    return manager_of(found.report).open(url, authkey=key, serializer=serializer)
+    return manager_of(report).open(url, authkey=found.key, serializer=report.serializer)

@@ -19,24 +19,25 @@ from kinfolk.addresses import (
 )
 from kinfolk.cli.problems import CommandError
 from kinfolk.cli.specs import split_spec
-from kinfolk.client.observer import Observer
+from kinfolk.client.observer import Observer, Observing
 from kinfolk.errors import AuthenticationFailed, KinfolkError, NotRunning
 from kinfolk.pickles.keys import read_key
 from kinfolk.pickles.observer import PickleObserver
 from kinfolk.wire.handshake import AsksForKey, SpeaksPickle
 from kinfolk.wire.reports import ServerReport
 
-__all__ = ["Found", "Looked", "Silent", "find", "find_one", "is_address", "key_of_pickles", "named"]
+__all__ = ["Found", "Looked", "Silent", "find", "find_one", "is_address", "named"]
 
 _TIMEOUT: Final = 2.0
 
 
 @attrs.frozen
 class Found:
-    """A server that has said what it is."""
+    """A server that has said what it is, asked with a key if it has one."""
 
     address: Address
     report: ServerReport
+    key: bytes | None = attrs.field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -44,6 +45,11 @@ class Found:
         if not self.report.spec:
             return str(self.address)
         return f"{self.report.spec}:{self.report.manager}"
+
+    def observer(self, timeout: float) -> Observing:
+        """Return what looks at it, or ends it, and may take so many seconds."""
+        kind = PickleObserver if self.report.serializer == "pickle" else Observer
+        return kind(self.address, key=self.key, timeout=timeout)
 
 
 @attrs.frozen
@@ -79,7 +85,7 @@ def find(target: str | None, key: bytes | None) -> list[Looked]:
         return list(_running(key))
     if is_address(target):
         address = parse_address(target)
-        return [Found(address, _report(address, key))]
+        return [_found(address, key)]
     module, manager = split_spec(target)
     found = [each for each in _running(key) if _serves(each, module, manager)]
     public = [each for each in found if not is_private_address(each.address)]
@@ -148,7 +154,7 @@ def is_address(text: str) -> bool:
 def _running(key: bytes | None) -> Iterator[Looked]:
     for address in _addresses():
         try:
-            yield Found(address, _report(address, key))
+            yield _found(address, key)
         except NotRunning:
             continue  # What a server left behind that was killed.
         except (KinfolkError, OSError) as error:
@@ -172,31 +178,26 @@ def _addresses() -> Iterator[Address]:
             yield address
 
 
-def _report(address: Address, key: bytes | None) -> ServerReport:
+def _found(address: Address, key: bytes | None) -> Found:
     remedy = "kinfolk serve SPEC"
     try:
         with Observer(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
-            return observer.report()
+            return Found(address, observer.report(), key)
     except AsksForKey:
         raise _without_key(address) from None
     except SpeaksPickle:
-        key = key_of_pickles(address, key)
+        # That which lies beside its socket, if any.
+        key = (read_key(address) if isinstance(address, UnixAddress) else None) or key
         if key is None:
             raise _without_key(address) from None
         with PickleObserver(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
-            return observer.report()
+            return Found(address, observer.report(), key)
 
 
 def _without_key(address: Address) -> AuthenticationFailed:
     return AuthenticationFailed(
         f"{address}: the server asks for a key: give --authkey-file FILE, or set KINFOLK_AUTHKEY"
     )
-
-
-def key_of_pickles(address: Address, key: bytes | None) -> bytes | None:
-    """Return the key of a server that speaks pickle: that which lies beside its socket, if any."""
-    beside = read_key(address) if isinstance(address, UnixAddress) else None
-    return beside or key
 
 
 def _serves(server: Looked, module: str, manager: str | None) -> bool:

@@ -11,10 +11,8 @@ from typing import Final, Self
 
 from kinfolk.addresses import UnixAddress
 from kinfolk.cli.keys import find_key
-from kinfolk.cli.servers import Found, find_one, key_of_pickles
-from kinfolk.client.observer import Observer
+from kinfolk.cli.servers import find_one
 from kinfolk.errors import CallTimeout, ConnectionLost
-from kinfolk.pickles.observer import PickleObserver
 
 __all__ = ["stop"]
 
@@ -34,14 +32,12 @@ def stop(target: str | None = None, /, *, authkey_file: Path | None = None) -> N
             left out if only one runs, or if KINFOLK_ADDRESS says which.
         authkey_file: A file with the key, for a server that asks for one; else KINFOLK_AUTHKEY.
     """
-    key = find_key(authkey_file)
-    found = find_one(target, key)
+    found = find_one(target, find_key(authkey_file))
     pid = found.report.pid
     with contextlib.ExitStack() as stack:
         local = isinstance(found.address, UnixAddress)
         process = stack.enter_context(_Process(pid if local else 0))
-        observer = _observer(found, key)
-        stack.callback(observer.close)
+        observer = stack.enter_context(found.observer(_TIMEOUT))
         with contextlib.suppress(ConnectionLost):  # it ended by itself meanwhile
             observer.stop()
         if not observer.wait():
@@ -51,13 +47,6 @@ def stop(target: str | None = None, /, *, authkey_file: Path | None = None) -> N
             )
         process.wait(_MOMENT)
     print(f"stopped {found.name}, process {pid}, at {found.address}")
-
-
-def _observer(found: Found, key: bytes | None) -> Observer | PickleObserver:
-    address = found.address
-    if found.report.serializer == "pickle":
-        return PickleObserver(address, key=key_of_pickles(address, key), timeout=_TIMEOUT)
-    return Observer(address, key=key, timeout=_TIMEOUT)
 
 
 class _Process:

@@ -1,15 +1,14 @@
-"""Observers: clients that have no generated module. They look at a server, or end it."""
+"""Observers of servers that speak the standard library's wire."""
 
 from __future__ import annotations
 
-import time
 from functools import partial
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any
 
 import msgspec
 
 from kinfolk.addresses import Address
+from kinfolk.client.observer import Observing
 from kinfolk.client.reaching import Destination
 from kinfolk.errors import NotSupported, RemoteError
 from kinfolk.pickles.asking import Asking
@@ -21,13 +20,14 @@ from kinfolk.wire.reports import ServerReport, decode_report
 __all__ = ["PickleObserver"]
 
 
-class PickleObserver:
-    """Asks a server of any spec; it does not count as a client.
+class PickleObserver(Observing):
+    """One connection to such a server, and another for each request.
 
     Args:
         address: Where the server listens.
         key: The key; by default that of the socket, as for any client.
-        timeout: How many seconds it may take to connect, and to see the end of the server.
+        timeout: How many seconds it may take to connect, and then to see the end of the server; an
+            answer may take as long as it does.
         remedy: The command that starts such a server, for when none runs.
 
     Raises:
@@ -45,8 +45,7 @@ class PickleObserver:
         timeout: float = 10.0,
         remedy: str = "kinfolk serve",
     ) -> None:
-        self._address: Final = address
-        self._timeout = timeout
+        super().__init__(address, timeout)
         destination = Destination(address, OBSERVER, None, timeout, remedy)
         gate = Gate(destination, partial(found_key, address, key))
         self._asking = Asking(gate, timeout, lower=_nothing, rebuilt=_nothing, received=_nothing)
@@ -54,12 +53,10 @@ class PickleObserver:
         self._wire = reach(gate, self._until())
 
     def report(self) -> ServerReport:
-        """Return how the server is doing, and who uses it.
+        """Return how the server is doing; see `Observing.report`.
 
         Raises:
             NotSupported: It is a plain one, which has no reports.
-            ConnectionLost: The connection broke.
-            ProtocolError: The server answered something else.
         """
         try:
             return decode_report(msgspec.Raw(self._asking.ask("report")))
@@ -69,11 +66,11 @@ class PickleObserver:
             ) from None
 
     def stop(self) -> None:
-        """Have the server end; it answers before it does."""
+        """Have the server end; see `Observing.stop`."""
         self._asking.ask("shutdown")
 
     def wait(self) -> bool:
-        """Wait for the server to give up its address and all connections; return whether it has."""
+        """Wait for its end; see `Observing.wait`."""
         sock = self._wire.sock
         sock.settimeout(self._timeout)
         try:
@@ -87,20 +84,6 @@ class PickleObserver:
         """End the connection; closing twice has no effect."""
         self._asking.close()
         self._wire.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _until(self) -> float:
-        return time.monotonic() + self._timeout
 
 
 def _nothing(*_: Any) -> None:
