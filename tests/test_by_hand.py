@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.by_hand import Box, SubManager
+from support.documented import IMPORT, MATHS
 from support.folders import own_settings
 from support.programs import Program
 from support.samples.manager import SampleManager
@@ -21,25 +22,8 @@ from kinfolk.wire.by_hand import HandType
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 
-DOCUMENTED = """
-from kinfolk.types import SyncManager
-
-class MathsClass:
-    def add(self, x, y):
-        return x + y
-    def mul(self, x, y):
-        return x * y
-
-class MyManager(SyncManager):
-    pass
-
-MyManager.register('Maths', MathsClass)
-
-if __name__ == '__main__':
-    with MyManager() as manager:
-        maths = manager.Maths()
-        print(maths.add(4, 3))
-        print(maths.mul(7, 8))
+DOCUMENTED = f"""
+{MATHS.replace(IMPORT, "from kinfolk.types import SyncManager as BaseManager")}
         print(manager.list([maths.add(1, 1)]))
 """
 

@@ -6,32 +6,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from support.documented import IMPORT, MATHS
 from support.programs import Program
 from support.threads import until
 
-IMPORT = "from multiprocessing.managers import BaseManager"
 OURS = "from kinfolk.managers import Manager as BaseManager"
-
-MATHS = f"""
-{IMPORT}
-
-class MathsClass:
-    def add(self, x, y):
-        return x + y
-    def mul(self, x, y):
-        return x * y
-
-class MyManager(BaseManager):
-    pass
-
-MyManager.register('Maths', MathsClass)
-
-if __name__ == '__main__':
-    with MyManager() as manager:
-        maths = manager.Maths()
-        print(maths.add(4, 3))         # prints 7
-        print(maths.mul(7, 8))         # prints 56
-"""
 
 CUSTOMIZED = f"""
 from multiprocessing import freeze_support
