@@ -14,7 +14,7 @@ from kinfolk.wire.by_hand import GET_VALUE, HandType, Registry
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.table import ManagerType
 
-__all__ = ["Handmade", "Kept", "guards_itself"]
+__all__ = ["Handmade", "Kept", "exposed_by", "guards_itself"]
 
 _managers: Final[Any] = managers  # of which type checkers do not know all
 
@@ -35,6 +35,13 @@ class Kept:
 def guards_itself(cls: type) -> bool:
     """Return whether a class is made for threads, so that its calls may overlap, and wait."""
     return any(base.__module__ in _GUARDED for base in cls.__mro__)
+
+
+def exposed_by(registry: Registry, typeid: str, obj: object) -> tuple[str, ...]:
+    """Return what can be called of an object of an entry: by default all its public methods."""
+    _, exposed, typeids, _ = registry[typeid]
+    names = _managers.public_methods(obj) if exposed is None else exposed
+    return tuple(dict.fromkeys([*names, *(typeids or ())]))
 
 
 class Handmade:
@@ -68,9 +75,7 @@ class Handmade:
 
     def type_of(self, kept: Kept) -> HandType:
         """Return the type of an object, which says what can be called of it."""
-        _, exposed, typeids, _ = self._registry[kept.typeid]
-        names = _managers.public_methods(kept.obj) if exposed is None else exposed
-        return HandType(kept.typeid, tuple(dict.fromkeys([*names, *(typeids or ())])))
+        return HandType(kept.typeid, exposed_by(self._registry, kept.typeid, kept.obj))
 
     def operations(self, hand: HandType) -> Operations:
         """Return what the members of such objects do."""

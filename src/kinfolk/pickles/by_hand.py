@@ -10,12 +10,12 @@ from multiprocessing import managers
 from typing import Any
 
 from kinfolk.errors import ArgumentError, ObjectGone
+from kinfolk.host.by_hand import exposed_by
 from kinfolk.pickles.clients import Client
 from kinfolk.pickles.names import ident_of
 from kinfolk.pickles.stdlib import (
     AuthenticationString,
     Naming,
-    public_methods,
     token_of,
 )
 from kinfolk.pickles.streams import Stream
@@ -77,9 +77,8 @@ class ByHand(managers.Server):
 
     def keep(self, typeid: str, obj: Any, client: Client) -> tuple[str, tuple[str, ...]]:
         """Keep an object for a client; return its name, and what can be called of it."""
-        _, exposed, typeids, _ = self.registry[typeid]
-        names = tuple(public_methods(obj) if exposed is None else exposed) + tuple(typeids or ())
-        return self._keep(obj, names, typeids, client), names
+        names = exposed_by(self.registry, typeid, obj)
+        return self._keep(obj, names, self.registry[typeid][2], client), names
 
     def keep_stream(self, stream: Stream, names: tuple[str, ...], client: Client) -> str:
         """Keep a stream for a client; return its name."""

@@ -12,7 +12,6 @@ __all__ = [
     "Naming",
     "auto_proxy",
     "newobj",
-    "public_methods",
     "rebuild_proxy",
     "token_of",
 ]
@@ -25,7 +24,6 @@ rebuild_proxy: Final = _managers.RebuildProxy
 """What every pickled proxy is made by."""
 
 auto_proxy: Final = _managers.AutoProxy
-public_methods: Final = _managers.public_methods
 AuthenticationString: Final = _process.AuthenticationString
 
 newobj: Final = _copyreg.__newobj__
