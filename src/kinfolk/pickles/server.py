@@ -29,12 +29,13 @@ from kinfolk.pickles.answering import Answering, Service
 from kinfolk.pickles.by_hand import ByHand
 from kinfolk.pickles.clients import Client, Clients, Visit
 from kinfolk.pickles.keys import ServerKey
-from kinfolk.pickles.reporting import make_report
+from kinfolk.pickles.people import party, people
 from kinfolk.pickles.things import Things
 from kinfolk.server.admission import Admission
 from kinfolk.server.ending import end_all
 from kinfolk.server.files import spec_file
 from kinfolk.server.listening import listen
+from kinfolk.server.reporting import make_report
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.sockets import check_user, tune
@@ -140,8 +141,15 @@ class PickleServer(RunningServer):
         """Return how it is doing, and who uses it. Takes the longer the more objects there are."""
         with self._changed:
             calls = self._calls + sum(visit.calls for visit in self._visits)
-        clients, uptime = self._service.clients.all(), time.monotonic() - self._begun
-        return make_report(self._host, clients, address=self.url, uptime=uptime, calls=calls)
+        return make_report(
+            self._host,
+            serializer="pickle",
+            address=self.url,
+            uptime=time.monotonic() - self._begun,
+            calls=calls,
+            clients=people(self._service.clients.all()),
+            party=party,
+        )
 
     def _end(self) -> None:
         self._stopping = True

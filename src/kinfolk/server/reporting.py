@@ -3,92 +3,65 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Literal
 
-from kinfolk.host.chains import Chain
 from kinfolk.host.hosting import Host
 from kinfolk.host.overview import Awaited, Who, overview
-from kinfolk.host.owners import Owner
-from kinfolk.host.processes import program_of, user_of
-from kinfolk.host.sessions import Session
-from kinfolk.server.connection import Caller
+from kinfolk.server.files import spec_file
 from kinfolk.wire.reports import Client, Party, ServerReport, Wait
 
-__all__ = ["make_report"]
+__all__ = ["make_report", "the_server"]
 
 _OURS: Final = "the server"
 
 
 def make_report(
-    host: Host, callers: Iterable[Caller], *, address: str, uptime: float, calls: int
+    host: Host,
+    *,
+    serializer: Literal["typed", "pickle"],
+    address: str,
+    uptime: float,
+    calls: int,
+    clients: list[Client],
+    party: Callable[[Who, str], Party],
 ) -> ServerReport:
     """Return a report.
 
     Args:
-        host: The objects and sessions.
-        callers: The connections of clients.
-        address: Where the server listens, as a URL.
+        host: The objects.
+        serializer: What the server speaks.
+        address: Where it listens, as a URL.
         uptime: For how many seconds it has been there.
         calls: How many calls have come.
+        clients: Those who call.
+        party: Knows who has something, or waits for it.
     """
-    offer, people, hosted = host.offer, _People(callers), host.hosted
+    offer, hosted = host.offer, host.hosted
     return ServerReport(
         pid=os.getpid(),
         spec=offer.spec,
         manager=offer.name,
-        file=str(getattr(sys.modules.get(offer.spec), "__file__", None) or ""),
-        serializer="typed",
+        file=spec_file(offer.spec),
+        serializer=serializer,
         address=address,
         uptime=uptime,
         calls=calls,
         objects=len(hosted),
-        clients=[people.client(session) for session in host.sessions],
-        waits=[people.wait(awaited) for awaited in overview(hosted)],
+        clients=clients,
+        waits=[_wait(awaited, party) for awaited in overview(hosted)],
     )
 
 
-class _People:
-    """Knows who is who: the sessions and threads of the host, by the connections of clients."""
+def the_server(call: str) -> Party:
+    """Return who somebody is of whom no client is known: the server itself."""
+    return Party(peer=_OURS, call=call)
 
-    def __init__(self, callers: Iterable[Caller]) -> None:
-        callers = list(callers)
-        self._by_session = {caller.session: caller for caller in callers}
-        self._by_chain = {caller.chain: caller for caller in callers}
 
-    def client(self, session: Session) -> Client:
-        caller = self._by_session.get(session)
-        seen = None if caller is None else caller.credentials
-        holdings = session.service.holdings
-        return Client(
-            peer=session.peer,
-            pid=0 if caller is None else caller.pid,
-            user="" if seen is None else user_of(seen.uid),
-            program="" if seen is None else program_of(seen.pid),
-            connections=session.connections,
-            waiting=session.waiting,
-            held=session.held,
-            objects=holdings["objects"],
-            streams=holdings["streams"],
-        )
-
-    def wait(self, awaited: Awaited) -> Wait:
-        return Wait(
-            kind=awaited.kind,
-            name=awaited.name,
-            holder=None if awaited.holder is None else self._party(*awaited.holder),
-            waiters=[self._party(who, call) for who, call in awaited.waiters],
-        )
-
-    def _party(self, who: Who, call: str) -> Party:
-        caller = None
-        if isinstance(who, Chain):
-            caller = self._by_chain.get(who)
-        elif isinstance(who, Owner) and isinstance(who.session, Session):
-            caller = self._by_session.get(who.session)
-            if caller is None:
-                return Party(peer=who.session.peer, call=call)
-        if caller is None:
-            return Party(peer=_OURS, call=call)
-        return Party(peer=caller.session.peer, pid=caller.pid, call=call)
+def _wait(awaited: Awaited, party: Callable[[Who, str], Party]) -> Wait:
+    return Wait(
+        kind=awaited.kind,
+        name=awaited.name,
+        holder=None if awaited.holder is None else party(*awaited.holder),
+        waiters=[party(who, call) for who, call in awaited.waiters],
+    )

@@ -21,6 +21,7 @@ from kinfolk.server.ending import end_all
 from kinfolk.server.files import spec_file
 from kinfolk.server.idling import Idling
 from kinfolk.server.listening import listen
+from kinfolk.server.people import People
 from kinfolk.server.reporting import make_report
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
@@ -129,13 +130,15 @@ class Server(RunningServer):
         with self._changed:
             connections = list(self._connections)
             calls = self._calls + sum(connection.calls for connection in connections)
-        callers = [connection.caller for connection in connections]
+        people = People(filter(None, [connection.caller for connection in connections]))
         return make_report(
             self._host,
-            list(filter(None, callers)),
+            serializer="typed",
             address=self.url,
             uptime=time.monotonic() - self._begun,
             calls=calls,
+            clients=[people.client(session) for session in self._host.sessions],
+            party=people.party,
         )
 
     # --- Connections
