@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+import signal
+import threading
+from types import FrameType
 from typing import Any
 
 import pytest
 from support.hosted.manager import OFFER, FrontierProxy
 
+from kinfolk import streaming
+from kinfolk.deadlines import deadline
 from kinfolk.errors import CallTimeout, ConnectionLost, ObjectGone
 from kinfolk.streaming import Stream
 
@@ -27,9 +34,13 @@ class Source:
         self.strike: BaseException | None = None
         self.dropped: list[int] = []
         self.closed: list[int] = []
+        self.asked, self.gate = threading.Event(), threading.Event()
+        self.gate.set()
 
     def fetch(self, member: object, stream: int) -> tuple[list[Any], bool, BaseException | None]:
         """Return the next item, if nothing strikes."""
+        self.asked.set()
+        assert self.gate.wait(60)
         if self.strike is not None:
             error, self.strike = self.strike, None
             raise error
@@ -77,3 +88,90 @@ def test_a_step_that_may_have_been_made_ends_the_stream(error: BaseException) ->
     assert source.dropped == [7]
     stream.close()
     assert list(stream) == []
+
+
+def test_a_thread_waits_for_another_ones_step_until_its_deadline() -> None:
+    """It has not begun one by then, and the other gets its item."""
+    source = Source()
+    stream = Stream(source, MEMBER, 7, 1)
+    source.gate.clear()
+    got: list[int] = []
+    other = threading.Thread(target=lambda: got.append(next(stream)))
+    other.start()
+    assert source.asked.wait(60)
+    with pytest.raises(CallTimeout, match="another thread") as caught, deadline(0.05):
+        next(stream)
+    assert caught.value.executed == "no"
+    source.gate.set()
+    other.join()
+    assert got + list(stream) == [1, 2, 3]
+
+
+def test_a_step_in_the_middle_of_a_step_is_refused_as_a_generator_does() -> None:
+    """A signal handler that goes on with what it interrupted would wait for itself."""
+
+    class Nested(Source):
+        """Makes a step while it is asked for one."""
+
+        def fetch(
+            self, member: object, stream: int
+        ) -> tuple[list[Any], bool, BaseException | None]:
+            """Try it."""
+            with pytest.raises(ValueError, match="executing a step already"):
+                next(shared)
+            return super().fetch(member, stream)
+
+    shared = Stream(Nested(), MEMBER, 7, 1)
+    assert list(shared) == [1, 2, 3]
+
+
+def test_no_interruption_leaves_a_turn_behind() -> None:
+    """Wherever it strikes while two threads step: both go on afterwards."""
+
+    class Endless(Source):
+        """Always has an item."""
+
+        def fetch(
+            self, member: object, stream: int
+        ) -> tuple[list[Any], bool, BaseException | None]:
+            """Return it."""
+            return [1], True, None
+
+    stream = Stream(Endless(), MEMBER, 7, 1)
+    done, struck, dice = threading.Event(), 0, random.Random(3)
+
+    def strike(_signal: int, frame: FrameType | None) -> None:
+        nonlocal struck
+        moment = dice.uniform(1e-6, 2e-4) if struck < 2000 else 0
+        signal.setitimer(signal.ITIMER_REAL, moment)
+        if moment and frame is not None and frame.f_code.co_filename == streaming.__file__:
+            struck += 1
+            raise Struck
+
+    def step() -> None:
+        while not done.is_set():
+            step_once()
+
+    def step_once() -> None:
+        nonlocal stream
+        try:
+            next(stream)
+        except ObjectGone:  # since a step was struck
+            stream = Stream(Endless(), MEMBER, 7, 1)
+
+    other = threading.Thread(target=step)
+    other.start()
+    before = signal.signal(signal.SIGALRM, strike)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-3)
+        while struck < 2000:
+            with contextlib.suppress(Struck), deadline(60):
+                step_once()
+        with deadline(60):
+            step_once()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        done.set()
+        other.join(60)
+    assert not other.is_alive()

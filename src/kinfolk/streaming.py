@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 from kinfolk.counted import Mention, count
-from kinfolk.errors import ObjectGone
+from kinfolk.deadlines import end_of_block
+from kinfolk.errors import CallTimeout, ObjectGone
+from kinfolk.signals import PIECE
 from kinfolk.wire.members import Member
 
 __all__ = ["Fetching", "Stream"]
@@ -51,22 +54,61 @@ class Stream(Iterator[Any]):
         self._is_whole = True
         self._mention = Mention(generation)
         count(self, channel, number, self._mention)
-        # Two threads may share an iterator; each item goes to one of them, in order.
-        self._turn = threading.Lock()
+        # Two threads may share an iterator; each item goes to one of them, in order. A lock that
+        # knows its owner, since a signal handler may raise just after it was taken.
+        self._turn = threading.RLock()
+        self._reader = 0
 
     def __next__(self) -> Any:
-        with self._turn:
-            while not self._items and self._more:
-                self._fetch()
-            if self._items:
-                return self._items.popleft()
-            if not self._is_whole:
-                raise ObjectGone(
-                    f"{self._member.label}: a step of it was cut short, and what it yielded then "
-                    "is lost: begin anew"
+        me = threading.get_ident()
+        if self._reader == me:
+            # As a generator says it: a signal handler goes on with what it interrupted.
+            raise ValueError(f"{self._member.label}: the stream is executing a step already")
+        turn = self._turn
+        try:
+            if not turn.acquire(blocking=False):
+                self._wait_for_turn()
+            self._reader = me
+            return self._step()
+        finally:
+            # From here to the release nothing is called, so no signal handler runs.
+            if self._reader == me:
+                self._reader = 0
+            try:  # noqa: SIM105 - that would be a call
+                turn.release()
+            except RuntimeError:
+                pass  # It was not this thread's turn yet.
+
+    def _wait_for_turn(self) -> None:
+        """Wait until no other thread makes a step.
+
+        Raises:
+            CallTimeout: The deadline of the block has passed.
+        """
+        end = end_of_block()
+        while True:
+            left = PIECE if end is None else min(end - time.monotonic(), PIECE)
+            if left <= 0:
+                raise CallTimeout(
+                    f"{self._member.label}: another thread was still waiting for an item of the "
+                    "stream at the deadline",
+                    executed="no",
                 )
-            error, self._error = self._error, None
-            raise StopIteration if error is None else error
+            if self._turn.acquire(timeout=left):
+                return
+
+    def _step(self) -> Any:
+        while not self._items and self._more:
+            self._fetch()
+        if self._items:
+            return self._items.popleft()
+        if not self._is_whole:
+            raise ObjectGone(
+                f"{self._member.label}: a step of it was cut short, and what it yielded then "
+                "is lost: begin anew"
+            )
+        error, self._error = self._error, None
+        raise StopIteration if error is None else error
 
     def _fetch(self) -> None:
         if self._mention.generation != self._channel.generation:
