@@ -140,8 +140,11 @@ def time_left(end: float) -> float:
     return left
 
 
-def in_time(end: float) -> str:
-    """Return until when something had to be done, for a message: "within 10 s"."""
-    if end == end_of_block():
-        return "before the deadline"
-    return f"within {round(max(end - time.monotonic(), 0), 2):g} s"
+def in_time(end: float, seconds: float) -> str:
+    """Return until when something had to be done, for a message: "within 10 s".
+
+    Args:
+        end: When it had to, by `time.monotonic`.
+        seconds: How long it was given, if that is not the end of the block's deadline.
+    """
+    return "before the deadline" if end == end_of_block() else f"within {seconds:g} s"

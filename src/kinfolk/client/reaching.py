@@ -64,7 +64,7 @@ def connect(destination: Destination, until: float) -> socket.socket:
         AuthenticationFailed: The server belongs to another user.
         CallTimeout: It took too long.
     """
-    address, when = destination.address, in_time(until)
+    address, when = destination.address, in_time(until, destination.timeout)
     try:
         if isinstance(address, TcpAddress):
             sock = _connect_tcp(address, until)
@@ -181,7 +181,7 @@ def shake_hands(
         LimitExceeded: The server has no room for it.
         CallTimeout: It took too long.
     """
-    where, when = destination.address, in_time(until)
+    where, when = destination.address, in_time(until, destination.timeout)
     handshake = ClientHandshake(
         destination.identity,
         pid=os.getpid(),

@@ -44,7 +44,8 @@ def reach(gate: Gate, until: float) -> Wire:
         HandshakeFailed: The server speaks another serializer, or is none.
         CallTimeout: It took too long.
     """
-    where, when = gate.destination.address, in_time(until)
+    where = gate.destination.address
+    when = in_time(until, gate.destination.timeout)
     wire = Wire(connect(gate.destination, until))
     try:
         _await_challenge(wire.sock, gate.destination, until)
