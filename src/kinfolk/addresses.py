@@ -25,6 +25,7 @@ __all__ = [
     "TcpAddress",
     "UnixAddress",
     "WrittenAddress",
+    "check_kept",
     "check_private",
     "default_address",
     "default_folder",
@@ -41,6 +42,7 @@ WrittenAddress: TypeAlias = str | os.PathLike[str] | tuple[str, int]
 _LONGEST_PATH: Final = 107 if sys.platform == "linux" else 103  # sun_path without its last zero
 _LARGEST_PORT: Final = 65535
 _OTHERS: Final = 0o077
+_OTHERS_MAY_WRITE: Final = 0o002
 _numbers = itertools.count(1)
 _PRIVATE: Final = re.compile(r".+\.\d+-\d+\.sock")
 
@@ -254,4 +256,20 @@ def check_private(folder: Path) -> None:
         raise AddressError(
             f"the folder {folder} is open to others (mode {stat.S_IMODE(found.st_mode):o}): "
             f"run `chmod 700 {folder}`"
+        )
+
+
+def check_kept(folder: Path) -> None:
+    """Make sure that not everybody can take away what others put into a folder.
+
+    Raises:
+        AddressError: Everybody can.
+        FileNotFoundError: It is not there.
+    """
+    mode = folder.stat().st_mode
+    if mode & _OTHERS_MAY_WRITE and not mode & stat.S_ISVTX:
+        raise AddressError(
+            f"everybody may take away what lies in the folder {folder} (mode "
+            f"{stat.S_IMODE(mode):o}): run `chmod o-w {folder}`, or give an address in a folder of "
+            "your own"
         )

@@ -177,9 +177,19 @@ def test_a_link_in_place_of_the_pid_file_is_refused(folder: Path, address: UnixA
     """Nothing is written where a link points."""
     (folder / "precious").write_text("precious")
     (folder / "a.B.pid").symlink_to(folder / "precious")
-    with pytest.raises(AddressError, match=r"a\.B\.pid"):
+    with pytest.raises(AddressError, match=r"a\.B\.pid: it is a link, which is refused"):
         listen(address, key=None)
     assert (folder / "precious").read_text() == "precious"
+
+
+def test_a_folder_that_everybody_can_clear_is_refused(folder: Path, address: UnixAddress) -> None:
+    """Whoever takes the files away makes room for a second server."""
+    folder.chmod(0o777)
+    with pytest.raises(AddressError, match=r"everybody may .*\(mode 777\): run `chmod o-w"):
+        listen(address, key=None)
+    assert not list(folder.iterdir())
+    folder.chmod(0o1777)  # as /tmp
+    listen(address, key=None).close()
 
 
 def test_a_folder_that_is_not_there_is_named(folder: Path) -> None:

@@ -90,7 +90,7 @@ def read_key(address: UnixAddress) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise AuthenticationFailed(f"the key file {path}: {error.strerror}") from None
+        raise AuthenticationFailed(f"the key file {path}: {because(error)}") from None
     with open(file, "rb") as opened:  # noqa: PTH123 - a descriptor
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():

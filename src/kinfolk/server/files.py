@@ -49,7 +49,9 @@ def beside(address: UnixAddress, suffix: str) -> Path:
 
 
 def because(error: OSError) -> str:
-    """Return why a file beside a socket cannot be made, and what to do about it."""
+    """Return why a file beside a socket cannot be used, and what to do about it."""
+    if error.errno == errno.ELOOP:
+        return "it is a link, which is refused: remove it"
     reason = error.strerror or str(error)
     if error.errno in _FULL:
         reason += ": free some space, or set KINFOLK_DIR to a folder on another disk"

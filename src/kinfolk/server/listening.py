@@ -17,7 +17,14 @@ import stat
 from pathlib import Path
 from typing import IO, Final
 
-from kinfolk.addresses import Address, TcpAddress, UnixAddress, default_folder, private_folder
+from kinfolk.addresses import (
+    Address,
+    TcpAddress,
+    UnixAddress,
+    check_kept,
+    default_folder,
+    private_folder,
+)
 from kinfolk.errors import AddressError, AlreadyRunning
 from kinfolk.server.files import because, beside
 from kinfolk.sockets import close_in_children
@@ -80,9 +87,12 @@ def listen(
 
 
 def _listen_unix(address: UnixAddress, about: str) -> Listener:
-    path = Path(address.path)
-    if path.parent == default_folder():
+    folder = Path(address.path).parent
+    if folder == default_folder():
         private_folder()
+    else:
+        with contextlib.suppress(FileNotFoundError):  # which the lock will meet
+            check_kept(folder)
     lock = _Lock(address, about)
     try:
         _remove_stale(address)
@@ -90,7 +100,7 @@ def _listen_unix(address: UnixAddress, about: str) -> Listener:
         try:
             sock.bind(address.path)
             # Nobody can connect before listen(), so the mode holds from the first connection on.
-            path.chmod(0o600)
+            Path(address.path).chmod(0o600)
             sock.listen(socket.SOMAXCONN)
         except OSError as error:
             sock.close()
