@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from typing import Final, TypeAlias
 from weakref import ReferenceType, ref
+
+from kinfolk.signals import PIECE
 
 __all__ = [
     "CONNECTING",
@@ -25,6 +28,7 @@ __all__ = [
     "moments_more",
     "own_deadline",
     "patience",
+    "pieces",
     "time_left",
 ]
 
@@ -138,6 +142,17 @@ def time_left(end: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
+
+
+def pieces(end: float | None) -> Iterator[float]:
+    """Yield how many seconds to wait at a stretch, until a time or for ever; see `PIECE`.
+
+    There is one stretch at least, if only of 0 seconds.
+    """
+    left = PIECE
+    while left > 0:
+        left = PIECE if end is None else min(end - time.monotonic(), PIECE)
+        yield max(left, 0)
 
 
 def in_time(end: float, seconds: float) -> str:

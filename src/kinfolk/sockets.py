@@ -10,17 +10,21 @@ import os
 import socket
 import struct
 import sys
-from typing import Final, Protocol, cast
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar, cast
 from weakref import WeakSet
 
 import attrs
 
 from kinfolk.errors import AuthenticationFailed
+from kinfolk.signals import PIECE, raised_by_handler
 
 __all__ = [
     "Credentials",
     "check_user",
     "close_in_children",
+    "in_pieces",
+    "listen_in_pieces",
     "peer_credentials",
     "peer_name",
     "tune",
@@ -98,6 +102,29 @@ def tune(sock: socket.socket) -> None:
     if sock.family != socket.AF_UNIX:
         # A call is one small message, which must not wait for the one before to be acknowledged.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+# --- Waiting for what the other side says
+
+T = TypeVar("T")
+
+
+def listen_in_pieces(sock: socket.socket) -> None:
+    """Have a socket that blocks wait for bytes a `PIECE` at a stretch; see `in_pieces`."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _ONE_PIECE)
+
+
+_ONE_PIECE: Final = struct.pack("ll", int(PIECE), 0)  # struct timeval
+
+
+def in_pieces(receive: Callable[[], T]) -> T:
+    """Return what a socket receives that blocks, however many pieces it takes."""
+    while True:
+        try:
+            return receive()
+        except BlockingIOError as error:
+            if raised_by_handler(error):
+                raise
 
 
 # --- What a fork must not inherit

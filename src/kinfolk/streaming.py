@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 from kinfolk.counted import Mention, count
-from kinfolk.deadlines import end_of_block
+from kinfolk.deadlines import end_of_block, pieces
 from kinfolk.errors import CallTimeout, ObjectGone
-from kinfolk.signals import PIECE
 from kinfolk.wire.members import Member
 
 __all__ = ["Fetching", "Stream"]
@@ -85,17 +83,14 @@ class Stream(Iterator[Any]):
         Raises:
             CallTimeout: The deadline of the block has passed.
         """
-        end = end_of_block()
-        while True:
-            left = PIECE if end is None else min(end - time.monotonic(), PIECE)
-            if left <= 0:
-                raise CallTimeout(
-                    f"{self._member.label}: another thread was still waiting for an item of the "
-                    "stream at the deadline",
-                    executed="no",
-                )
-            if self._turn.acquire(timeout=left):
+        for seconds in pieces(end_of_block()):
+            if self._turn.acquire(timeout=seconds):
                 return
+        raise CallTimeout(
+            f"{self._member.label}: another thread was still waiting for an item of the stream at "
+            "the deadline",
+            executed="no",
+        )
 
     def _step(self) -> Any:
         while not self._items and self._more:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 import time
@@ -304,12 +305,19 @@ def test_closing_a_manager_frees_its_locks(engine: Engine[TownManager], town: To
     assert run.result() is True
 
 
-def test_ctrl_c_ends_the_wait_for_a_lock(engine: Engine[TownManager], town: Town) -> None:
+@pytest.mark.parametrize("early", [False, True])
+def test_ctrl_c_ends_the_wait_for_a_lock(
+    engine: Engine[TownManager], town: Town, early: bool
+) -> None:
     """The one who waited is not given the lock later."""
 
     def interrupt() -> None:
         until(lambda: engine.waiting == 1)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        if early:
+            # As a signal that came just before the wait began, which ends no system call.
+            _thread.interrupt_main()
+        else:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with engine.open() as holder:
         Town(holder._connected()).lock().acquire()

@@ -173,6 +173,37 @@ def test_another_programs_socket_is_left_alone(folder: Path, address: UnixAddres
     assert names(folder) == ["a.B.sock"]
 
 
+def test_a_socket_of_another_kind_is_left_alone(folder: Path, address: UnixAddress) -> None:
+    """Whoever sends there may not find a stream."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(address.path)
+        with pytest.raises(AddressError, match=r"is a socket of another kind .*: remove it, or"):
+            listen(address, key=None)
+    assert names(folder) == ["a.B.sock"]
+
+
+def test_a_program_that_accepts_nobody_is_left_alone(folder: Path, address: UnixAddress) -> None:
+    """Nor is it waited for."""
+    with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as waiting:
+        other.bind(address.path)
+        other.listen(0)
+        waiting.connect(address.path)
+        with pytest.raises(AlreadyRunning, match=r"another program, .*: end it, or give another"):
+            listen(address, key=None)
+    assert names(folder) == ["a.B.sock"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_socket_of_another_user_is_left_alone(folder: Path, address: UnixAddress) -> None:
+    """Nobody listens there, but it is not ours to remove."""
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(address.path)
+    os.chown(address.path, 65534, -1)
+    with pytest.raises(AddressError, match="belongs to user 65534, and you are 0: give another"):
+        listen(address, key=None)
+    assert names(folder) == ["a.B.sock"]
+
+
 def test_a_link_in_place_of_the_pid_file_is_refused(folder: Path, address: UnixAddress) -> None:
     """Nothing is written where a link points."""
     (folder / "precious").write_text("precious")

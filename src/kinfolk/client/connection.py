@@ -6,17 +6,22 @@ import os
 import socket
 import time
 import weakref
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeVar
 
 from kinfolk.client.reaching import Destination, connect, shake_hands
 from kinfolk.deadlines import time_left
 from kinfolk.errors import CallTimeout, ConnectionLost, Executed, ProtocolError
 from kinfolk.heartbeat import fell_silent, keep_watch
-from kinfolk.signals import Passing, raised_by_handler
+from kinfolk.signals import PIECE, Passing, raised_by_handler
+from kinfolk.sockets import in_pieces
 from kinfolk.wire.frames import FrameBuffer, decode_reply, whole_message
 from kinfolk.wire.messages import NO_CALL, Reply
 
 __all__ = ["Connection"]
+
+T = TypeVar("T")
 
 _READ: Final = 64 * 2**10
 _ASKED: Final = 60  # times; each takes a microsecond or so
@@ -144,9 +149,18 @@ class Connection:
             raise self._failed(error, executed="no") from None
 
     def _read(self, until: float | None) -> bytes:
-        if until is not None:
-            self._sock.settimeout(time_left(until))
-        return self._sock.recv(_READ)
+        return self._await(partial(self._sock.recv, _READ), until)
+
+    def _await(self, receive: Callable[[], T], until: float | None) -> T:
+        if until is None:
+            return in_pieces(receive)
+        while True:
+            self._sock.settimeout(min(time_left(until), PIECE))
+            try:
+                return receive()
+            except TimeoutError as error:
+                if _is_systems(error) or raised_by_handler(error):
+                    raise
 
     def _first_bytes(self) -> bytes:
         """Wait for the beginning of a reply.
@@ -157,12 +171,14 @@ class Connection:
         """
         if self._eager <= 0:
             self._eager = self._eager + 1 or 1
-            return self._sock.recv(_READ)
+            return self._read(None)
         start, used = time.perf_counter(), time.thread_time()
         for _ in range(_ASKED):
             try:
                 data = self._sock.recv(_READ, socket.MSG_DONTWAIT)
-            except BlockingIOError:
+            except BlockingIOError as error:
+                if raised_by_handler(error):
+                    raise
                 _give_way()
                 continue
             passed = time.perf_counter() - start
@@ -170,7 +186,7 @@ class Connection:
             self._judge(worth=time.thread_time() - used > _MOSTLY * passed)
             return data
         self._judge(worth=False)
-        return self._sock.recv(_READ)
+        return self._read(None)
 
     def _judge(self, *, worth: bool) -> None:
         self._eager = _HOPES if worth else (self._eager - 1 or -_SOBER)
@@ -184,9 +200,7 @@ class Connection:
                 data = self._read(until)
                 messages = self._buffer.receive(data)
                 continue
-            if until is not None:
-                self._sock.settimeout(time_left(until))
-            count = self._sock.recv_into(space)
+            count = self._await(partial(self._sock.recv_into, space), until)
             if not count:
                 break
             messages = self._buffer.filled(count)
@@ -196,8 +210,7 @@ class Connection:
         return len(messages) == 1 and self._buffer.empty
 
     def _failed(self, error: OSError, executed: Executed) -> CallTimeout | ConnectionLost:
-        # The system has a time-out of its own, for a peer that is silent; that has a number.
-        if isinstance(error, TimeoutError) and error.errno is None:
+        if isinstance(error, TimeoutError) and not _is_systems(error):
             return CallTimeout(f"{self._where} did not answer before the deadline", executed)
         return self._lost(error.strerror, executed)
 
@@ -232,3 +245,8 @@ class Connection:
     def close(self) -> None:
         """Close it; closing twice has no effect."""
         self._sock.close()
+
+
+def _is_systems(error: TimeoutError) -> bool:
+    """Return whether the system gave up a silent peer, by a time-out of its own."""
+    return error.errno is not None

@@ -25,7 +25,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.signals import Passing, raised_by_handler
-from kinfolk.sockets import close_in_children, peer_credentials, tune
+from kinfolk.sockets import close_in_children, listen_in_pieces, peer_credentials, tune
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, CutShort
 from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
 
@@ -76,6 +76,7 @@ def connect(destination: Destination, until: float) -> socket.socket:
             raise
         raise _unreachable(error, destination, when) from None
     tune(sock)
+    listen_in_pieces(sock)
     return sock
 
 

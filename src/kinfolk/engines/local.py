@@ -6,14 +6,14 @@ that what works here works there.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import NoReturn
 
 from kinfolk.calls import CallingChannel, Numbered
-from kinfolk.deadlines import end_of_block
+from kinfolk.deadlines import end_of_block, pieces
 from kinfolk.errors import CallTimeout, ConnectionClosed, NotSupported
 from kinfolk.host.hosting import Host
 from kinfolk.keeper import keeper
@@ -94,12 +94,10 @@ class LocalChannel(CallingChannel):
         return reply
 
     def _wait_for(self, replies: SimpleQueue[Reply | None]) -> Reply | None:
-        end = end_of_block()
-        left = None if end is None else max(end - time.monotonic(), 0)
-        try:
-            return replies.get(timeout=left)
-        except Empty:
-            raise CallTimeout(f"{self.address} did not answer before the deadline") from None
+        for seconds in pieces(end_of_block()):
+            with contextlib.suppress(Empty):
+                return replies.get(timeout=seconds)
+        raise CallTimeout(f"{self.address} did not answer before the deadline")
 
     def tell(self, message: Release) -> None:
         """Have the host note what died; see `CallingChannel.tell`."""

@@ -11,11 +11,10 @@ may be called by other objects long after the last client has let it go.
 from __future__ import annotations
 
 import os
-import threading
-import time
 import weakref
 from collections import deque
 
+from kinfolk.deadlines import pieces
 from kinfolk.errors import CallTimeout
 from kinfolk.host.chains import Chain, graph, thread
 from kinfolk.host.owners import Owner
@@ -91,8 +90,7 @@ class Turn:
                 self._queue = deque()
             self._queue.append(chain)
         try:
-            seconds = -1 if until is None else max(until - time.monotonic(), 0)
-            in_time = chain.granted.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
+            in_time = any(chain.granted.acquire(timeout=seconds) for seconds in pieces(until))
         except BaseException:
             self._give_up(chain)
             raise

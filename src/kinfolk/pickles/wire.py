@@ -18,11 +18,12 @@ import multiprocessing
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import answer_challenge, deliver_challenge
 from typing import Any, Final, TypeAlias
 
 from kinfolk.errors import AuthenticationFailed, HandshakeFailed
-from kinfolk.sockets import close_in_children
+from kinfolk.sockets import close_in_children, in_pieces
 from kinfolk.wire.greetings import MAGIC
 
 __all__ = ["ERROR", "PROXY", "RETURN", "TRACEBACK", "UNSERIALIZABLE", "Message", "Wire"]
@@ -98,7 +99,8 @@ class Wire:
     def _take(self, size: int) -> bytes:
         buffer = self._buffer
         while len(buffer) < size:
-            data = self.sock.recv(min(max(_READ, size - len(buffer)), _MOST))
+            wanted = min(max(_READ, size - len(buffer)), _MOST)
+            data = in_pieces(partial(self.sock.recv, wanted))
             if not data:
                 if buffer:
                     raise ConnectionResetError("the connection ended within a message")

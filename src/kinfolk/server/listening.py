@@ -114,22 +114,46 @@ def _listen_unix(address: UnixAddress, about: str) -> Listener:
 def _remove_stale(address: UnixAddress) -> None:
     path = Path(address.path)
     try:
-        mode = path.lstat().st_mode
+        found = path.lstat()
     except FileNotFoundError:
         return
-    if stat.S_ISLNK(mode):
+    if stat.S_ISLNK(found.st_mode):
         raise AddressError(
             f"{path} is a link, which is refused: remove it, or give the address that it leads to"
         )
-    if not stat.S_ISSOCK(mode):
+    if not stat.S_ISSOCK(found.st_mode):
         raise AddressError(f"{path} is there and no socket: remove it, or give another address")
+    if found.st_uid != os.geteuid():
+        raise AddressError(
+            f"the socket {path} belongs to user {found.st_uid}, and you are {os.geteuid()}: give "
+            "another address"
+        )
+    try:
+        used = _is_listened_at(address)
+    except OSError as error:
+        raise AddressError(
+            f"{path} is a socket of another kind ({error.strerror}): remove it, or give another "
+            "address"
+        ) from None
+    if used:
+        raise AlreadyRunning(
+            f"another program, which has no pid file, listens at {address}: end it, or give "
+            "another address"
+        )
+    path.unlink(missing_ok=True)
+
+
+def _is_listened_at(address: UnixAddress) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        # Where many wait already to be accepted, this one does not.
+        probe.setblocking(False)  # noqa: FBT003 - named so by the standard library
         try:
             probe.connect(address.path)
-        except OSError:
-            path.unlink()
-            return
-    raise AlreadyRunning(f"another program, which has no pid file, listens at {address}")
+        except BlockingIOError:
+            return True
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+    return True
 
 
 class _Lock:
