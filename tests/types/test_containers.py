@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -66,6 +67,22 @@ def test_increment_takes_what_the_object_holds(containers: ContainersManager) ->
     with pytest.raises(TypeError):
         text.increment()
     assert Dict({"a": Fraction(1, 2)}).increment("a", Fraction(1, 3)) == Fraction(5, 6)
+
+
+def test_increment_leaves_nothing_that_cannot_be_read(containers: ContainersManager) -> None:
+    """A key that is not there counts as 0 of what was declared, and what is no number stays."""
+    exact = containers.exact()
+    assert exact.increment("new") == Decimal(1)
+    assert exact.items() == [("new", Decimal(1))]
+    words: Any = containers.words({"a": "b"})
+    for key in ("a", "new"):
+        with pytest.raises(TypeError):
+            words.increment(key)
+    assert words.items() == [("a", "b")]
+    flag: Any = containers.flag(True)
+    with pytest.raises(TypeError, match="only numbers can be incremented, not bool"):
+        flag.increment()
+    assert flag.get() is True
 
 
 def test_compare_and_set(containers: ContainersManager) -> None:

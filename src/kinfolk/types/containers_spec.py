@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final, Generic, Self, TypeVar, cast, overload
 
 from kinfolk.declare import shared, stream
-from kinfolk.types.numbers import N
+from kinfolk.types.numbers import N, added, zero_of
 
 __all__ = ["Dict"]
 
@@ -128,7 +128,8 @@ class Dict(Generic[K, V]):
 
         A key that is not there counts as 0.
         """
-        self._items[key] = cast("Any", self._items.get(key, 0)) + by
+        number = self._items[key] if key in self._items else zero_of(self)
+        self._items[key] = added(number, by)
         return self._items[key]
 
     def compare_and_set(self, key: K, expected: V, new: V) -> bool:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from kinfolk.declare import shared
-from kinfolk.types.numbers import N
+from kinfolk.types.numbers import N, added
 
 __all__ = ["Deque", "List"]
 
@@ -106,7 +106,7 @@ class List(Generic[T]):
             IndexError: There is none at this position.
         """
         items = cast("Any", self._items)
-        items[index] += by
+        items[index] = added(items[index], by)
         return cast("N", items[index])
 
     def compare_and_set(self, index: int, expected: T, new: T) -> bool:
@@ -327,7 +327,7 @@ class Deque(Generic[T]):
             IndexError: There is none at this position.
         """
         items = cast("Any", self._items)
-        items[index] += by
+        items[index] = added(items[index], by)
         return cast("N", items[index])
 
     def compare_and_set(self, index: int, expected: T, new: T) -> bool:

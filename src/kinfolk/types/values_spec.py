@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Generic, TypeVar, cast, overload
 
 from kinfolk.declare import shared
-from kinfolk.types.numbers import N
+from kinfolk.types.numbers import N, added
 
 __all__ = ["Array", "Namespace", "Value"]
 
@@ -59,7 +59,7 @@ class Value(Generic[T]):
     def increment(self: Value[Fraction], by: Fraction | int = 1) -> Fraction: ...
     def increment(self: Value[N], by: N | int = 1) -> N:
         """Add to the value, which is a number, and return the sum. This is atomic."""
-        self._value = cast("Any", self._value) + by
+        self._value = added(self._value, by)
         return self._value
 
     def compare_and_set(self, expected: T, new: T) -> bool:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from kinfolk.managers import Manager as _Manager
@@ -18,7 +19,7 @@ __all__ = ["ContainersManager"]
 
 _TABLE = _Table(
     spec="support.containers.spec",
-    fingerprint="40ddf91b0e6334eb43a0247388df57a4",
+    fingerprint="007066d38b2d633e64c2a1ffb9497550",
     uses=lambda: (
         kinfolk.types.containers_manager,
         kinfolk.types.lists_manager,
@@ -45,6 +46,9 @@ class ContainersManager(_Manager):
             "value": ContainersManager.value,
             "real": ContainersManager.real,
             "text": ContainersManager.text,
+            "flag": ContainersManager.flag,
+            "exact": ContainersManager.exact,
+            "words": ContainersManager.words,
             "array": ContainersManager.array,
             "namespace": ContainersManager.namespace,
             "lists": ContainersManager.lists,
@@ -130,6 +134,48 @@ class ContainersManager(_Manager):
         between: use `increment`, or `compare_and_set`.
         """
         return self._make("text", {"value": value})
+
+    def flag(self, value: bool, /) -> kinfolk.types.values_manager.ValueProxy[bool]:
+        """One value that any number of processes share.
+
+        What is read from it is a copy. `v.value += 1` is two calls, and another process may come
+        between: use `increment`, or `compare_and_set`.
+        """
+        return self._make("flag", {"value": value})
+
+    def exact(
+        self,
+        items: Mapping[str, Decimal] | Iterable[tuple[str, Decimal]] = (),
+        /,
+        **kwargs: Decimal,
+    ) -> kinfolk.types.containers_manager.DictProxy[str, Decimal]:
+        """A dictionary that any number of processes share.
+
+        What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
+        server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
+        the moment of the call, and iterating goes over the keys that there were when it began.
+
+        Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: use
+        `increment`, `compare_and_set` or `get_or_insert`.
+        """
+        return self._make("exact", {"items": items, "kwargs": kwargs})
+
+    def words(
+        self,
+        items: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        /,
+        **kwargs: str,
+    ) -> kinfolk.types.containers_manager.DictProxy[str, str]:
+        """A dictionary that any number of processes share.
+
+        What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
+        server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
+        the moment of the call, and iterating goes over the keys that there were when it began.
+
+        Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: use
+        `increment`, `compare_and_set` or `get_or_insert`.
+        """
+        return self._make("words", {"items": items, "kwargs": kwargs})
 
     def array(
         self,

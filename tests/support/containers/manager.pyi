@@ -4,6 +4,7 @@
 """Managers and proxies for `support.containers.spec`."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import kinfolk.types.containers_manager
@@ -87,6 +88,45 @@ class ContainersManager(_Manager):
 
         What is read from it is a copy. `v.value += 1` is two calls, and another process may come
         between: use `increment`, or `compare_and_set`.
+        """
+
+    def flag(self, value: bool, /) -> kinfolk.types.values_manager.ValueProxy[bool]:
+        """One value that any number of processes share.
+
+        What is read from it is a copy. `v.value += 1` is two calls, and another process may come
+        between: use `increment`, or `compare_and_set`.
+        """
+
+    def exact(
+        self,
+        items: Mapping[str, Decimal] | Iterable[tuple[str, Decimal]] = (),
+        /,
+        **kwargs: Decimal,
+    ) -> kinfolk.types.containers_manager.DictProxy[str, Decimal]:
+        """A dictionary that any number of processes share.
+
+        What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
+        server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
+        the moment of the call, and iterating goes over the keys that there were when it began.
+
+        Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: use
+        `increment`, `compare_and_set` or `get_or_insert`.
+        """
+
+    def words(
+        self,
+        items: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        /,
+        **kwargs: str,
+    ) -> kinfolk.types.containers_manager.DictProxy[str, str]:
+        """A dictionary that any number of processes share.
+
+        What is read from it is a copy: changing a list that `d["x"]` returned changes nothing at the
+        server until it is assigned again. `keys`, `values` and `items` are lists of what there was at
+        the moment of the call, and iterating goes over the keys that there were when it began.
+
+        Every call is whole, but `d["x"] += 1` is two calls, and another process may come between: use
+        `increment`, `compare_and_set` or `get_or_insert`.
         """
 
     def array(

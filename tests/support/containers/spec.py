@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from kinfolk import factory, manager
 from kinfolk.types import Array, Deque, Dict, List, Namespace, Set, Value
 
@@ -17,6 +19,9 @@ class Containers:
     value = factory(Value[int])
     real = factory(Value[float])
     text = factory(Value[str])
+    flag = factory(Value[bool])
+    exact = factory(Dict[str, Decimal])
+    words = factory(Dict[str, str])
     array = factory(Array[int])
     namespace = factory(Namespace)
     lists = factory(Dict[str, List[int]])
