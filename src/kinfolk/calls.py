@@ -22,7 +22,7 @@ import msgspec
 from kinfolk.by_hand import check_proxytype, class_by_hand
 from kinfolk.callers import caller as current
 from kinfolk.counted import Dropping, Mention, count
-from kinfolk.deadlines import deadline, own_deadline
+from kinfolk.deadlines import deadline, own_deadline, seen_only
 from kinfolk.errors import (
     ArgumentError,
     CallTimeout,
@@ -219,6 +219,10 @@ class CallingChannel(Dropping):
         Raises:
             CallTimeout: The deadline of the block has passed; `executed` is known if it can be.
         """
+        aside = seen_only()
+        if aside is not None:
+            with aside:
+                return self._carry(request, references, take, member)
         number, reply, unsettled = request.call, None, self.unsettled
         try:
             if unsettled.left:
@@ -411,8 +415,10 @@ class CallingChannel(Dropping):
     def close_stream(self, number: int, generation: int) -> None:
         """Close a stream at the other end, at once or else later; see `Fetching.close_stream`."""
         if generation == self.generation:
+            block = own_deadline(SHORT_MOMENT)
+            block.unseen = True
             try:
-                with own_deadline(SHORT_MOMENT):
+                with block:
                     self.tell(Release([number]))
             except (KinfolkError, OSError) as error:
                 self.drop(number, generation)

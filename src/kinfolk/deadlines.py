@@ -29,6 +29,7 @@ __all__ = [
     "own_deadline",
     "patience",
     "pieces",
+    "seen_only",
     "time_left",
 ]
 
@@ -54,18 +55,24 @@ class deadline:  # noqa: N801 - used as a function
 
     Raises:
         ValueError: It is negative, or not a number.
+        RuntimeError: It is entered within its own block.
     """
 
-    __slots__ = ("__weakref__", "_seconds", "_token", "counts", "end")
+    __slots__ = ("__weakref__", "_seconds", "_token", "counts", "end", "unseen")
 
     end: float
 
     def __init__(self, seconds: float) -> None:
         self._seconds = patience("a deadline", seconds)
         self.counts = False
+        # Set for a block of Kinfolk's own, which is nothing to a signal handler that runs in it.
+        self.unseen = False
 
     def __enter__(self) -> None:
-        outer = _nearest(_blocks.get())
+        if self.counts:
+            raise RuntimeError("this deadline is in use: make one for each block")
+        blocks = _blocks.get()
+        outer = _nearest(blocks) if self.unseen else _nearest_seen(blocks)
         self.end = self._end(None if outer is None else outer[0].end)
         self._token: Token[_Blocks | None] = _blocks.set((ref(self), outer and outer[1]))
         self.counts = True
@@ -102,6 +109,27 @@ def _nearest(blocks: _Blocks | None) -> tuple[deadline, _Blocks] | None:
             return block, blocks
         blocks = blocks[1]
     return None
+
+
+def _nearest_seen(blocks: _Blocks | None) -> tuple[deadline, _Blocks] | None:
+    """Return what `_nearest` does, past the unseen blocks."""
+    found = _nearest(blocks)
+    while found is not None and found[0].unseen:
+        found = _nearest(found[1][1])
+    return found
+
+
+def seen_only() -> AbstractContextManager[None] | None:
+    """Return a block in which the unseen ones around it do not count; None without any.
+
+    For what a program calls: it may do so in a signal handler.
+    """
+    blocks = _blocks.get()
+    nearest = None if blocks is None else _nearest(blocks)
+    if nearest is None or not nearest[0].unseen:
+        return None
+    seen = _nearest_seen(blocks)
+    return own_deadline(_LONGEST if seen is None else max(seen[0].end - time.monotonic(), 0))
 
 
 def end_of_block() -> float | None:

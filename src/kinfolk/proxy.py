@@ -21,6 +21,7 @@ from kinfolk.errors import (
     NotSupported,
     SpecMismatch,
 )
+from kinfolk.keeper import keeper
 from kinfolk.unsettled import Settling
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
@@ -151,6 +152,7 @@ class Proxy(BaseProxy):
         except BaseException as error:
             debt = (self, name, given, attempts, caller.token)
             unsettled.note(debt)
+            keeper.note(channel)  # which has room for calls, if it is that what this thread lacks
             unsettled.pay(channel, debt, error)
             raise
         if error is not None:

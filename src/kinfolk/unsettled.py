@@ -14,10 +14,9 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from kinfolk.deadlines import own_deadline
+from kinfolk.deadlines import deadline, own_deadline
 from kinfolk.errors import (
     ArgumentError,
     CallTimeout,
@@ -102,7 +101,7 @@ class Unsettled:
     def settle(
         self,
         channel: Settling,
-        block: AbstractContextManager[None],
+        block: deadline,
         reason: BaseException | None = None,
     ) -> dict[int, Executed]:
         """Withdraw what was recalled, and make the calls that are owed and have not run.
@@ -112,7 +111,7 @@ class Unsettled:
 
         Args:
             channel: What the calls went over.
-            block: Limits how long it may take.
+            block: Limits how long it may take; nothing to those whom a signal handler calls in it.
             reason: What the caller is about to hear, unless a signal handler raises meanwhile.
 
         Returns:
@@ -122,6 +121,7 @@ class Unsettled:
         if not self.left:
             return found
         keeper.note(channel)
+        block.unseen = True
         try:
             with block:
                 for each in tuple(self.left):

@@ -17,7 +17,7 @@ from support.programs import Program, stat_of
 from support.threads import Run, until
 
 import kinfolk
-from kinfolk.deadlines import end_of_block
+from kinfolk.deadlines import deadline, end_of_block, own_deadline
 from kinfolk.errors import CallTimeout
 
 NOTER = """
@@ -43,6 +43,37 @@ def manager(request: pytest.FixtureRequest, short: Path) -> Iterator[ArenaManage
 
 
 # --- The block
+
+
+def test_a_deadline_is_for_one_block_at_a_time() -> None:
+    """Entered within itself it would lose the end of one of the two."""
+    block = kinfolk.deadline(100)
+    with block:
+        with pytest.raises(RuntimeError, match="in use: make one for each block"), block:
+            pass
+        assert end_of_block() is not None
+    with block:
+        assert end_of_block() is not None
+
+
+def test_a_signal_handler_has_no_deadline_of_ours(manager: ArenaManager) -> None:
+    """What is settled after a call has little time; a handler that runs meanwhile has its own."""
+
+    def settling() -> deadline:
+        block = own_deadline(0.01)
+        block.unseen = True
+        return block
+
+    witness = manager.witness()
+    with settling():
+        time.sleep(0.02)
+        assert witness.meetings() == 0
+        with kinfolk.deadline(100):
+            assert witness.meetings() == 0
+    with kinfolk.deadline(100):
+        outer = end_of_block()
+        with settling(), kinfolk.deadline(1000):
+            assert end_of_block() == outer
 
 
 def test_the_nearest_deadline_counts() -> None:

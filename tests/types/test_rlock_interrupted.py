@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -62,3 +64,25 @@ def test_a_grant_that_crossed_the_interruption_is_undone(server: Server) -> None
             waiter.expect("interrupted")
             waiter.expect("its own")
             assert lock.acquire(timeout=PATIENCE)
+
+
+def test_it_is_given_back_though_there_is_no_room_for_the_call(server: Server) -> None:
+    """Where a block ends since the program calls itself too deep, the keeper does it."""
+
+    def fill() -> None:
+        fill()
+
+    def descend(levels: int) -> None:
+        if levels:
+            descend(levels - 1)
+        else:
+            with lock:
+                fill()
+
+    with LoginManager.open(server.url, authkey=KEY) as manager:
+        lock = manager.open_qq_login_lock()
+        room = sys.getrecursionlimit() - len(inspect.stack(0))
+        for left in range(5, 60):
+            with pytest.raises(RecursionError):
+                descend(room - left)
+            until(lambda: not lock.locked())

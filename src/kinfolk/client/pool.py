@@ -260,7 +260,8 @@ class Pool:
 
     def overlooked(self, error: BaseException) -> None:
         """Note that nobody hears of this after all; the next call says so, if the session ended."""
-        session = self._lost.get(error)
+        # Others may be of classes to whose instances there are no weak references.
+        session = self._lost.get(error) if isinstance(error, ConnectionLost) else None
         with self._lock:
             if session == self._told == self._session:
                 self._told = b""

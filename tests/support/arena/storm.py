@@ -52,7 +52,7 @@ class Alarm:
             self._strikes -= 1
             if self._strikes:
                 self._set()
-            raise self._dice.choice([Interrupted, Broken, Late])
+            raise self._dice.choice([Interrupted, Broken, Late, KeyboardInterrupt])
 
     def _set(self) -> None:
         longest = self._dice.choice([1e-4, 3e-4, 1e-3])
@@ -101,7 +101,7 @@ class Storm:
             for act in self._acts:
                 try:
                     act()
-                except Interrupted:
+                except (Interrupted, KeyboardInterrupt):
                     self.interruptions += 1
 
     def _next(self) -> int:
@@ -180,7 +180,7 @@ class Storm:
     def _given_back(self, call: Callable[[], object]) -> None:
         try:
             self._alarm.during(call)
-        except Interrupted as error:
+        except (Interrupted, KeyboardInterrupt) as error:
             *_, (struck, _), _handler = walk_tb(error.__traceback__)
             code = struck.f_code
             if "kinfolk" not in code.co_filename or code.co_qualname in _BEGINNINGS:

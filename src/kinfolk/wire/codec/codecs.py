@@ -58,17 +58,17 @@ class Codec:
 
 
 def encoded(lower: Callable[[Any, Context], Any], value: Any, references: References) -> bytes:
-    """Lower a value and encode it; once more, and with care, if the encoder refuses it."""
+    """Lower a value and encode it; once more, and with care, if the encoder refuses it.
+
+    How deep the value is nested is counted, so a `RecursionError` is the caller's, whose own calls
+    are nested deep.
+    """
     try:
         return encode(lower(value, Context(references)))
     except (OverflowError, UnicodeEncodeError):
         pass
-    except RecursionError:
-        raise TooDeep from None
     try:
         return encode(lower(value, Context(references, careful=True)))
-    except RecursionError:
-        raise TooDeep from None
     except (OverflowError, ValueError) as error:
         raise Mismatch(f"cannot be encoded: {error}") from None
 
