@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from multiprocessing.managers import BaseProxy
+from multiprocessing.managers import BaseProxy, DictProxy
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,14 @@ def most_at_once(slow: Any) -> int:
         thread.join()
     most: int = slow.most()
     return most
+
+
+def test_views_of_a_dictionary_arrive_as_lists() -> None:
+    """As the standard library's wire has it, over which the dictionary is as little to be seen."""
+    made = local(table={"callable": dict, "proxytype": DictProxy}).table(a=1, b=2)
+    assert made.keys() == ["a", "b"]
+    assert made.values() == [1, 2]
+    assert made.items() == [("a", 1), ("b", 2)]
 
 
 def test_calls_take_turns() -> None:

@@ -272,6 +272,8 @@ def test_start_shutdown_and_join_are_as_there(folder: Path) -> None:
     """The three steps of a `with` can be taken one by one."""
     manager = SampleManager()
     manager.start()
+    with pytest.raises(AlreadyRunning, match="has started its server already, at unix:"):
+        manager.start()
     assert manager.frontier().limit == 500
     manager.shutdown()
     manager.shutdown()

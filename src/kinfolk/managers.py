@@ -29,7 +29,7 @@ from kinfolk.addresses import (
     resolve_address,
 )
 from kinfolk.deadlines import CONNECTING, patience
-from kinfolk.errors import AuthenticationFailed, ConnectionClosed, NotSupported
+from kinfolk.errors import AlreadyRunning, AuthenticationFailed, ConnectionClosed, NotSupported
 from kinfolk.keys import check_key, key_of_environment, key_to_reach, key_to_serve
 from kinfolk.limits import Limits
 from kinfolk.registering import Registering
@@ -99,7 +99,7 @@ class Manager(Registering):
         self._channel: SocketChannel | LocalChannel | PickleChannel | None = None
         self._host: Host | None = None
         self._child: ServerProcess | None = None
-        self._end_child: Callable[[], object] | None = None
+        self._end_child: Finalize | None = None
 
     # --- Reaching a server
 
@@ -219,10 +219,15 @@ class Manager(Registering):
         Args:
             initializer: Called in the child process first, with `initargs`.
             initargs: The arguments.
+
+        Raises:
+            AlreadyRunning: It has started one that still runs; or another has the address.
         """
         from kinfolk.server.process import ServerProcess  # noqa: PLC0415 - as above
         from kinfolk.serving import make_server  # noqa: PLC0415
 
+        if self._end_child is not None and self._end_child.still_active():
+            raise AlreadyRunning(f"this manager has started its server already, at {self._place}")
         place = self._place or private_address(self._server_name)
         key = key_to_serve(place, self._key)
         if key is None and not self._typed:

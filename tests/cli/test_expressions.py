@@ -59,6 +59,7 @@ def test_what_can_be_called(text: str, steps: tuple[object, ...] | None) -> None
         ("a[1:2]", "1:2 is no literal"),
         ("a.b(f'{1}')", "is no literal"),
         ("a.b({[]: 1})", "is no literal"),
+        ("a.b(c=1, d=2, c=3)", "'c' is given twice: leave one out"),
     ],
 )
 def test_what_cannot_be_called(text: str, complaint: str) -> None:

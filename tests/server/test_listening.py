@@ -225,7 +225,7 @@ def test_a_folder_that_everybody_can_clear_is_refused(folder: Path, address: Uni
 
 def test_a_folder_that_is_not_there_is_named(folder: Path) -> None:
     """The error says what is missing."""
-    with pytest.raises(AddressError, match="No such file or directory"):
+    with pytest.raises(AddressError, match="No such file or directory: make its folder first"):
         listen(UnixAddress(str(folder / "nowhere" / "x.sock")), key=None)
 
 

@@ -82,18 +82,20 @@ def _outermost(node: ast.expr, text: str) -> tuple[ast.expr, Step]:
         case ast.Subscript(value, key):
             return value, Item(_literal(key))
         case ast.Call(function, positional, keyword):
-            return function, Arguments(
-                tuple(map(_literal, positional)),
-                {_name(each): _literal(each.value) for each in keyword},
-            )
+            return function, Arguments(tuple(map(_literal, positional)), _named(keyword))
         case _:
             raise CommandError(f"{text!r} calls nothing that a server offers: write {_EXAMPLE}")
 
 
-def _name(keyword: ast.keyword) -> str:
-    if keyword.arg is None:
-        raise CommandError(f"** cannot be used: {_RULE}")
-    return keyword.arg
+def _named(keywords: list[ast.keyword]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for keyword in keywords:
+        if keyword.arg is None:
+            raise CommandError(f"** cannot be used: {_RULE}")
+        if keyword.arg in found:
+            raise CommandError(f"the argument {keyword.arg!r} is given twice: leave one out")
+        found[keyword.arg] = _literal(keyword.value)
+    return found
 
 
 def _literal(node: ast.expr) -> object:

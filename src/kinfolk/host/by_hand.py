@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import managers
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import attrs
 
@@ -18,6 +18,8 @@ __all__ = ["Handmade", "Kept", "exposed_by", "guards_itself"]
 
 _managers: Final[Any] = managers  # of which type checkers do not know all
 
+_EMPTY: Final[dict[object, object]] = {}
+_VIEWS: Final = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
 _GUARDED: Final = frozenset({"queue", "_queue", "threading", "_thread"})
 
 
@@ -126,7 +128,12 @@ def _makes_nothing(typeid: str) -> NotSupported:
 
 
 def _called(name: str) -> Run:
-    return lambda obj, args, kwargs: getattr(obj, name)(*args, **kwargs)
+    def run(obj: Any, args: list[object], kwargs: dict[str, object]) -> object:
+        result: object = getattr(obj, name)(*args, **kwargs)
+        # As the standard library's own wire has it: a view of what stays here is of no use there.
+        return list(cast("Iterable[object]", result)) if isinstance(result, _VIEWS) else result
+
+    return run
 
 
 def _of_any(name: str) -> Run:

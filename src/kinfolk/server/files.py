@@ -53,6 +53,8 @@ def because(error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return "it is a link, which is refused: remove it"
     reason = error.strerror or str(error)
+    if error.errno == errno.ENOENT:
+        reason += ": make its folder first"
     if error.errno in _FULL:
         reason += ": free some space, or set KINFOLK_DIR to a folder on another disk"
     return reason

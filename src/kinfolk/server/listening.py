@@ -32,6 +32,7 @@ from kinfolk.sockets import close_in_children
 __all__ = ["Listener", "listen", "running"]
 
 _LONGEST: Final = 8192
+_HERE: Final = ": give an address of this machine"
 
 
 class Listener:
@@ -276,7 +277,8 @@ def _listen_tcp(address: TcpAddress, *, insecure: bool) -> Listener:
                 f"another program listens at {address}: give another port, or 0 for any that is "
                 "free"
             ) from None
-        raise AddressError(f"cannot listen at {address}: {error.strerror}") from None
+        remedy = _HERE if error.errno == errno.EADDRNOTAVAIL else ""
+        raise AddressError(f"cannot listen at {address}: {error.strerror}{remedy}") from None
     with contextlib.suppress(OSError):  # not every kind of socket knows it
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Listener(sock, TcpAddress(address.host, sock.getsockname()[1]))
