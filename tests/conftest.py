@@ -25,3 +25,9 @@ def own_sockets() -> Iterator[None]:
     """Keep away from the user's own servers, and from another run of the suite beside this one."""
     with pytest.MonkeyPatch.context() as patch, own_settings(patch):
         yield
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have calls that were cut short settled however long that takes on a busy machine."""
+    monkeypatch.setattr("kinfolk.calls.SHORT_MOMENT", 60.0)

@@ -114,6 +114,7 @@ def test_join_waits_for_every_item_to_be_dealt_with(
         shared.task_done()
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("engine", WITHDRAWING, indirect=True)
 def test_a_put_that_is_cut_short_while_it_waits_puts_nothing(
     engine: Engine[SharingManager], sharing: SharingManager
