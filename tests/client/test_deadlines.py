@@ -222,8 +222,8 @@ def test_what_a_block_holds_is_given_back_after_its_deadline(
     manager: ArenaManager,
 ) -> None:
     """Leaving the inner block is not a call that the outer one could cut off."""
-    with kinfolk.deadline(0.05), manager.lock():
-        time.sleep(0.1)
+    with kinfolk.deadline(0.5), manager.lock():
+        time.sleep(0.6)
     with pytest.raises(RuntimeError, match="does not have"):
         manager.lock().release()
 

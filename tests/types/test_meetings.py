@@ -197,7 +197,7 @@ def test_a_wait_that_is_cut_short_leaves_its_block_in_order(
         theirs.release()
 
         def wait() -> None:
-            with mine, kinfolk.deadline(0.05):
+            with mine, kinfolk.deadline(0.5):
                 mine.wait()
 
         run = Run(wait)
@@ -219,7 +219,7 @@ def test_a_wait_that_is_cut_short_can_be_released_as_often_as_before(
         mine, theirs = one.condition(), two.condition()
 
         def wait() -> None:
-            with mine, mine, kinfolk.deadline(0.05):
+            with mine, mine, kinfolk.deadline(0.5):
                 mine.wait()
 
         run = Run(wait)
