@@ -152,7 +152,7 @@ class Proxy(BaseProxy):
         except BaseException as error:
             debt = (self, name, given, attempts, caller.token)
             unsettled.note(debt)
-            keeper.note(channel)  # which has room for calls, if it is that what this thread lacks
+            keeper.note(channel)  # it has a stack of its own, should this one be full
             unsettled.pay(channel, debt, error)
             raise
         if error is not None:

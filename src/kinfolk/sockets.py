@@ -106,6 +106,7 @@ def tune(sock: socket.socket) -> None:
 
 # --- Waiting for what the other side says
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -117,11 +118,16 @@ def listen_in_pieces(sock: socket.socket) -> None:
 _ONE_PIECE: Final = struct.pack("ll", int(PIECE), 0)  # struct timeval
 
 
-def in_pieces(receive: Callable[[], T]) -> T:
-    """Return what a socket receives that blocks, however many pieces it takes."""
+def in_pieces(receive: Callable[[A], T], into: A) -> T:
+    """Return what a socket receives that blocks, however many pieces it takes.
+
+    Args:
+        receive: Receives: `recv`, or `recv_into`.
+        into: Its argument.
+    """
     while True:
         try:
-            return receive()
+            return receive(into)
         except BlockingIOError as error:
             if raised_by_handler(error):
                 raise

@@ -7,7 +7,6 @@ import socket
 import time
 import weakref
 from collections.abc import Callable
-from functools import partial
 from typing import Final, TypeVar
 
 from kinfolk.client.reaching import Destination, connect, shake_hands
@@ -21,6 +20,7 @@ from kinfolk.wire.messages import NO_CALL, Reply
 
 __all__ = ["Connection"]
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 _READ: Final = 64 * 2**10
@@ -149,15 +149,15 @@ class Connection:
             raise self._failed(error, executed="no") from None
 
     def _read(self, until: float | None) -> bytes:
-        return self._await(partial(self._sock.recv, _READ), until)
-
-    def _await(self, receive: Callable[[], T], until: float | None) -> T:
         if until is None:
-            return in_pieces(receive)
+            return in_pieces(self._sock.recv, _READ)
+        return self._in_time(until, self._sock.recv, _READ)
+
+    def _in_time(self, until: float, receive: Callable[[A], T], into: A) -> T:
         while True:
             self._sock.settimeout(min(time_left(until), PIECE))
             try:
-                return receive()
+                return receive(into)
             except TimeoutError as error:
                 if _is_systems(error) or raised_by_handler(error):
                     raise
@@ -171,7 +171,7 @@ class Connection:
         """
         if self._eager <= 0:
             self._eager = self._eager + 1 or 1
-            return self._read(None)
+            return in_pieces(self._sock.recv, _READ)
         start, used = time.perf_counter(), time.thread_time()
         for _ in range(_ASKED):
             try:
@@ -186,7 +186,7 @@ class Connection:
             self._judge(worth=time.thread_time() - used > _MOSTLY * passed)
             return data
         self._judge(worth=False)
-        return self._read(None)
+        return in_pieces(self._sock.recv, _READ)
 
     def _judge(self, *, worth: bool) -> None:
         self._eager = _HOPES if worth else (self._eager - 1 or -_SOBER)
@@ -200,7 +200,10 @@ class Connection:
                 data = self._read(until)
                 messages = self._buffer.receive(data)
                 continue
-            count = self._await(partial(self._sock.recv_into, space), until)
+            if until is None:
+                count = in_pieces(self._sock.recv_into, space)
+            else:
+                count = self._in_time(until, self._sock.recv_into, space)
             if not count:
                 break
             messages = self._buffer.filled(count)

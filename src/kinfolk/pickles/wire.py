@@ -18,7 +18,6 @@ import multiprocessing
 import socket
 import struct
 from collections.abc import Callable
-from functools import partial
 from multiprocessing.connection import answer_challenge, deliver_challenge
 from typing import Any, Final, TypeAlias
 
@@ -100,7 +99,7 @@ class Wire:
         buffer = self._buffer
         while len(buffer) < size:
             wanted = min(max(_READ, size - len(buffer)), _MOST)
-            data = in_pieces(partial(self.sock.recv, wanted))
+            data = in_pieces(self.sock.recv, wanted)
             if not data:
                 if buffer:
                     raise ConnectionResetError("the connection ended within a message")
