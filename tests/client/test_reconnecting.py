@@ -132,6 +132,14 @@ def test_a_loss_that_nobody_heard_of_is_told_once(short: Path) -> None:
         assert [manager.ledger().note(number) for number in (2, 3)] == [2, 3]
 
 
+def test_an_interruption_that_nobody_hears_of_is_no_loss(short: Path) -> None:
+    """As where a second Ctrl-C comes before the first has got out of a call."""
+    with serve_arena("unix", short) as arena, arena.open() as manager:
+        assert manager.ledger().note(1) == 1
+        channel_of(manager).overlooked(KeyboardInterrupt())
+        assert manager.ledger().note(2) == 2
+
+
 def test_a_loss_that_was_told_is_not_told_again(short: Path) -> None:
     """Though another thread finds its connection lost too, and then connects again."""
     with serve_arena("unix", short) as first:

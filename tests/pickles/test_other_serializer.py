@@ -71,6 +71,17 @@ def test_commands_work_with_a_server_that_speaks_pickle(folder: Path, target: st
         [stopped] = run(folder, "stop", *named, **other)
         assert stopped == f"stopped {SPEC}:Login, process {server.pid}, at {url}"
         assert server.process.poll() == 0
+        assert "refused" not in server.errors
+
+
+def test_the_key_of_a_dead_server_is_no_hindrance(folder: Path) -> None:
+    """A server that speaks the typed wire may be in its place."""
+    with serve_here("unix", folder) as served:
+        beside = Path(str(served.here.address)).with_suffix(".key")
+        beside.touch(mode=0o600)
+        beside.write_text("a key of a server that was killed")
+        [found] = json.loads("\n".join(run(folder, "status", served.url, "--json")))["servers"]
+        assert (found["pid"], found["serializer"]) == (os.getpid(), "typed")
 
 
 def test_a_report_says_who_uses_it(served: Pickled) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from kinfolk.addresses import (
 from kinfolk.cli.problems import CommandError
 from kinfolk.cli.specs import split_spec
 from kinfolk.client.observer import Observer, Observing
-from kinfolk.errors import AuthenticationFailed, KinfolkError, NotRunning
+from kinfolk.errors import AuthenticationFailed, HandshakeFailed, KinfolkError, NotRunning
 from kinfolk.pickles.keys import read_key
 from kinfolk.pickles.observer import PickleObserver
 from kinfolk.wire.handshake import AsksForKey, SpeaksPickle
@@ -179,19 +180,24 @@ def _addresses() -> Iterator[Address]:
 
 
 def _found(address: Address, key: bytes | None) -> Found:
-    remedy = "kinfolk serve SPEC"
+    # Made by a server that speaks pickle, and left behind if it was killed.
+    beside = read_key(address) if isinstance(address, UnixAddress) else None
+    if beside is not None:
+        with contextlib.suppress(HandshakeFailed):
+            return _asked(PickleObserver, address, beside)
     try:
-        with Observer(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
-            return Found(address, observer.report(), key)
+        return _asked(Observer, address, key)
     except AsksForKey:
         raise _without_key(address) from None
     except SpeaksPickle:
-        # That which lies beside its socket, if any.
-        key = (read_key(address) if isinstance(address, UnixAddress) else None) or key
         if key is None:
             raise _without_key(address) from None
-        with PickleObserver(address, key=key, timeout=_TIMEOUT, remedy=remedy) as observer:
-            return Found(address, observer.report(), key)
+        return _asked(PickleObserver, address, key)
+
+
+def _asked(kind: type[Observer | PickleObserver], address: Address, key: bytes | None) -> Found:
+    with kind(address, key=key, timeout=_TIMEOUT, remedy="kinfolk serve SPEC") as observer:
+        return Found(address, observer.report(), key)
 
 
 def _without_key(address: Address) -> AuthenticationFailed:
