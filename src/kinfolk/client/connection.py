@@ -149,11 +149,11 @@ class Connection:
             raise self._failed(error, executed="no") from None
 
     def _read(self, until: float | None) -> bytes:
-        if until is None:
-            return in_pieces(self._sock.recv, _READ)
-        return self._in_time(until, self._sock.recv, _READ)
+        return self._await(until, self._sock.recv, _READ)
 
-    def _in_time(self, until: float, receive: Callable[[A], T], into: A) -> T:
+    def _await(self, until: float | None, receive: Callable[[A], T], into: A) -> T:
+        if until is None:
+            return in_pieces(receive, into)
         while True:
             self._sock.settimeout(min(time_left(until), PIECE))
             try:
@@ -200,10 +200,7 @@ class Connection:
                 data = self._read(until)
                 messages = self._buffer.receive(data)
                 continue
-            if until is None:
-                count = in_pieces(self._sock.recv_into, space)
-            else:
-                count = self._in_time(until, self._sock.recv_into, space)
+            count = self._await(until, self._sock.recv_into, space)
             if not count:
                 break
             messages = self._buffer.filled(count)
