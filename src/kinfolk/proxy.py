@@ -22,7 +22,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.keeper import keeper
-from kinfolk.unsettled import Settling
+from kinfolk.unsettled import Debt, Settling
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
 
@@ -150,7 +150,7 @@ class Proxy(BaseProxy):
         except (ConnectionClosed, SpecMismatch):
             raise
         except BaseException as error:
-            debt = (self, name, given, attempts, caller.token)
+            debt: Debt = (self, name, given, attempts, caller.token, [])
             unsettled.note(debt)
             keeper.note(channel)  # it has a stack of its own, should this one be full
             unsettled.pay(channel, debt, error)

@@ -40,9 +40,10 @@ SHORT_MOMENT: Final = 0.25
 
 _logger = logging.getLogger(__name__)
 
-Debt: TypeAlias = tuple[Any, str, Mapping[str, object], list[int], int]
+Debt: TypeAlias = tuple[Any, str, Mapping[str, object], list[int], int, list[Executed]]
 """A call that is owed: the proxy, which keeps the object, the member, the arguments, the numbers of
-the attempts so far, of which the last may have arrived, and the caller."""
+the attempts so far, of which the last may have arrived, the caller, and whether it has run, which
+is empty until it is known, and for good if the session ends before that."""
 
 
 class Settling(Protocol):
@@ -146,8 +147,13 @@ class Unsettled:
         """Settle a call that was just cut short by an exception, which says what came of it."""
         self.settle(channel, own_deadline(SHORT_MOMENT), error)
         if isinstance(error, CallTimeout | ConnectionLost):
-            # Never "no", since it will be carried out.
-            error.executed = "unknown" if self._is_left(debt) else "yes"
+            owed = self._is_left(debt)
+            attempts, outcome = debt[3], debt[5]
+            if outcome:
+                error.executed = outcome[0]
+            elif owed or len(attempts) > 1:
+                # Not "no": it will be carried out, or was tried again before the session ended.
+                error.executed = "unknown"
 
     def _withdraw(self, channel: Settling, number: int, found: dict[int, Executed]) -> None:
         executed = channel.withdraw(number)
@@ -156,20 +162,17 @@ class Unsettled:
         self._done(number)
 
     def _pay(self, channel: Settling, debt: Debt) -> None:
-        proxy, name, arguments, attempts, caller = debt
+        attempts, outcome = debt[3], debt[5]
         # One at a time, or two threads would find out the same and make the same call.
         with self._paying:
             if not self._is_left(debt):
                 return
-            arrived = bool(attempts) and channel.withdraw(attempts[-1]) == "yes"
+            executed = channel.withdraw(attempts[-1]) if attempts else "no"
             # What a session held was freed with it, and another owes nothing for that.
-            if not arrived and channel.unsettled is self:
-                try:
-                    member = proxy._members[name]
-                    channel.attempt(proxy._target, member, arguments, attempts, caller)
-                except (ArgumentError, MessageTooLong, SpecMismatch) as error:
-                    # It will never be carried out, and must not keep the others waiting.
-                    _logger.error("%s could not be called: %s", name, error)  # noqa: TRY400
+            if channel.unsettled is self:
+                if executed != "yes":
+                    executed = _attempt(channel, debt)
+                outcome.append(executed)
             self._done(debt)
 
     def _is_left(self, debt: Debt) -> bool:
@@ -182,3 +185,15 @@ class Unsettled:
             if index < len(self.left) and self.left[index] is item:
                 del self.left[index]
                 return
+
+
+def _attempt(channel: Settling, debt: Debt) -> Executed:
+    """Make a call that is owed; return whether it has run."""
+    proxy, name, arguments, attempts, caller, _ = debt
+    try:
+        channel.attempt(proxy._target, proxy._members[name], arguments, attempts, caller)
+    except (ArgumentError, MessageTooLong, SpecMismatch) as error:
+        # It will never be carried out, and must not keep the others waiting.
+        _logger.error("%s could not be called: %s", name, error)  # noqa: TRY400
+        return "no"
+    return "yes"

@@ -26,6 +26,9 @@ def test_thousands_of_interruptions_leave_the_books_in_order(arena: Served) -> N
             assert book["wrong"] == []
             assert book["interruptions"] > ROUNDS
             assert book["giving_back"] > ROUNDS / 20
+            for known in "returned", "ran", "did_not_run":
+                assert len(book[known]) > ROUNDS / 100, known
+            print({name: len(book[name]) for name in ("returned", "ran", "did_not_run")})
             print(book["connections"], book["idle"])
             assert book["connections"] - book["idle"] <= ROUNDS / 100
             assert all(noted[number] == 1 for number in book["returned"] + book["ran"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.arena.manager import ArenaManager
-from support.arena.serving import Served, serve_arena
+from support.arena.serving import Served, free_url, serve_arena, start_arena
 from support.channels import channel_of
 from support.threads import Run, until
 
@@ -99,6 +99,37 @@ def test_a_lock_of_a_lost_session_is_not_held(short: Path) -> None:
         with pytest.raises(RuntimeError):
             manager.lock().release()
         assert other.lock().acquire(blocking=False)
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_what_gives_back_says_whether_it_has_run(kind: str, short: Path) -> None:
+    """Where the server was killed before, or while the call waited for its turn, it has not."""
+    journal = short / "journal"
+    journal.touch()
+    served = start_arena(free_url(kind, short), journal)
+    with served.program:
+        manager = served.open()
+        ledger, gate = manager.ledger(), manager.gate()
+        ledger.release(1)
+        holder = Run(lambda: ledger.hold(gate))
+        assert gate.until_inside(1)
+        waiting = Run(lambda: ledger.release(2))
+        with served.observe() as observer:
+            until(lambda: any(wait.waiters for wait in observer.report().waits))
+        served.program.kill()
+    for run, expected in (holder, "unknown"), (waiting, "unknown"):
+        with pytest.raises(ConnectionLost) as caught:
+            run.result()
+        assert caught.value.executed == expected
+    assert journal.read_text() == "note 1\n"
+    with start_arena(served.url, journal).program as program:
+        ledger.note(3)
+        program.kill()
+    with pytest.raises(ConnectionLost) as caught:
+        ledger.release(4)
+    # By TCP it may have been sent before the client could know.
+    assert caught.value.executed == "no" or (kind, caught.value.executed) == ("tcp", "unknown")
+    assert journal.read_text() == "note 1\nnote 3\n"
 
 
 def test_a_loss_that_was_seen_between_calls_is_told(short: Path) -> None:

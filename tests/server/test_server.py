@@ -289,3 +289,26 @@ def test_a_server_serves_once(folder: Path) -> None:
         with pytest.raises(RuntimeError, match="make a new server"):
             served.here.serve_forever()
         assert manager.frontier().limit == 500
+
+
+OUT_OF_THREADS = """
+import sys, threading
+from support.arena.manager import ArenaManager
+
+def refuse(_):
+    raise RuntimeError("can't start new thread")
+
+server = ArenaManager(sys.argv[1]).get_server()
+threading.Thread(target=server.serve_forever, daemon=True).start()
+with ArenaManager.open(server.url) as manager, ArenaManager.open(server.url) as other:
+    other.lock().acquire()
+    manager.lock().locked()
+    threading.Thread.start = refuse
+    print(manager.lock().acquire(timeout=0.01), flush=True)
+"""
+
+
+def test_a_server_without_threads_still_ends_waits(folder: Path) -> None:
+    """The thread that watches deadlines was there before the first of them."""
+    with Program("-c", OUT_OF_THREADS, f"unix://{folder}/s") as program:
+        program.expect("False")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
@@ -15,7 +16,7 @@ from kinfolk.host.timer import Alarm
 from kinfolk.host.turns import Turn
 from kinfolk.wire.messages import Target
 
-__all__ = ["Holdings", "Hosted", "Loan", "close_if_unused"]
+__all__ = ["Holdings", "Hosted", "Loan", "close_all", "close_if_unused"]
 
 _logger = logging.getLogger(__name__)
 
@@ -50,6 +51,11 @@ class Hosted:
     gone: bool = False
     closed: bool = False
 
+    @property
+    def closes(self) -> bool:
+        """Whether it has been let go, and has a `close()` that nobody has called yet."""
+        return self.gone and not self.closed and callable(getattr(self.obj, "close", None))
+
 
 @attrs.define(eq=False)
 class Holdings:
@@ -77,3 +83,10 @@ def close_if_unused(hosted: Hosted) -> None:
         close()
     except BaseException as error:
         _logger.warning("%s.close raised %s", type(hosted.obj).__qualname__, raised(error))
+
+
+def close_all(found: Iterable[Hosted | None]) -> None:
+    """Close those of several objects that are unused."""
+    for hosted in found:
+        if hosted is not None:
+            close_if_unused(hosted)

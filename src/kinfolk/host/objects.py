@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from kinfolk.errors import ConnectionLost, LimitExceeded, ObjectGone
 from kinfolk.host.by_hand import Handmade, Kept, guards_itself
-from kinfolk.host.hosted import Holdings, Hosted, Loan, close_if_unused
+from kinfolk.host.hosted import Holdings, Hosted, Loan, close_all
 from kinfolk.host.instrument import instrument, takes_turns
 from kinfolk.host.operations import Operations
 from kinfolk.host.timer import timer
@@ -140,13 +140,13 @@ class Objects:
                 self._count(hosted, hosted.target, holdings)
             return hosted.target
 
-    def release(self, number: int, holdings: Holdings) -> None:
-        """Count one mention less; no effect on a number that the session does not refer to."""
+    def release(self, number: int, holdings: Holdings) -> Hosted | None:
+        """Count one mention less; return the object if it is let go, which is still to be closed.
+
+        A number that the session does not refer to has no effect.
+        """
         with self._lock:
-            gone = self._release(number, holdings) if number in holdings.counts else None
-        # Outside of the lock, as all that is the user's own code.
-        if gone is not None:
-            close_if_unused(gone)
+            return self._release(number, holdings) if number in holdings.counts else None
 
     def release_all(self, holdings: Holdings) -> None:
         """Take all references from a session, for good."""
@@ -154,7 +154,8 @@ class Objects:
             holdings.closed = True
             found = [self._uncount(number, n) for number, n in holdings.counts.items()]
             holdings.counts.clear()
-        _close_all(found)
+        # Outside of the lock, as all that is the user's own code.
+        close_all(found)
 
     # --- References that go from one session to another
 
@@ -211,7 +212,7 @@ class Objects:
                 for number, count in list(loan.counts.items())
                 for _ in range(count)
             ]
-        _close_all(found)
+        close_all(found)
 
     def clear(self) -> None:
         """Let all objects go, singletons too."""
@@ -313,12 +314,6 @@ class Objects:
 def _key(obj: object, proxy_type: object) -> object:
     """Return what an object is found by: by hand it may be offered in several ways."""
     return (id(obj), proxy_type) if isinstance(proxy_type, HandType) else id(obj)
-
-
-def _close_all(found: Iterable[Hosted | None]) -> None:
-    for hosted in found:
-        if hosted is not None:
-            close_if_unused(hosted)
 
 
 def _gone(number: int) -> ObjectGone:

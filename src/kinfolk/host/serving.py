@@ -66,6 +66,9 @@ class Granted(NamedTuple):  # made for each call, and attrs takes thrice as long
     weight: int
 
 
+_Ended: TypeAlias = tuple[Stream | None, Hosted]
+"""A stream that was closed, if it is one, and the object that it belongs to, or that was let go."""
+
 Outcome: TypeAlias = Reply | Granted | Waiting
 Queue: TypeAlias = dict[int, tuple[Chain, Request]]
 """The calls of a connection whose method does not run yet, with the chains that will run them.
@@ -90,6 +93,8 @@ class Service:
         self._mentioned: Latest[list[int]] = Latest()
         # The latest calls that gave something back. Their caller may ask for it much later.
         self._given_back: Latest[None] = Latest()
+        # The threads in which objects are closed.
+        self._ending: list[threading.Thread] = []
         self._closed = False
         self._lock = threading.Lock()
         # After how many bytes of items an answer takes no more of a stream.
@@ -125,7 +130,7 @@ class Service:
             if references.mentioned:
                 self._remember(request.call, references.mentioned)
             if hosted is not None and hosted.gone:
-                close_if_unused(hosted)
+                self._close(hosted)
 
     def _call(
         self,
@@ -242,7 +247,7 @@ class Service:
         failure = failure_of(error, self._codecs) if error is not None else None
         del found, stream, error
         if not more and hosted.gone:
-            close_if_unused(hosted)
+            self._close(hosted)
         return Items(request.call, msgspec.Raw(items), more, failure)
 
     # --- References
@@ -268,9 +273,11 @@ class Service:
 
     def release(self, targets: list[int]) -> None:
         """Count references less, and close streams; unknown numbers have no effect."""
-        for target in targets:
-            if not self._close_stream(target):
-                self._objects.release(target, self._holdings)
+        ended = [each for target in targets if (each := self._release(target)) is not None]
+        if any(_may_take_long(*each) for each in ended):
+            self._end_apart(ended)
+        else:
+            _end_all(ended)
 
     def gave_back(self, call: int) -> bool:
         """Return whether a call has begun to give something back."""
@@ -295,30 +302,65 @@ class Service:
         """Let go of everything that the session has."""
         with self._lock:
             self._closed = True
-            streams = list(self._streams)
+            streams: list[_Ended] = list(self._streams.values())
+            self._streams.clear()
+            ending = self._ending
         self._objects.release_all(self._holdings)
-        for number in streams:
-            self._close_stream(number)
+        _end_all(streams)
+        for thread in ending:
+            if thread is not threading.current_thread():
+                thread.join()
 
     # --- Inside
 
-    def _close_stream(self, number: int) -> bool:
-        """Close a stream; return False if there is none."""
+    def _release(self, target: int) -> _Ended | None:
+        """Count one reference less, or take out a stream; return what has ended with it."""
         with self._lock:
-            found = self._streams.pop(number, None)
-        if found is None:
-            return False
-        stream, hosted = found
-        stream.close()
-        # Its iterator may have been the last that referred to the object.
-        del found, stream
-        if hosted.gone:
-            close_if_unused(hosted)
-        return True
+            stream = self._streams.pop(target, None)
+        if stream is not None:
+            return stream
+        gone = self._objects.release(target, self._holdings)
+        return None if gone is None else (None, gone)
+
+    def _end_apart(self, ended: list[_Ended]) -> None:
+        """End streams and objects in a thread of their own: the next call must not wait for them.
+
+        The session has not ended before they have.
+        """
+        name = "kinfolk-closing"
+        thread = threading.Thread(target=_end_all, args=(ended,), name=name, daemon=True)
+        try:
+            with self._lock:
+                thread.start()
+                self._ending = [each for each in self._ending if each.is_alive()]
+                self._ending.append(thread)
+        except RuntimeError:  # the system has no more threads
+            _end_all(ended)
 
     def _remember(self, call: int, mentioned: list[int]) -> None:
         with self._lock:
             self._mentioned[call] = mentioned
+
+    def _close(self, hosted: Hosted) -> None:
+        """Close an object that was let go during a call, whose answer must not wait for that."""
+        if hosted.closes:
+            self._end_apart([(None, hosted)])
+
+
+def _may_take_long(stream: Stream | None, hosted: Hosted) -> bool:
+    """Return whether what is left to do may run the user's code for a while, or has to wait."""
+    return hosted.closes or (stream is not None and stream.has_to_wait)
+
+
+def _end_all(ended: list[_Ended]) -> None:
+    while ended:
+        stream, hosted = ended.pop(0)
+        if stream is not None:
+            stream.close()
+        # Its iterator may be the last that refers to the object.
+        del stream
+        if hosted.gone:
+            close_if_unused(hosted)
 
 
 def withdrawn() -> CallTimeout:

@@ -56,6 +56,13 @@ class Stream:
         """What others read of the call that opened it: `Frontier.__iter__`."""
         return self._operation.label
 
+    @property
+    def has_to_wait(self) -> bool:
+        """Whether closing it now would have to wait for the call that has the object's turn."""
+        turn = self._turn
+        taken = turn is not None and turn.held_by is not None and not turn.mine
+        return taken and is_generator(self._iterator)
+
     def fetch(
         self,
         count: int,

@@ -1,4 +1,7 @@
-"""One thread that watches all deadlines of the process, started with the first of them."""
+"""One thread that watches all deadlines of the process, started with the first of them or before.
+
+A server starts it before it serves: one that runs out of threads later still ends waits in time.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +54,15 @@ class Timer:
     def __len__(self) -> int:
         return len(self._alarms)
 
+    def start(self) -> None:
+        """Start the thread, if it does not run yet.
+
+        Raises:
+            RuntimeError: The system has no more threads; the next call tries again.
+        """
+        with self._changed:
+            self._start()
+
     def call_later(self, seconds: float, action: Callable[[], object]) -> Alarm:
         """Have something done in a while. It must be quick, since others wait behind it.
 
@@ -60,16 +72,13 @@ class Timer:
         alarm = Alarm(time.monotonic() + seconds, next(self._numbers), action)
         with self._changed:
             heapq.heappush(self._alarms, alarm)
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="kinfolk-timer", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:
-                    self._alarms.remove(alarm)
-                    heapq.heapify(self._alarms)
-                    raise
-                self._thread = thread
-            elif self._alarms[0] is alarm:
+            try:
+                self._start()
+            except RuntimeError:
+                self._alarms.remove(alarm)
+                heapq.heapify(self._alarms)
+                raise
+            if self._alarms[0] is alarm:
                 self._changed.notify()
         return alarm
 
@@ -85,6 +94,13 @@ class Timer:
                 self._alarms = [each for each in self._alarms if each.action is not None]
                 heapq.heapify(self._alarms)
                 self._cancelled = 0
+
+    def _start(self) -> None:
+        """Start the thread, with the lock held."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="kinfolk-timer", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def _run(self) -> None:
         while True:

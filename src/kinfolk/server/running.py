@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from kinfolk.host.timer import timer
 from kinfolk.server.accepting import Acceptor
 from kinfolk.server.listening import Listener
 from kinfolk.server.refusing import RefusalLog
@@ -54,7 +55,8 @@ class RunningServer(ABC):
         """Serve until `stop` is called, a client asks for it, or Ctrl-C; then end cleanly.
 
         Raises:
-            RuntimeError: It serves already, or has served: make a new server.
+            RuntimeError: It serves already, or has served: make a new server. Or the system has no
+                thread for it.
         """
         with self._changed:
             if self._served:
@@ -62,6 +64,7 @@ class RunningServer(ABC):
             self._served = True
             self._prepare()
         try:
+            timer.start()
             acceptor = Acceptor(self._listener.sock, self._waker.woken, self._begin, self._refusals)
             acceptor.run(lambda: self._stopping)
         except KeyboardInterrupt:

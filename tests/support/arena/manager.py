@@ -21,6 +21,7 @@ __all__ = [
     "GateProxy",
     "LedgerProxy",
     "ToolProxy",
+    "ValveProxy",
     "WitnessProxy",
 ]
 
@@ -33,6 +34,10 @@ class LedgerProxy(_Proxy):
     def note(self, number: int) -> int:
         """Note a number; return it."""
         return self._call("note", {"number": number})
+
+    def release(self, number: int) -> None:
+        """Note a number, as one that gives something back."""
+        self._give_back("release", {"number": number})
 
     def notes(self) -> list[int]:
         """Return all that was noted."""
@@ -143,6 +148,24 @@ class ToolProxy(_Proxy):
         self._call("close")
 
 
+class ValveProxy(_Proxy):
+    """Closes only when a gate opens."""
+
+    _shared = _SharedType("support.arena.spec.Valve", {"turns": 1})
+
+    def close(self) -> None:
+        """Wait at the gate."""
+        self._call("close")
+
+    def turns(self) -> Iterator[int]:
+        """Yield numbers."""
+        return self._call("turns")
+
+    def hold(self, gate: GateProxy) -> None:
+        """Keep the turn of the valve until a gate opens."""
+        self._call("hold", {"gate": gate})
+
+
 class CensusProxy(_Proxy):
     """Counts the tools."""
 
@@ -159,8 +182,8 @@ class CensusProxy(_Proxy):
 
 _TABLE = _Table(
     spec="support.arena.spec",
-    fingerprint="36c8ca6bb01b2a35423c4593d3cda52e",
-    proxies=(LedgerProxy, GateProxy, WitnessProxy, BeltProxy, ToolProxy, CensusProxy),
+    fingerprint="53e5f239a98ce199e1b5f91eceb0c248",
+    proxies=(LedgerProxy, GateProxy, WitnessProxy, BeltProxy, ToolProxy, ValveProxy, CensusProxy),
     uses=lambda: (kinfolk.types.locks_manager,),
 )
 
@@ -184,6 +207,7 @@ class ArenaManager(_Manager):
         factories=lambda: {
             "gate": ArenaManager.gate,
             "tool": ArenaManager.tool,
+            "valve": ArenaManager.valve,
         },
     )
 
@@ -223,6 +247,10 @@ class ArenaManager(_Manager):
     def tool(self, name: str = "") -> ToolProxy:
         """An object of one client's, which is counted as long as it lives."""
         return self._make("tool", {"name": name})
+
+    def valve(self, gate: GateProxy) -> ValveProxy:
+        """Closes only when a gate opens."""
+        return self._make("valve", {"gate": gate})
 
 
 # Last, since generated modules may mention each other.

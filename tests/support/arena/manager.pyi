@@ -16,6 +16,7 @@ __all__ = [
     "GateProxy",
     "LedgerProxy",
     "ToolProxy",
+    "ValveProxy",
     "WitnessProxy",
 ]
 
@@ -24,6 +25,9 @@ class LedgerProxy(_Proxy):
 
     def note(self, number: int) -> int:
         """Note a number; return it."""
+
+    def release(self, number: int) -> None:
+        """Note a number, as one that gives something back."""
 
     def notes(self) -> list[int]:
         """Return all that was noted."""
@@ -101,6 +105,18 @@ class ToolProxy(_Proxy):
     def close(self) -> None:
         """Note the end."""
 
+class ValveProxy(_Proxy):
+    """Closes only when a gate opens."""
+
+    def close(self) -> None:
+        """Wait at the gate."""
+
+    def turns(self) -> Iterator[int]:
+        """Yield numbers."""
+
+    def hold(self, gate: GateProxy) -> None:
+        """Keep the turn of the valve until a gate opens."""
+
 class CensusProxy(_Proxy):
     """Counts the tools."""
 
@@ -141,3 +157,6 @@ class ArenaManager(_Manager):
 
     def tool(self, name: str = "") -> ToolProxy:
         """An object of one client's, which is counted as long as it lives."""
+
+    def valve(self, gate: GateProxy) -> ValveProxy:
+        """Closes only when a gate opens."""

@@ -15,6 +15,8 @@ from support.arena.manager import ArenaManager
 from support.arena.spec import JOURNAL
 from support.programs import Program
 
+from kinfolk.addresses import parse_address
+from kinfolk.client.observer import Observer
 from kinfolk.limits import Limits
 
 __all__ = ["KEY", "Served", "free_url", "open_arena", "serve_arena", "start_arena"]
@@ -38,6 +40,10 @@ class Served:
     def open(self, **rest: Any) -> ArenaManager:
         """Return a manager that is connected to it."""
         return open_arena(self.url, self.key, **rest)
+
+    def observe(self) -> Observer:
+        """Return one who asks it how it is doing."""
+        return Observer(parse_address(self.url), key=self.key.encode() or None)
 
     def client(self, module: str, *arguments: object) -> Program:
         """Start a module of this folder as a client, with the URL and the key before its words."""

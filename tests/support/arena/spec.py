@@ -40,6 +40,10 @@ class Ledger:
         self._notes.append(number)
         return number
 
+    def release(self, number: int) -> None:
+        """Note a number, as one that gives something back."""
+        self.note(number)
+
     def notes(self) -> list[int]:
         """Return all that was noted."""
         return list(self._notes)
@@ -191,6 +195,27 @@ class Tool:
 
 
 @shared
+class Valve:
+    """Closes only when a gate opens."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def close(self) -> None:
+        """Wait at the gate."""
+        self._gate.pass_()
+        _closed.append("valve")
+
+    def turns(self) -> Iterator[int]:
+        """Yield numbers."""
+        yield from range(10)
+
+    def hold(self, gate: Gate) -> None:
+        """Keep the turn of the valve until a gate opens."""
+        gate.pass_()
+
+
+@shared
 class Census:
     """Counts the tools."""
 
@@ -215,3 +240,4 @@ class Arena:
     door = singleton(Gate)
     gate = factory(Gate)
     tool = factory(Tool)
+    valve = factory(Valve)
