@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from types import FrameType
+from typing import Any
 
 import pytest
 from support.threads import Run, run_all, until
@@ -50,6 +54,51 @@ def test_calls_in_one_turn_do_not_overlap(turn: Turn) -> None:
 
     run_all(*[add] * 4)
     assert total == 2000
+
+
+def test_turns_hold_whoever_comes_between_any_two_lines() -> None:
+    """As a thread may under a debugger: nobody is let in as well, and nobody is forgotten."""
+    inside: list[str] = []
+    seen: list[list[str]] = []
+
+    def visit(turn: Turn, who: str) -> None:
+        turn.take("Sum.add")
+        inside.append(who)
+        seen.append(inside.copy())
+        if who == "other":
+            time.sleep(0.02)  # the first goes on meanwhile, if it is let in
+        inside.remove(who)
+        turn.leave()
+
+    def meet(point: int) -> bool:
+        """Have another thread come before so many lines; return whether there are as many."""
+        turn = Turn(None)
+        others: list[Run[None]] = []
+        left = point
+
+        def trace(frame: FrameType, event: str, _arg: object) -> Any:
+            nonlocal left
+            if event == "line":
+                left -= 1
+            if left < 0 and not others:
+                others.append(Run(lambda: visit(turn, "other")))
+                others[0].wait(0.01)  # unless it has to wait, and until it does
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            visit(turn, "first")
+        finally:
+            sys.settrace(before)
+        for other in others:
+            other.result()
+        return bool(others)
+
+    lines = sum(1 for _ in itertools.takewhile(meet, itertools.count()))
+    assert lines > 10
+    assert len(seen) == 2 * lines + 1
+    assert all(len(together) == 1 for together in seen)
 
 
 def test_a_chain_may_take_its_turn_again(turn: Turn) -> None:

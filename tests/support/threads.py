@@ -36,6 +36,10 @@ class Run(Generic[T]):
             raise self._error
         return self._results[0]
 
+    def wait(self, seconds: float) -> None:
+        """Wait until it has returned, but no longer than this."""
+        self._thread.join(seconds)
+
     @property
     def running(self) -> bool:
         """Whether it has not returned yet."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
@@ -16,7 +15,7 @@ from kinfolk.host.timer import Alarm
 from kinfolk.host.turns import Turn
 from kinfolk.wire.messages import Target
 
-__all__ = ["Holdings", "Hosted", "Loan", "close_all", "close_if_unused"]
+__all__ = ["Holdings", "Hosted", "Loan", "close_if_unused"]
 
 _logger = logging.getLogger(__name__)
 
@@ -83,10 +82,3 @@ def close_if_unused(hosted: Hosted) -> None:
         close()
     except BaseException as error:
         _logger.warning("%s.close raised %s", type(hosted.obj).__qualname__, raised(error))
-
-
-def close_all(found: Iterable[Hosted | None]) -> None:
-    """Close those of several objects that are unused."""
-    for hosted in found:
-        if hosted is not None:
-            close_if_unused(hosted)

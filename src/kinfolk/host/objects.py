@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from kinfolk.errors import ConnectionLost, LimitExceeded, ObjectGone
 from kinfolk.host.by_hand import Handmade, Kept, guards_itself
-from kinfolk.host.hosted import Holdings, Hosted, Loan, close_all
+from kinfolk.host.hosted import Holdings, Hosted, Loan, close_if_unused
 from kinfolk.host.instrument import instrument, takes_turns
 from kinfolk.host.operations import Operations
 from kinfolk.host.timer import timer
@@ -140,11 +140,14 @@ class Objects:
                 self._count(hosted, hosted.target, holdings)
             return hosted.target
 
-    def release(self, number: int, holdings: Holdings) -> Hosted | None:
-        """Count one mention less; return the object if it is let go, which is still to be closed.
+    def release(self, number: int, holdings: Holdings) -> None:
+        """Count one mention less; no effect on a number that the session does not refer to."""
+        gone = self.let_go(number, holdings)
+        if gone is not None:
+            close_if_unused(gone)
 
-        A number that the session does not refer to has no effect.
-        """
+    def let_go(self, number: int, holdings: Holdings) -> Hosted | None:
+        """Do what `release` does, but return the object that is to be closed, if there is one."""
         with self._lock:
             return self._release(number, holdings) if number in holdings.counts else None
 
@@ -155,7 +158,7 @@ class Objects:
             found = [self._uncount(number, n) for number, n in holdings.counts.items()]
             holdings.counts.clear()
         # Outside of the lock, as all that is the user's own code.
-        close_all(found)
+        _close_all(found)
 
     # --- References that go from one session to another
 
@@ -212,7 +215,7 @@ class Objects:
                 for number, count in list(loan.counts.items())
                 for _ in range(count)
             ]
-        close_all(found)
+        _close_all(found)
 
     def clear(self) -> None:
         """Let all objects go, singletons too."""
@@ -314,6 +317,12 @@ class Objects:
 def _key(obj: object, proxy_type: object) -> object:
     """Return what an object is found by: by hand it may be offered in several ways."""
     return (id(obj), proxy_type) if isinstance(proxy_type, HandType) else id(obj)
+
+
+def _close_all(found: Iterable[Hosted | None]) -> None:
+    for hosted in found:
+        if hosted is not None:
+            close_if_unused(hosted)
 
 
 def _gone(number: int) -> ObjectGone:

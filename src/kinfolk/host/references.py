@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kinfolk.host.hosted import Holdings, close_all
+from kinfolk.host.hosted import Holdings
 from kinfolk.host.objects import Objects
 from kinfolk.wire.codec.text import describe
 from kinfolk.wire.narrowing import fits
@@ -40,5 +40,6 @@ class HostReferences(msgspec.Struct, eq=False):  # made for each call, by C
 
     def take_back(self) -> None:
         """Undo what was counted, since the message that mentions it is not sent."""
-        close_all([self.objects.release(number, self.holdings) for number in self.mentioned])
+        for number in self.mentioned:
+            self.objects.release(number, self.holdings)
         self.mentioned.clear()

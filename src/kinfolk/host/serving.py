@@ -154,7 +154,7 @@ class Service:
         before, acting.owner = acting.owner, owner
         try:
             if turn is not None:
-                turn.take(operation.label, end_of_block())
+                turn.take(operation.label, end_of_block)
             try:
                 if queue.pop(request.call, None) is None:
                     raise withdrawn()
@@ -319,7 +319,7 @@ class Service:
             stream = self._streams.pop(target, None)
         if stream is not None:
             return stream
-        gone = self._objects.release(target, self._holdings)
+        gone = self._objects.let_go(target, self._holdings)
         return None if gone is None else (None, gone)
 
     def _end_apart(self, ended: list[_Ended]) -> None:

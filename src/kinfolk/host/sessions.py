@@ -317,6 +317,10 @@ class Link:
             running = self._running.get(call)
             if running is not None:
                 self._recalled.add(call)
+                if call not in self._running:
+                    # It has ended at this very moment, and need not see this: what its reply
+                    # mentions is known by now, and taken back by who withdraws it.
+                    self._recalled.discard(call)
         if waiting is not None:
             pending, answer = waiting
             self._session.under_way.discard(call)
@@ -339,6 +343,7 @@ class Link:
 
     def _ended(self, call: int) -> bool:
         """Note that the method of a call has ended; return whether it has been withdrawn."""
+        # In this order, and no lock is needed; see `withdraw`.
         self._running.pop(call, None)
         recalled = call in self._recalled
         if recalled:
@@ -400,8 +405,7 @@ class Link:
         if isinstance(outcome, Granted):
             # Before it has ended: who withdraws it waits for that, and then looks for this.
             session.undoable(number, outcome.grant, outcome.weight)
-        with self._lock:
-            recalled = self._ended(number)
+        recalled = self._ended(number)
         session.under_way.discard(number)
         if recalled:
             self._service.take_back(number)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections import deque
+from collections.abc import Callable
 
 from kinfolk.deadlines import pieces
 from kinfolk.errors import CallTimeout
@@ -64,33 +65,54 @@ class Turn:
             holder = None if self._holder is None else (self._label, self._holder)
             return holder, [(chain.label, chain, chain.owner) for chain in self._queue]
 
-    def take(self, label: str, until: float | None = None) -> None:
+    def take(self, label: str, until: Callable[[], float | None] = lambda: None) -> None:
         """Get the turn for a call, waiting for it if another chain has it; `leave` ends it.
 
         Args:
             label: What others read of the call: `Frontier.push`.
-            until: When to wait no longer, by `time.monotonic`.
+            until: Returns when to wait no longer, by `time.monotonic`; asked only who has to wait.
 
         Raises:
             Deadlock: The other chain waits, itself or through others, for a turn of this one.
             CallTimeout: It took too long, or the call was taken back meanwhile; see `withdraw`.
         """
         chain = thread.chain
-        if self._holder is chain:  # only this thread could change that
-            self._depth += 1
+        # Nearly every call gets it at once, and a lock would take longer than all the rest. Nothing
+        # is called in this line, so no other thread and no signal handler comes in.
+        self._holder = holder = self._holder or chain
+        if holder is not chain:
+            self._wait(chain, label, until)
             return
-        with graph.lock:
-            if self._holder is None:
-                self._holder, self._label, self._depth = chain, label, 1
+        self._depth += 1
+        if self._depth == 1:
+            self._label = label
+
+    def leave(self) -> None:
+        """End a call; with the outermost one the turn goes to the next in the queue."""
+        self._depth -= 1
+        if self._depth:
+            return
+        if not self._queue:
+            self._holder = None
+            # Asked again, of one who has just begun to wait and found it taken.
+            if not self._queue:
                 return
+        with graph.lock:
+            self._pass_on(thread.chain)
+
+    def _wait(self, chain: Chain, label: str, until: Callable[[], float | None]) -> None:
+        with graph.lock:
             if chain.withdrawn is not None and chain.withdrawn is chain.serves:
                 raise _too_late(label)
             graph.begin(chain, self, label)
             if not self._queue:
                 self._queue = deque()
             self._queue.append(chain)
+            # Who had it may have left, and have seen nobody wait.
+            self._pass_on()
         try:
-            in_time = any(chain.granted.acquire(timeout=seconds) for seconds in pieces(until))
+            left = pieces(until())
+            in_time = any(chain.granted.acquire(timeout=seconds) for seconds in left)
         except BaseException:
             self._give_up(chain)
             raise
@@ -99,19 +121,20 @@ class Turn:
         if not in_time or self._holder is not chain:
             raise _too_late(label)
 
-    def leave(self) -> None:
-        """End a call; with the outermost one the turn goes to the next in the queue."""
-        if self._depth > 1:
-            self._depth -= 1
-            return
-        with graph.lock:
-            if self._queue:
-                self._holder = chain = self._queue.popleft()
-                self._label, self._depth = chain.label, 1
-                graph.end(chain)
-                chain.granted.release()
-            else:
-                self._holder, self._depth = None, 0
+    def _pass_on(self, leaving: Chain | None = None) -> None:
+        """Give it to the first who waits, if it is free or one leaves, with the graph's lock held.
+
+        Others may take it at this very moment.
+        """
+        if self._holder is leaving is not None:
+            self._holder = self._queue[0] if self._queue else None
+        elif self._queue:
+            self._holder = self._holder or self._queue[0]
+        if self._queue and self._holder is self._queue[0]:
+            chain = self._queue.popleft()
+            self._label, self._depth = chain.label, 1
+            graph.end(chain)
+            chain.granted.release()
 
     def holder(self) -> tuple[str, Chain | None]:
         """Return the call that has it, and its chain; see `Awaited.holder`."""
