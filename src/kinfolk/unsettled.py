@@ -145,13 +145,14 @@ class Unsettled:
 
     def pay(self, channel: Settling, debt: Debt, error: BaseException) -> None:
         """Settle a call that was just cut short by an exception, which says what came of it."""
+        attempts, outcome = debt[3], debt[5]
+        tried = len(attempts)
         self.settle(channel, own_deadline(SHORT_MOMENT), error)
         if isinstance(error, CallTimeout | ConnectionLost):
             owed = self._is_left(debt)
-            attempts, outcome = debt[3], debt[5]
             if outcome:
                 error.executed = outcome[0]
-            elif owed or len(attempts) > 1:
+            elif owed or len(attempts) > tried:
                 # Not "no": it will be carried out, or was tried again before the session ended.
                 error.executed = "unknown"
 

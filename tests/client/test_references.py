@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support.arena.manager import ArenaManager
 from support.arena.serving import Served, serve_arena
+from support.channels import channel_of
 from support.programs import Program
 from support.threads import Run, until
 
@@ -89,6 +90,20 @@ def test_a_stream_keeps_its_object(client: ArenaManager, other: ArenaManager) ->
     del parts
     until(lambda: other.census().alive() == 0)
     assert other.census().closed() == ["xyz"]
+
+
+def test_an_object_is_closed_with_the_last_stream_that_needs_it(
+    client: ArenaManager, other: ArenaManager
+) -> None:
+    """Also where what yields is no generator, and so cannot be closed itself."""
+    tool = client.tool("xyz")
+    letters: Any = tool.letters()
+    assert next(letters) == "x"
+    del tool
+    until(lambda: not channel_of(client)._dropped)
+    assert other.census().closed() == []
+    letters.close()
+    until(lambda: other.census().closed() == ["xyz"])
 
 
 def test_the_objects_of_a_killed_client_end(arena: Served, other: ArenaManager) -> None:

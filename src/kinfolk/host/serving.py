@@ -273,7 +273,7 @@ class Service:
 
     def release(self, targets: list[int]) -> None:
         """Count references less, and close streams; unknown numbers have no effect."""
-        ended = [each for target in targets if (each := self._release(target)) is not None]
+        ended = self._released(targets)
         if any(_may_take_long(*each) for each in ended):
             self._end_apart(ended)
         else:
@@ -304,14 +304,21 @@ class Service:
             self._closed = True
             streams: list[_Ended] = list(self._streams.values())
             self._streams.clear()
-            ending = self._ending
         self._objects.release_all(self._holdings)
         _end_all(streams)
+
+    def wait(self) -> None:
+        """Wait until what is being closed has been; for a thread that nobody waits for."""
+        with self._lock:
+            ending = tuple(self._ending)
         for thread in ending:
-            if thread is not threading.current_thread():
-                thread.join()
+            thread.join()
 
     # --- Inside
+
+    def _released(self, targets: list[int]) -> list[_Ended]:
+        # A function, since nothing but the list may refer to what has ended; see `_end_all`.
+        return [each for target in targets if (each := self._release(target)) is not None]
 
     def _release(self, target: int) -> _Ended | None:
         """Count one reference less, or take out a stream; return what has ended with it."""
@@ -323,10 +330,7 @@ class Service:
         return None if gone is None else (None, gone)
 
     def _end_apart(self, ended: list[_Ended]) -> None:
-        """End streams and objects in a thread of their own: the next call must not wait for them.
-
-        The session has not ended before they have.
-        """
+        """End streams and objects in a thread of their own, so that the next call need not wait."""
         name = "kinfolk-closing"
         thread = threading.Thread(target=_end_all, args=(ended,), name=name, daemon=True)
         try:

@@ -348,7 +348,7 @@ class Link:
         recalled = call in self._recalled
         if recalled:
             self._recalled.discard(call)
-        if self._closed:
+        if self._closed and not self._running:
             self._session.faded(self)
         return recalled
 

@@ -101,16 +101,8 @@ class Turn:
             self._pass_on(thread.chain)
 
     def _wait(self, chain: Chain, label: str, until: Callable[[], float | None]) -> None:
-        with graph.lock:
-            if chain.withdrawn is not None and chain.withdrawn is chain.serves:
-                raise _too_late(label)
-            graph.begin(chain, self, label)
-            if not self._queue:
-                self._queue = deque()
-            self._queue.append(chain)
-            # Who had it may have left, and have seen nobody wait.
-            self._pass_on()
         try:
+            self._line_up(chain, label)
             left = pieces(until())
             in_time = any(chain.granted.acquire(timeout=seconds) for seconds in left)
         except BaseException:
@@ -120,6 +112,17 @@ class Turn:
             self._give_up(chain)
         if not in_time or self._holder is not chain:
             raise _too_late(label)
+
+    def _line_up(self, chain: Chain, label: str) -> None:
+        with graph.lock:
+            if chain.withdrawn is not None and chain.withdrawn is chain.serves:
+                raise _too_late(label)
+            graph.begin(chain, self, label)
+            if not self._queue:
+                self._queue = deque()
+            self._queue.append(chain)
+            # Who had it may have left, and have seen nobody wait.
+            self._pass_on()
 
     def _pass_on(self, leaving: Chain | None = None) -> None:
         """Give it to the first who waits, if it is free or one leaves, with the graph's lock held.
@@ -131,8 +134,9 @@ class Turn:
         elif self._queue:
             self._holder = self._holder or self._queue[0]
         if self._queue and self._holder is self._queue[0]:
+            # All of it before anything is called, in which a signal handler may take it too.
+            self._label, self._depth = self._queue[0].label, 1
             chain = self._queue.popleft()
-            self._label, self._depth = chain.label, 1
             graph.end(chain)
             chain.granted.release()
 
@@ -153,7 +157,7 @@ class Turn:
 
     def dismiss(self, chain: Chain) -> None:
         """Take out a chain that waits, and let it go on; called with the graph's lock held."""
-        if self._queue:
+        if self._queue and chain in self._queue:
             self._queue.remove(chain)
         graph.end(chain)
         chain.granted.release()

@@ -161,6 +161,9 @@ class Connection:
         self._service.admission.leave(self)
         if self._link is not None:
             self._link.close()
+            if self._link.session.ended:
+                # The server, as it ends, gives a moment to what is being closed.
+                self._link.session.service.wait()
             how = "is lost: its network is silent" if silent else "left"
             _logger.info("%s %s", self._who, how)
 

@@ -117,7 +117,7 @@ class BeltProxy(_Proxy):
 class ToolProxy(_Proxy):
     """An object of one client's, which is counted as long as it lives."""
 
-    _shared = _SharedType("support.arena.spec.Tool", {"parts": 1})
+    _shared = _SharedType("support.arena.spec.Tool", {"parts": 1, "letters": 1})
 
     def name(self) -> str:
         """Return its name."""
@@ -142,6 +142,10 @@ class ToolProxy(_Proxy):
     def parts(self) -> Iterator[str]:
         """Yield the letters of the name."""
         return self._call("parts")
+
+    def letters(self) -> Iterator[str]:
+        """Return what `parts` yields, as an iterator that is no generator and needs the tool."""
+        return self._call("letters")
 
     def close(self) -> None:
         """Note the end."""
@@ -182,7 +186,7 @@ class CensusProxy(_Proxy):
 
 _TABLE = _Table(
     spec="support.arena.spec",
-    fingerprint="53e5f239a98ce199e1b5f91eceb0c248",
+    fingerprint="6a2c3ff2b383f55c1028d09b23729e36",
     proxies=(LedgerProxy, GateProxy, WitnessProxy, BeltProxy, ToolProxy, ValveProxy, CensusProxy),
     uses=lambda: (kinfolk.types.locks_manager,),
 )

@@ -102,6 +102,9 @@ class ToolProxy(_Proxy):
     def parts(self) -> Iterator[str]:
         """Yield the letters of the name."""
 
+    def letters(self) -> Iterator[str]:
+        """Return what `parts` yields, as an iterator that is no generator and needs the tool."""
+
     def close(self) -> None:
         """Note the end."""
 

@@ -189,6 +189,13 @@ class Tool:
         """Yield the letters of the name."""
         yield from self._name
 
+    def letters(self) -> Iterator[str]:
+        """Return what `parts` yields, as an iterator that is no generator and needs the tool."""
+        return map(self._letter, range(len(self._name)))
+
+    def _letter(self, index: int) -> str:
+        return self._name[index]
+
     def close(self) -> None:
         """Note the end."""
         _closed.append(self._name)
