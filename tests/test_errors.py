@@ -55,6 +55,7 @@ def test_every_error_is_public() -> None:
         (errors.LimitExceeded, ValueError),
         (errors.NoSuchMember, AttributeError),
         (errors.NotRunning, ConnectionRefusedError),
+        (errors.NotRunning, FileNotFoundError),
         (errors.NotSupported, NotImplementedError),
         (errors.ObjectGone, ReferenceError),
         (errors.SpecError, ValueError),

@@ -99,8 +99,12 @@ class AlreadyRunning(KinfolkError, OSError):
     """Another server has the address."""
 
 
-class NotRunning(KinfolkError, ConnectionRefusedError):
-    """No server listens at the address."""
+class NotRunning(KinfolkError, ConnectionRefusedError, FileNotFoundError):
+    """No server listens at the address.
+
+    Its bases are what the standard library's managers raise then: the one of a port or a socket
+    that nobody listens at, the other of a socket that is not there.
+    """
 
 
 class HandshakeFailed(KinfolkError, ConnectionError):

@@ -10,6 +10,7 @@ Either is noted first of all, and by a method of a deque: no signal handler come
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -183,9 +184,10 @@ class Unsettled:
         for index in reversed(range(len(self.left))):
             # Others may be settling too, and what they removed has moved the rest to the left; but
             # from the first line to the second no other thread and no handler comes in between.
-            if index < len(self.left) and self.left[index] is item:
-                del self.left[index]
-                return
+            with contextlib.suppress(IndexError):
+                if self.left[index] is item:
+                    del self.left[index]
+                    return
 
 
 def _attempt(channel: Settling, debt: Debt) -> Executed:

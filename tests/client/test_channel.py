@@ -202,7 +202,7 @@ def test_a_call_under_way_when_the_server_dies_is_lost(
     served: Served,
 ) -> None:
     """Whether it ran is not known, and the next call says that no server runs."""
-    with served.open(timeout=0.5) as manager, served.open() as other:
+    with served.open(timeout=5.0) as manager, served.open() as other:
         run = Run(manager.station().knock)
         assert other.station().until_waiting(1)
         served.program.kill()
@@ -215,7 +215,7 @@ def test_a_call_under_way_when_the_server_dies_is_lost(
 
 def test_idle_connections_die_together(folder: Path) -> None:
     """A server's death costs one failed call, however many connections there were."""
-    with serve("unix", folder) as served, served.open(timeout=0.5) as manager:
+    with serve("unix", folder) as served, served.open(timeout=5.0) as manager:
         station = manager.station()
         runs = [Run(station.stay) for _ in range(4)]
         assert station.until_inside(4)

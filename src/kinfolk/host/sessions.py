@@ -59,8 +59,8 @@ R = TypeVar("R", Call, Next)
 
 _logger = logging.getLogger(__name__)
 
-_MOMENT: Final = 1.0
-_GLANCE: Final = 0.0005
+_GLANCE: Final = 0.0005  # seconds
+_GLANCES: Final = 2_000
 
 _EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
     "yes": msgspec.Raw(msgspec.msgpack.encode("yes")),
@@ -336,8 +336,10 @@ class Link:
         """Return what becomes of a call whose method runs, and which has been withdrawn."""
         if isinstance(request, Call) and self._service.may_wait(request):
             # Such a method ends at once, and only then is it known whether the call has to wait.
-            end = time.monotonic() + _MOMENT
-            while call in self._running and time.monotonic() < end:
+            # Glances are counted, not seconds: while the whole process stands still, none is made.
+            for _ in range(_GLANCES):
+                if call not in self._running:
+                    break
                 time.sleep(_GLANCE)
         return self._session.withdrawn.get(call) or "yes"
 
