@@ -10,6 +10,8 @@ import json
 import random
 import signal
 import sys
+import traceback
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from traceback import walk_tb
@@ -87,6 +89,7 @@ class Storm:
         self.ran: list[int] = []
         self.did_not_run: list[int] = []
         self.wrong: list[str] = []
+        self._history: deque[str] = deque(maxlen=5)
         self.interruptions = 0
         # Those that struck while a lock was being given back.
         self.giving_back = 0
@@ -101,8 +104,15 @@ class Storm:
             for act in self._acts:
                 try:
                     act()
-                except (Interrupted, KeyboardInterrupt):
+                except (Interrupted, KeyboardInterrupt) as error:
                     self.interruptions += 1
+                    self._note(act.__name__, error)
+                else:
+                    self._history.append(act.__name__)
+
+    def _note(self, what: str, error: BaseException) -> None:
+        """Note what was cut short, and where: it may be seen only later what came of it."""
+        self._history.append(f"{what}: {''.join(traceback.format_exception(error))}")
 
     def _next(self) -> int:
         self._number += 1
@@ -145,6 +155,7 @@ class Storm:
             with kinfolk.deadline(self._dice.uniform(1e-5, 2e-3)):
                 self._manager.lock().acquire()
         except CallTimeout as error:
+            self._note(error.executed, error)
             if error.executed == "no":
                 self._check_given_back()
             if error.executed == "yes":
@@ -181,6 +192,7 @@ class Storm:
         try:
             self._alarm.during(call)
         except (Interrupted, KeyboardInterrupt) as error:
+            self._note("just now", error)
             *_, (struck, _), _handler = walk_tb(error.__traceback__)
             code = struck.f_code
             if "kinfolk" not in code.co_filename or code.co_qualname in _BEGINNINGS:
@@ -197,7 +209,8 @@ class Storm:
             self._manager.lock().release()
         except RuntimeError:
             return
-        self.wrong.append("a lock is held that was given back, or never taken")
+        before = "\n".join(self._history)
+        self.wrong.append(f"a lock is held that was given back, or never taken, after\n{before}")
 
     def make(self) -> None:
         """Make an object, and let it go."""
