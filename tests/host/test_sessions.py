@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from support.hosted.manager import OFFER, FrontierProxy, GateProxy, VaultProxy
 from support.threads import Run, until
 
 from kinfolk.errors import ProtocolError
+from kinfolk.host import sessions
 from kinfolk.host.chains import graph
 from kinfolk.host.hosting import Host
 from kinfolk.host.turns import turn_of
@@ -324,6 +326,24 @@ def test_a_call_that_comes_while_it_is_looked_for_has_not_run(
     runs[0].result()
     assert client.session.withdraw(coming.call) == "no"
     assert other.call("frontier", FrontierProxy, "__len__") == 0
+
+
+def test_a_call_that_gives_back_is_seen_to_its_end(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next call of who was thrown out of it must not come before it."""
+    client = Client(host)
+    other = Client(host, client.session)
+    release = Call(7, "lock", "release", 1, msgspec.Raw(b"\x80"))
+    client.link._running[7] = release
+    client.session.service._given_back[7] = None
+
+    def sleep(_: float) -> None:
+        client.link._running.pop(7)
+
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(sleep=sleep))
+    assert other.session.withdraw(7) == "yes"
+    assert not client.link.runs(7)
 
 
 def test_a_link_that_was_closed_while_it_worked_is_forgotten(host: Host) -> None:

@@ -61,6 +61,8 @@ _logger = logging.getLogger(__name__)
 
 _GLANCE: Final = 0.0005  # seconds
 _GLANCES: Final = 2_000
+# Less than clients have to settle a call, so that they hear of one that takes longer.
+_FEW_GLANCES: Final = 100
 
 _EXECUTED: Final[dict[Executed, msgspec.Raw]] = {
     "yes": msgspec.Raw(msgspec.msgpack.encode("yes")),
@@ -175,6 +177,9 @@ class Session(Lifetime):
             self.withdrawn[call] = known
             links = (*self._links, *self._fading)
         executed = known or self._withdraw(call, links)
+        if self.service.gave_back(call):
+            # Whoever was thrown out of a `release` goes on as if it were done, so it should be.
+            _wait_for_end(call, links, _FEW_GLANCES)
         with self._attaching:
             # Only now: it may have waited until this very moment.
             granted = self._granted.get(call)
@@ -233,6 +238,15 @@ def _gives_back(request: Call | Next) -> bool:
     return isinstance(request, Call) and request.member in GIVING_BACK
 
 
+def _wait_for_end(call: int, links: Iterable[Link], glances: int) -> None:
+    """Wait until the method of a call does not run any more, for a while."""
+    # Glances are counted, not seconds: while the whole process stands still, none is made.
+    for _ in range(glances):
+        if not any(link.runs(call) for link in links):
+            return
+        time.sleep(_GLANCE)
+
+
 class Link:
     """One connection of a session."""
 
@@ -262,6 +276,10 @@ class Link:
     def running(self) -> bool:
         """Whether the method of any of its calls runs."""
         return bool(self._running)
+
+    def runs(self, call: int) -> bool:
+        """Whether the method of a call runs."""
+        return call in self._running
 
     def take_back(self, call: int) -> None:
         """Undo what the reply of a call mentions, since it could not be sent."""
@@ -336,11 +354,7 @@ class Link:
         """Return what becomes of a call whose method runs, and which has been withdrawn."""
         if isinstance(request, Call) and self._service.may_wait(request):
             # Such a method ends at once, and only then is it known whether the call has to wait.
-            # Glances are counted, not seconds: while the whole process stands still, none is made.
-            for _ in range(_GLANCES):
-                if call not in self._running:
-                    break
-                time.sleep(_GLANCE)
+            _wait_for_end(call, (self,), _GLANCES)
         return self._session.withdrawn.get(call) or "yes"
 
     def _ended(self, call: int) -> bool:
