@@ -22,7 +22,7 @@ import msgspec
 from kinfolk.by_hand import check_proxytype, class_by_hand
 from kinfolk.callers import caller as current
 from kinfolk.counted import Dropping, Mention, count
-from kinfolk.deadlines import deadline, own_deadline, seen_only
+from kinfolk.deadlines import blocks_around, deadline, own_deadline, seen_only
 from kinfolk.errors import (
     ArgumentError,
     CallTimeout,
@@ -219,8 +219,7 @@ class CallingChannel(Dropping):
         Raises:
             CallTimeout: The deadline of the block has passed; `executed` is known if it can be.
         """
-        aside = seen_only()
-        if aside is not None:
+        if blocks_around() is not None and (aside := seen_only()) is not None:
             with aside:
                 return self._carry(request, references, take, member)
         number, reply, unsettled = request.call, None, self.unsettled
@@ -341,12 +340,12 @@ class CallingChannel(Dropping):
         Raises:
             ResultError: The result does not fit what the member declares.
         """
+        if isinstance(reply, Result) and member.result is not None:  # as nearly all are
+            try:
+                return member.result.decode(reply.value, references), None
+            except Mismatch as mismatch:
+                raise _undeclared(member, mismatch) from None
         match reply:
-            case Result() if member.result is not None:
-                try:
-                    return member.result.decode(reply.value, references), None
-                except Mismatch as mismatch:
-                    raise _undeclared(member, mismatch) from None
             case Failed():
                 return None, lift_failure(reply.failure, self._codecs)
             case Declined():

@@ -22,6 +22,7 @@ from kinfolk.signals import PIECE
 
 __all__ = [
     "CONNECTING",
+    "blocks_around",
     "deadline",
     "end_of_block",
     "in_time",
@@ -99,6 +100,8 @@ _Blocks: TypeAlias = "tuple[ReferenceType[deadline], _Blocks | None]"
 """A block, and those around it."""
 
 _blocks: Final[ContextVar[_Blocks | None]] = ContextVar("kinfolk.deadline", default=None)
+blocks_around: Final = _blocks.get
+"""Return the blocks around, None without any. Asked first in each call, since it is no Python."""
 
 
 def _nearest(blocks: _Blocks | None) -> tuple[deadline, _Blocks] | None:

@@ -17,7 +17,8 @@ from support.samples.manager import SampleManager
 from support.threads import until
 
 from kinfolk.errors import ArgumentError, RemoteError
-from kinfolk.host.owners import Lifetime, current_owner
+from kinfolk.host.chains import current_owner
+from kinfolk.host.owners import Lifetime
 from kinfolk.host.places import raised
 from kinfolk.host.refusals import log_raised
 from kinfolk.host.streams import Stream

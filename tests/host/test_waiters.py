@@ -10,7 +10,8 @@ import pytest
 from support.threads import Run, until
 
 from kinfolk.errors import ConnectionLost
-from kinfolk.host.owners import THIS_PROCESS, Lifetime, Owner, acting_for, current_owner
+from kinfolk.host.chains import acting_for, current_owner
+from kinfolk.host.owners import THIS_PROCESS, Lifetime, Owner
 from kinfolk.host.timer import Timer, timer
 from kinfolk.host.waiters import Pending, Settled, Waiters, deferred, deferred_of, later
 

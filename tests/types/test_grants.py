@@ -12,8 +12,9 @@ from support.sharing.engines import ENGINES
 from support.sharing.manager import SharingManager
 from support.threads import Run
 
+from kinfolk.host.chains import acting_for
 from kinfolk.host.hosting import Host
-from kinfolk.host.owners import Lifetime, Owner, acting_for
+from kinfolk.host.owners import Lifetime, Owner
 from kinfolk.host.waiters import Later, Pending, deferred_of, is_later
 from kinfolk.types import (
     Barrier,

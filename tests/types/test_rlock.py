@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from support.granted import deliver
 from support.threads import Run, run_all, until
 
-from kinfolk.host.owners import Lifetime, Owner, acting_for
+from kinfolk.host.chains import acting_for
+from kinfolk.host.owners import Lifetime, Owner
 from kinfolk.host.waiters import Later, deferred_of, is_later
 from kinfolk.types import RLock
 

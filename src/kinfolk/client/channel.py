@@ -20,7 +20,7 @@ from kinfolk.client.reaching import Destination
 from kinfolk.client.sharing import Channels
 from kinfolk.client.versions import Versions
 from kinfolk.counted import counts
-from kinfolk.deadlines import end_of_block, own_deadline, patience
+from kinfolk.deadlines import blocks_around, end_of_block, own_deadline, patience
 from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkError
 from kinfolk.proxy import Proxy
 from kinfolk.signals import raised_by_handler
@@ -145,7 +145,8 @@ class SocketChannel(CallingChannel):
             connection = lease.connection
             frames = encode(request, connection.limit)
             connection.call = request.call if heard else NO_CALL
-            reply = connection.exchange(frames, request.call, end_of_block())
+            until = None if blocks_around() is None else end_of_block()
+            reply = connection.exchange(frames, request.call, until)
         except BaseException as error:
             if lease is not None:
                 pool.give_up(lease, error, heard=heard)

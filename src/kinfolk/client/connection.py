@@ -6,8 +6,10 @@ import os
 import socket
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
+
+from typing_extensions import Buffer
 
 from kinfolk.client.reaching import Destination, connect, shake_hands
 from kinfolk.deadlines import time_left
@@ -110,7 +112,7 @@ class Connection:
         try:
             data = self._first_bytes() if until is None else self._read(until)
             message = whole_message(data, self._limit)
-            messages = self._gather(data, until) if message is None else [message]
+            messages = self._gather(data, until) if message is None else (message,)
         except OSError as error:
             if raised_by_handler(error):
                 raise
@@ -191,7 +193,7 @@ class Connection:
     def _judge(self, *, worth: bool) -> None:
         self._eager = _HOPES if worth else (self._eager - 1 or -_SOBER)
 
-    def _gather(self, data: bytes, until: float | None) -> list[memoryview]:
+    def _gather(self, data: bytes, until: float | None) -> Sequence[Buffer]:
         """Return the messages that begin with the data; none if the connection ends before."""
         messages = self._buffer.receive(data)
         while data and not messages:
@@ -206,7 +208,7 @@ class Connection:
             messages = self._buffer.filled(count)
         return messages
 
-    def _alone(self, messages: list[memoryview]) -> bool:
+    def _alone(self, messages: Sequence[Buffer]) -> bool:
         return len(messages) == 1 and self._buffer.empty
 
     def _failed(self, error: OSError, executed: Executed) -> CallTimeout | ConnectionLost:

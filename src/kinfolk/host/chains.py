@@ -1,4 +1,4 @@
-"""Chains of calls, who waits for whom among them, and circles of waiting.
+"""Chains of calls, for whom they are made, who waits for whom, and circles of waiting.
 
 A chain is what one thread does from its outermost call on. It may wait for an object's turn, which
 another chain has; or, within a call, for something that a caller has, such as a lock, and then for
@@ -14,26 +14,39 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, Protocol
 
+from kinfolk.callers import caller_token
 from kinfolk.errors import Deadlock
-from kinfolk.host.owners import Owner, current_owner
+from kinfolk.host.owners import THIS_PROCESS, Owner
 
-__all__ = ["Awaited", "Chain", "Held", "graph", "serving_nothing", "thread", "waiting_for"]
+__all__ = [
+    "Awaited",
+    "Chain",
+    "Held",
+    "acting_for",
+    "current_owner",
+    "graph",
+    "serving_nothing",
+    "thread",
+    "waiting_for",
+]
 
 
 class Chain:
     """The calls of one thread, for as long as it lives.
 
     `waits_for` is what it waits for, as the call `label` made for `owner`. `serves` is the request
-    that it carries out, if it is one, and `withdrawn` the last one that was taken back.
+    that it carries out, if it is one, for `acting`, and `withdrawn` the last one that was taken
+    back.
     """
 
-    __slots__ = ("granted", "label", "owner", "serves", "waits_for", "withdrawn")
+    __slots__ = ("acting", "granted", "label", "owner", "serves", "waits_for", "withdrawn")
 
     def __init__(self) -> None:
         self.waits_for: Awaited | None = None
         self.label = ""
         self.owner: Owner | None = None
         self.serves: object = None
+        self.acting: Owner | None = None
         self.withdrawn: object = None
         # Held, except for the moment in which a turn is handed to this chain.
         self.granted = threading.Lock()
@@ -47,6 +60,31 @@ class _Thread(threading.local):
 
 thread: Final = _Thread()
 """`thread.chain` is the chain of the calling thread."""
+
+
+def current_owner() -> Owner:
+    """Return the owner of the call being served in this thread.
+
+    In a thread that serves none it is the thread itself.
+    """
+    return thread.chain.acting or Owner(THIS_PROCESS, caller_token())
+
+
+class acting_for:  # noqa: N801 - used as a function
+    """Serve a call of an owner in this thread, within the block."""
+
+    # A class, since a generator takes twice as long.
+    __slots__ = ("_before", "_chain", "_owner")
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    def __enter__(self) -> None:
+        chain = self._chain = thread.chain
+        self._before, chain.acting = chain.acting, self._owner
+
+    def __exit__(self, *_: object) -> None:
+        self._chain.acting = self._before
 
 
 class Awaited(Protocol):

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from kinfolk.errors import ConnectionLost
-from kinfolk.host.owners import current_owner
+from kinfolk.host.chains import current_owner
 from kinfolk.host.waiters import Pending, Settled, Waiters, later
 
 __all__ = ["Grant", "Granting", "check_timeout"]

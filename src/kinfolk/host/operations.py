@@ -38,7 +38,7 @@ class Operation:
     """A member, and how to carry it out: `run(obj, positional, keyword)`.
 
     `operator` says that it may return `NotImplemented`, and `gives_back` that it is one of
-    `GIVING_BACK`.
+    `GIVING_BACK`. Of the classes in `plain` are results that can be sent as they are.
     """
 
     member: Member
@@ -46,6 +46,11 @@ class Operation:
     run: Run
     operator: bool = False
     gives_back: bool = False
+    plain: frozenset[type] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        result = self.member.result
+        object.__setattr__(self, "plain", frozenset() if result is None else result.plain)
 
 
 class Operations(dict[str, Operation]):

@@ -13,10 +13,9 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from kinfolk.callers import caller_token
 from kinfolk.host.places import raised
 
-__all__ = ["THIS_PROCESS", "Lifetime", "Owner", "Process", "acting", "acting_for", "current_owner"]
+__all__ = ["THIS_PROCESS", "Lifetime", "Owner", "Process"]
 
 _logger = logging.getLogger(__name__)
 
@@ -100,36 +99,3 @@ class Owner(NamedTuple):  # compared for each call, and attrs takes thrice as lo
 
     session: Lifetime
     caller: int
-
-
-class _Acting(threading.local):
-    owner: Owner | None = None
-
-
-acting: Final = _Acting()
-"""For whom this thread serves a call; see `acting_for`."""
-
-
-def current_owner() -> Owner:
-    """Return the owner of the call being served in this thread.
-
-    In a thread that serves none it is the thread itself.
-    """
-    return acting.owner or Owner(THIS_PROCESS, caller_token())
-
-
-class acting_for:  # noqa: N801 - used as a function
-    """Serve a call of an owner in this thread, within the block."""
-
-    # A class, since a generator takes twice as long.
-    __slots__ = ("_before", "_owner")
-
-    def __init__(self, owner: Owner) -> None:
-        self._owner = owner
-
-    def __enter__(self) -> None:
-        self._before = acting.owner
-        acting.owner = self._owner
-
-    def __exit__(self, *_: object) -> None:
-        acting.owner = self._before

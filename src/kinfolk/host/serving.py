@@ -13,12 +13,12 @@ import msgspec
 
 from kinfolk.deadlines import end_of_block
 from kinfolk.errors import ArgumentError, CallTimeout, LimitExceeded, ObjectGone, ResultError
-from kinfolk.host.chains import Chain
+from kinfolk.host.chains import Chain, thread
 from kinfolk.host.hosted import Holdings, Hosted, close_if_unused
 from kinfolk.host.latest import Latest
 from kinfolk.host.objects import Objects
 from kinfolk.host.operations import Operation
-from kinfolk.host.owners import Lifetime, Owner, acting
+from kinfolk.host.owners import Lifetime, Owner
 from kinfolk.host.references import HostReferences
 from kinfolk.host.refusals import failure_of, log_raised, must_pass
 from kinfolk.host.streams import Stream
@@ -151,7 +151,8 @@ class Service:
             self._latest_owner = owner = Owner(self._session, request.caller)
         turn = hosted.turn
         # As `acting_for` does it, which takes longer.
-        before, acting.owner = acting.owner, owner
+        chain = thread.chain
+        before, chain.acting = chain.acting, owner
         try:
             if turn is not None:
                 turn.take(operation.label, end_of_block)
@@ -162,6 +163,8 @@ class Service:
                     with self._lock:
                         self._given_back[request.call] = None
                 result = operation.run(hosted.obj, args, kwargs)
+                if type(result) in operation.plain:  # as nearly all are
+                    return _encoded(request.call, result, operation, references)
                 if is_later(result):
                     weight = len(request.arguments)
                     if isinstance(result, Pending) and not result.arrived:
@@ -175,7 +178,7 @@ class Service:
                 if turn is not None:
                     turn.leave()
         finally:
-            acting.owner = before
+            chain.acting = before
 
     def finish(self, waiting: Waiting) -> Reply:
         """Return the reply to a call whose result has come."""
@@ -311,8 +314,8 @@ class Service:
         """Wait until what is being closed has been; for a thread that nobody waits for."""
         with self._lock:
             ending = tuple(self._ending)
-        for thread in ending:
-            thread.join()
+        for each in ending:
+            each.join()
 
     # --- Inside
 
@@ -332,12 +335,12 @@ class Service:
     def _end_apart(self, ended: list[_Ended]) -> None:
         """End streams and objects in a thread of their own, so that the next call need not wait."""
         name = "kinfolk-closing"
-        thread = threading.Thread(target=_end_all, args=(ended,), name=name, daemon=True)
+        closing = threading.Thread(target=_end_all, args=(ended,), name=name, daemon=True)
         try:
             with self._lock:
-                thread.start()
+                closing.start()
                 self._ending = [each for each in self._ending if each.is_alive()]
-                self._ending.append(thread)
+                self._ending.append(closing)
         except RuntimeError:  # the system has no more threads
             _end_all(ended)
 

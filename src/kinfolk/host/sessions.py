@@ -253,6 +253,7 @@ class Link:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._service = session.service
+        self._under_way = session.under_way
         self._lock = threading.Lock()
         self._closed = False
         self.latest = 0
@@ -341,7 +342,7 @@ class Link:
                     self._recalled.discard(call)
         if waiting is not None:
             pending, answer = waiting
-            self._session.under_way.discard(call)
+            self._under_way.discard(call)
             undone = pending.withdraw()
             self._refuse(call, answer, withdrawn())
             return "no" if undone else "yes"
@@ -377,7 +378,7 @@ class Link:
             waiting = dict(self._waiting)
             for call in waiting:
                 self._stop_waiting(call)
-            self._session.under_way.difference_update(waiting)
+            self._under_way.difference_update(waiting)
         unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
         withdrawn: dict[int, Executed] = dict.fromkeys(unbegun, "no")
         for call, (pending, _) in waiting.items():
@@ -388,9 +389,10 @@ class Link:
 
     def _serve(self, request: R, carry_out: Callable[[R, Queue], Outcome], answer: Answer) -> None:
         number, chain, session = request.call, thread.chain, self._session
-        if number in session.under_way:
+        under_way = self._under_way
+        if number in under_way:
             raise ProtocolError(f"The number {number} was given to two calls")
-        count, limit = len(session.under_way), session.limits.calls
+        count, limit = len(under_way), session.limits.calls
         if count >= limit and not _gives_back(request):
             text = f"{count} calls of this client are under way (limit {limit})"
             session.refused(text)
@@ -398,7 +400,7 @@ class Link:
             return
         # A call that a method makes in this process is made by the same thread.
         outer, chain.serves = chain.serves, request
-        session.under_way.add(number)
+        under_way.add(number)
         # In this order; see `withdraw`.
         self._queued[number] = chain, request
         self._running[number] = request
@@ -410,7 +412,7 @@ class Link:
             outcome = carry_out(request, self._queued)
         except BaseException:
             self._ended(number)
-            session.under_way.discard(number)
+            under_way.discard(number)
             raise
         finally:
             chain.serves = outer
@@ -422,7 +424,7 @@ class Link:
             # Before it has ended: who withdraws it waits for that, and then looks for this.
             session.undoable(number, outcome.grant, outcome.weight)
         recalled = self._ended(number)
-        session.under_way.discard(number)
+        under_way.discard(number)
         if recalled:
             self._service.take_back(number)
         if isinstance(outcome, Granted):
@@ -474,7 +476,7 @@ class Link:
                 # Only now: who withdrew it waits for this, and then nothing belongs to it.
                 self._session.undone(number)
             self._ended(number)
-            self._session.under_way.discard(number)
+            self._under_way.discard(number)
             self._refuse(number, answer, withdrawn())
             return
         pending.deliver(functools.partial(self._arrived, waiting, answer))
@@ -484,7 +486,7 @@ class Link:
         with self._lock:
             if self._stop_waiting(waiting.call) is None:
                 return False
-            self._session.under_way.discard(waiting.call)
+            self._under_way.discard(waiting.call)
         reply = self._service.finish(waiting)
         if waiting.call in self._session.withdrawn:
             self._service.take_back(waiting.call)

@@ -14,10 +14,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from kinfolk.errors import CallTimeout, ResultError
-from kinfolk.host.chains import serving_nothing
+from kinfolk.host.chains import acting_for, serving_nothing
 from kinfolk.host.instrument import is_generator
 from kinfolk.host.operations import Operation
-from kinfolk.host.owners import Owner, acting_for
+from kinfolk.host.owners import Owner
 from kinfolk.host.places import raised
 from kinfolk.host.turns import Turn
 from kinfolk.wire.codec import Mismatch

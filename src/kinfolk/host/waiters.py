@@ -42,8 +42,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeGuard, TypeVar, cast
 
 from kinfolk.errors import ConnectionLost
-from kinfolk.host.chains import Held, waiting_for
-from kinfolk.host.owners import Owner, current_owner
+from kinfolk.host.chains import Held, current_owner, waiting_for
+from kinfolk.host.owners import Owner
 from kinfolk.host.timer import Alarm, timer
 from kinfolk.signals import PIECE
 

@@ -11,8 +11,8 @@ import attrs
 
 from kinfolk.heartbeat import keep_watch
 from kinfolk.host import turns
-from kinfolk.host.chains import thread
-from kinfolk.host.owners import Owner, acting_for
+from kinfolk.host.chains import acting_for, thread
+from kinfolk.host.owners import Owner
 from kinfolk.host.refusals import log_raised
 from kinfolk.limits import Limits
 from kinfolk.pickles.by_hand import ByHand

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 import attrs
 
 from kinfolk.errors import ConnectionLost, NoSuchMember, ResultError
+from kinfolk.host.chains import acting_for
 from kinfolk.host.hosted import Hosted
 from kinfolk.host.operations import Operation
-from kinfolk.host.owners import Owner, acting_for
+from kinfolk.host.owners import Owner
 from kinfolk.host.refusals import log_raised
 from kinfolk.host.waiters import Later, is_later
 from kinfolk.pickles.clients import Visit

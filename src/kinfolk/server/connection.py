@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 import msgspec
+from typing_extensions import Buffer
 
 from kinfolk.deadlines import time_left
 from kinfolk.errors import (
@@ -267,10 +268,11 @@ class Connection:
         buffer = FrameBuffer(limit)
         while data := self._sock.recv(_READ):
             message = whole_message(data, limit)
-            for each in (message,) if message is not None else self._gather(buffer, data):
-                self._busy = True
-                self._handle(link, decode_request(each))
-                self._busy = False
+            if message is not None:  # as nearly always
+                self._handle(link, message)
+            else:
+                for each in self._gather(buffer, data):
+                    self._handle(link, each)
         if not buffer.empty:
             _logger.warning("%s left in the middle of a message", self._who)
 
@@ -293,7 +295,9 @@ class Connection:
                     return
                 yield from buffer.receive(data)
 
-    def _handle(self, link: Link, request: Request) -> None:
+    def _handle(self, link: Link, message: Buffer) -> None:
+        self._busy = True
+        request = decode_request(message)
         if self._over:
             # Nothing is begun any more, but what the peer let go of before it went is noted.
             if isinstance(request, Release):
@@ -303,6 +307,7 @@ class Connection:
             link.call(request, self._answer)
         elif not self._is_ours(request):
             link.receive(request, self._answer)
+        self._busy = False
 
     def _is_ours(self, request: Request) -> bool:
         """Answer what the host knows nothing of; return False for all else."""

@@ -112,7 +112,7 @@ class Arguments:
                 break
         else:
             try:
-                return encode(dict(values))
+                return encode(values)
             except (OverflowError, UnicodeEncodeError):
                 pass
         try:
@@ -165,9 +165,9 @@ class Arguments:
                 break
         if gaps:
             return self.arrange(values)
-        keywords: dict[str, object] = {}
-        for index, name in self._named:
-            keywords[name] = values[index]
+        if not self._named:
+            return list(values), {}
+        keywords = {name: values[index] for index, name in self._named}
         return list(values[: self._leading]), keywords
 
     def _lift(self, values: Sequence[Any], context: Context) -> list[Any]:

@@ -126,14 +126,15 @@ def _unreadable(error: Exception, what: str) -> ProtocolError:
 # --- Frames
 
 
-def whole_message(data: bytes, limit: int) -> memoryview | None:
+def whole_message(data: bytes, limit: int) -> bytes | None:
     """Return the message of data that is one frame and nothing else, as nearly all is.
 
     For any other it returns None, and a `FrameBuffer` has to make sense of it.
     """
     length = len(data) - HEADER
     if 0 <= length <= limit and _read_header(data)[0] == length:
-        return memoryview(data)[HEADER:]
+        # A copy: it is short nearly always, and then a view takes longer.
+        return data[HEADER:]
     return None
 
 

@@ -18,12 +18,13 @@ __all__ = ["Codec", "Codecs", "encoded"]
 class Codec:
     """Encodes and decodes values of one declared type; threads may share it."""
 
-    __slots__ = ("_node", "_plain", "_still")
+    __slots__ = ("_node", "_still", "plain")
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._plain = node.plain
         self._still = node.still
+        # The exact classes of values that nearly always are sent as they are.
+        self.plain = node.plain
 
     @property
     def text(self) -> str:
@@ -36,7 +37,7 @@ class Codec:
         Raises:
             Mismatch: It is not of the declared type.
         """
-        if type(value) in self._plain:
+        if type(value) in self.plain:
             try:
                 return encode(value)
             except (OverflowError, UnicodeEncodeError):
