@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 from kinfolk.callers import caller
 from kinfolk.counted import Mention, count
@@ -22,7 +21,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.keeper import keeper
-from kinfolk.unsettled import Debt, Settling
+from kinfolk.unsettled import Debt, Settling, attempt
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from kinfolk.wire.table import ManagerType
 
 __all__ = ["UNSET", "Channel", "Proxy"]
-
-_SHORT: Final = 500
 
 
 class Channel(Settling, Protocol):
@@ -141,14 +138,9 @@ class Proxy(BaseProxy):
         try:
             with moments_more():
                 target, member = self._counted(), self._members[name]
-                value, error = channel.attempt(target, member, given, attempts)
-        except (ArgumentError, MessageTooLong):
-            shorter = _without_what_cannot_travel(given)
-            if shorter == given:
-                raise  # It will never be carried out.
-            return self._give_back(name, shorter)
-        except (ConnectionClosed, SpecMismatch):
-            raise
+                value, error = attempt(channel, target, member, given, attempts)
+        except (ArgumentError, ConnectionClosed, MessageTooLong, SpecMismatch):
+            raise  # It will never be carried out.
         except BaseException as error:
             debt: Debt = (self, name, given, attempts, caller.token, [])
             unsettled.note(debt)
@@ -225,29 +217,3 @@ class Proxy(BaseProxy):
 
     def __hash__(self) -> int:
         return hash((self._target, id(self._channel)))
-
-
-def _text(error: BaseException) -> str:
-    name = type(error).__name__
-    try:
-        return f"{name}: {error}"[:_SHORT]
-    except Exception:
-        return name
-
-
-def _without_what_cannot_travel(arguments: Mapping[str, object]) -> dict[str, object]:
-    """Return arguments with less of an exception, which may be long, or of a kind that is refused.
-
-    For an `__exit__` has to be called however a block ends.
-    """
-
-    def shorter(value: object) -> object:
-        if isinstance(value, TracebackType):
-            return None
-        if type(value) is tuple:
-            return tuple(map(shorter, cast("tuple[object, ...]", value)))
-        if isinstance(value, BaseException) and type(value) is not RuntimeError:
-            return RuntimeError(_text(value))
-        return value
-
-    return {name: shorter(value) for name, value in arguments.items()}

@@ -15,7 +15,8 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 
 from kinfolk.deadlines import deadline, own_deadline
 from kinfolk.errors import (
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
     from kinfolk.wire.members import Member
     from kinfolk.wire.messages import Target
 
-__all__ = ["SHORT_MOMENT", "Debt", "Settling", "Unsettled"]
+__all__ = ["SHORT_MOMENT", "Debt", "Settling", "Unsettled", "attempt"]
 
 SHORT_MOMENT: Final = 0.25
 """How many seconds to try to settle a call that was just cut short."""
+
+_SHORT: Final = 500
 
 _logger = logging.getLogger(__name__)
 
@@ -190,13 +193,61 @@ class Unsettled:
                     return
 
 
+def attempt(
+    channel: Settling,
+    target: Target,
+    member: Member,
+    arguments: Mapping[str, object],
+    attempts: list[int],
+    caller: int | None = None,
+) -> tuple[Any, BaseException | None]:
+    """Make a call that gives something back; see `Settling.attempt`.
+
+    An `__exit__` has to be called however a block ends, so it tells less of an exception that is
+    long, or of a kind that is refused.
+
+    Raises:
+        ArgumentError: It is refused all the same; or `MessageTooLong` is raised for that.
+    """
+    try:
+        return channel.attempt(target, member, arguments, attempts, caller)
+    except (ArgumentError, MessageTooLong):
+        shorter = _without_what_cannot_travel(arguments)
+        if shorter == arguments:
+            raise
+    return channel.attempt(target, member, shorter, attempts, caller)
+
+
 def _attempt(channel: Settling, debt: Debt) -> Executed:
     """Make a call that is owed; return whether it has run."""
     proxy, name, arguments, attempts, caller, _ = debt
     try:
-        channel.attempt(proxy._target, proxy._members[name], arguments, attempts, caller)
+        attempt(channel, proxy._target, proxy._members[name], arguments, attempts, caller)
     except (ArgumentError, MessageTooLong, SpecMismatch) as error:
         # It will never be carried out, and must not keep the others waiting.
         _logger.error("%s could not be called: %s", name, error)  # noqa: TRY400
         return "no"
     return "yes"
+
+
+def _text(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"[:_SHORT]
+    except Exception:
+        return name
+
+
+def _without_what_cannot_travel(arguments: Mapping[str, object]) -> dict[str, object]:
+    """Return arguments with less of an exception: no traceback, and the beginning of its text."""
+
+    def shorter(value: object) -> object:
+        if isinstance(value, TracebackType):
+            return None
+        if type(value) is tuple:
+            return tuple(map(shorter, cast("tuple[object, ...]", value)))
+        if isinstance(value, BaseException) and type(value) is not RuntimeError:
+            return RuntimeError(_text(value))
+        return value
+
+    return {name: shorter(value) for name, value in arguments.items()}

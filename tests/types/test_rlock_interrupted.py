@@ -15,6 +15,7 @@ from support.threads import until
 
 from kinfolk.examples.login.manager import LoginManager
 from kinfolk.server import Server
+from kinfolk.wire.frames import DEFAULT_LIMIT
 
 KEY = "a key for tests"
 
@@ -86,3 +87,22 @@ def test_it_is_given_back_though_there_is_no_room_for_the_call(server: Server) -
             with pytest.raises(RecursionError):
                 descend(room - left)
             until(lambda: not lock.locked())
+
+
+@pytest.mark.parametrize("moment", [1, 2])
+def test_it_is_given_back_though_its_exception_is_too_long(server: Server, moment: int) -> None:
+    """Ctrl-C may come while the exception is encoded, and while its text is made shorter."""
+
+    class Own(Exception):
+        def __str__(self) -> str:
+            asked.append(None)
+            if len(asked) == moment:
+                raise KeyboardInterrupt
+            return "x" * (DEFAULT_LIMIT + 1)
+
+    asked: list[None] = []
+    with LoginManager.open(server.url, authkey=KEY) as manager:
+        lock = manager.open_qq_login_lock()
+        with pytest.raises(KeyboardInterrupt), lock:
+            raise Own
+        until(lambda: not lock.locked())
