@@ -150,9 +150,9 @@ def test_a_deadline(running: Project) -> None:
         holder.expect("True")
         done = running.run("call", "login_lock.acquire()", "--timeout", "0.2")
         assert "did not answer before the deadline" in done.refusal
-    for wrong in ("nan", "-1"):
+    for wrong in ("nan", "-1", "0"):
         done = running.run("call", "frontier.limit", f"--timeout={wrong}")
-        assert done.refusal.startswith("--timeout is a number of seconds from now, not")
+        assert done.refusal.startswith("--timeout is a number of seconds above 0, not")
 
 
 # --- Which server
@@ -177,6 +177,10 @@ def test_a_server_is_named_by_spec_or_address(project: Project) -> None:
             assert "leave one of them out" in both.refusal
             wrong = project.run("call", push, "--address", "crawler.spec")
             assert wrong.refusal.startswith("'crawler.spec' is no address: write --spec crawler.s")
+            # The environment names an address, as it does for `open`.
+            wrong = project.run("call", push, KINFOLK_ADDRESS="nowhere")
+            assert "no server listens at" in wrong.refusal
+            assert "/nowhere (No such file or directory): start it with" in wrong.refusal
 
 
 # --- The generated module

@@ -104,5 +104,6 @@ def test_a_key_file_that_is_not_there(project: Project) -> None:
     """The error names the option and the file."""
     refusal = project.run("stop", "--authkey-file", "nokey").refusal
     assert refusal == (
-        "--authkey-file: the key file nokey cannot be read: No such file or directory"
+        "--authkey-file: the key file nokey cannot be read (No such file or directory): "
+        "name a file of your own that holds the key"
     )

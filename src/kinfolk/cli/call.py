@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from kinfolk.cli.expressions import Arguments, Expression, Item, Step, parse
 from kinfolk.cli.opening import opened
 from kinfolk.cli.problems import CommandError, one_line
-from kinfolk.deadlines import deadline, patience
+from kinfolk.deadlines import deadline
 from kinfolk.errors import KinfolkError
 from kinfolk.managers import Manager
 from kinfolk.proxy import Proxy
@@ -46,7 +46,7 @@ def call(
             one server runs.
         address: The server's address, in place of its spec; else KINFOLK_ADDRESS, if it is set.
         authkey_file: A file with the key, for a server that asks for one; else KINFOLK_AUTHKEY.
-        timeout: How many seconds it may take.
+        timeout: How many seconds it may take, more than 0.
     """
     steps = parse(expression)
     limit = contextlib.nullcontext() if timeout is None else deadline(_checked(timeout))
@@ -61,10 +61,9 @@ def call(
 
 
 def _checked(timeout: float) -> float:
-    try:
-        return patience("--timeout", timeout)
-    except ValueError as error:
-        raise CommandError(one_line(error)) from None
+    if not timeout > 0:  # which nan is not either
+        raise CommandError(f"--timeout is a number of seconds above 0, not {timeout!r}")
+    return timeout
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ one after the other, with literals as arguments.
 from __future__ import annotations
 
 import ast
+import reprlib
 import warnings
 from typing import Final, TypeAlias
 
@@ -16,6 +17,7 @@ from kinfolk.cli.problems import CommandError, one_line
 
 __all__ = ["Arguments", "Attribute", "Expression", "Item", "Step", "parse"]
 
+_LONGEST: Final = 100
 _EXAMPLE: Final = """`kinfolk call 'frontier.push("https://example.org", priority=2)'`"""
 
 
@@ -62,10 +64,10 @@ def parse(text: str) -> Expression:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as of odd escapes
             tree = ast.parse(text.strip(), mode="eval")
-    except SyntaxError as error:
-        raise CommandError(f"{text!r} cannot be read ({error.msg}): write {_EXAMPLE}") from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise CommandError(f"what is to be called cannot be read: {one_line(error)}") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else one_line(error)
+        why = f" ({reason})" if reason else ""
+        raise CommandError(f"{_excerpt(text)} cannot be read{why}: write {_EXAMPLE}") from None
     steps: list[Step] = []
     node: ast.expr = tree.body
     while not isinstance(node, ast.Name):
@@ -84,7 +86,9 @@ def _outermost(node: ast.expr, text: str) -> tuple[ast.expr, Step]:
         case ast.Call(function, positional, keyword):
             return function, Arguments(tuple(map(_literal, positional)), _named(keyword))
         case _:
-            raise CommandError(f"{text!r} calls nothing that a server offers: write {_EXAMPLE}")
+            raise CommandError(
+                f"{_excerpt(text)} calls nothing that a server offers: write {_EXAMPLE}"
+            )
 
 
 def _named(keywords: list[ast.keyword]) -> dict[str, object]:
@@ -110,6 +114,14 @@ _RULE: Final = "arguments are literals, such as 'text', 2, None, True or [1, 2],
 
 def _shown(node: ast.expr) -> str:
     try:
-        return ast.unparse(node)
+        text = ast.unparse(node)
     except RecursionError:
         return "an argument"
+    return text if len(text) <= _LONGEST else _excerpt(text)
+
+
+def _excerpt(text: str) -> str:
+    """Return a text in quotes, without its middle if it is long."""
+    shortening = reprlib.Repr()
+    shortening.maxstring = _LONGEST
+    return shortening.repr(text)

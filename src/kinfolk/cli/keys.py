@@ -36,7 +36,8 @@ def key_of_file(file: Path) -> bytes:
             key = opened.read().strip()
     except OSError as error:
         raise AuthenticationFailed(
-            f"--authkey-file: the key file {file} cannot be read: {error.strerror}"
+            f"--authkey-file: the key file {file} cannot be read ({error.strerror}): name a file "
+            "of your own that holds the key"
         ) from None
     keys.check_closed(file, mode)
     try:

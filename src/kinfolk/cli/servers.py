@@ -108,7 +108,9 @@ def find_one(target: str | None, key: bytes | None) -> Found:
         CommandError: There are several to choose from.
         KinfolkError: What is named is neither an address nor a spec, or does not answer.
     """
-    target = target or os.environ.get("KINFOLK_ADDRESS") or None
+    given = os.environ.get("KINFOLK_ADDRESS")
+    if target is None and given:
+        return _found(parse_address(given), key)
     seen = find(target, key)
     found = [each for each in seen if target or not is_private_address(each.address)]
     if not found:

@@ -94,7 +94,10 @@ def _refusals(path: Path) -> Generator[None, None, None]:
     try:
         yield
     except OSError as error:
-        raise GenerateError(f"cannot write {path}: {error.strerror or error}") from error
+        raise GenerateError(
+            f"cannot write {path}: {error.strerror or error}: nothing was changed; check that its "
+            "folder is yours to write and has room"
+        ) from error
 
 
 def _stage(path: Path, text: str) -> Path:
