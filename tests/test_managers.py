@@ -358,6 +358,48 @@ def test_ctrl_c_is_left_to_the_parent() -> None:
         assert manager.frontier().limit == 500
 
 
+class Starter:
+    """Starts processes of its own."""
+
+    def terminated(self) -> list[int | None]:
+        """Return what processes end with that are terminated, just begun or at work."""
+        codes: list[int | None] = []
+        for awaits in (False, True):
+            reader, writer = multiprocessing.Pipe(duplex=False)
+            process = multiprocessing.get_context("fork").Process(target=_linger, args=(writer,))
+            process.start()
+            if awaits:
+                reader.recv()
+            process.terminate()
+            process.join(30)
+            codes.append(process.exitcode)
+            process.kill()
+            process.join()
+        return codes
+
+
+def _linger(writer: Any) -> None:
+    writer.send("here")
+    signal.sigtimedwait([], 600)
+
+
+@pytest.mark.parametrize("serializer", ["typed", "pickle"])
+def test_what_an_object_starts_can_be_terminated(serializer: str) -> None:
+    """What stops the server by a signal is not handed down; as in the standard library."""
+
+    class Manager(SampleManager):
+        pass
+
+    Manager.register("starter", Starter)
+    made: Any = Manager(serializer=serializer, ctx=multiprocessing.get_context("fork"))
+    with made as manager:
+        assert manager.starter().terminated() == [-signal.SIGTERM] * 2
+        child = multiprocessing.active_children()[0]
+        child.terminate()
+        child.join(30)
+        assert child.exitcode == 0
+
+
 # --- In this process
 
 

@@ -25,7 +25,7 @@ from kinfolk.errors import AuthenticationFailed, GenerateError, KinfolkError, Sp
 from kinfolk.limits import Limits
 from kinfolk.managers import Manager
 from kinfolk.server.files import raise_file_limit
-from kinfolk.server.process import stop_on
+from kinfolk.server.stopping import stop_on
 from kinfolk.serving import make_server
 from kinfolk.spec import has_generated, output_module, read
 from kinfolk.wire.table import type_of

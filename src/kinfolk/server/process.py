@@ -16,18 +16,18 @@ from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from types import FrameType
 from typing import Any, Protocol, TypeAlias
 
 from kinfolk.errors import ConnectionLost, RemoteError
+from kinfolk.server.stopping import Stoppable, stop_on
 
-__all__ = ["ServerProcess", "Serving", "read_start", "stop_on", "tell_start"]
+__all__ = ["ServerProcess", "Serving", "read_start", "tell_start"]
 
 _Raised: TypeAlias = tuple[bytes | None, str, str, str]
 _Initializer: TypeAlias = Callable[..., object]
 
 
-class Serving(Protocol):
+class Serving(Stoppable, Protocol):
     """A server, of whichever wire."""
 
     @property
@@ -46,10 +46,6 @@ class Serving(Protocol):
         Raises:
             RuntimeError: It serves already, or has served: make a new server.
         """
-        ...
-
-    def stop(self) -> None:
-        """End `serve_forever`. May be called by any thread, and by a signal handler."""
         ...
 
     def close(self) -> None:
@@ -157,17 +153,6 @@ def _serve(
     if server is not None:
         threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
         server.serve_forever()
-
-
-def stop_on(server: Serving, *signals: signal.Signals) -> None:
-    """Have signals stop a server; the same one once more does what it does to any program."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        server.stop()
-
-    for number in signals:
-        signal.signal(number, stop)
 
 
 def tell_start(writer: Pipe[Any, Any], make: Callable[[], Serving]) -> Serving | None:

@@ -44,8 +44,9 @@ from kinfolk.server.files import (
     spec_file,
 )
 from kinfolk.server.listening import running
-from kinfolk.server.process import read_start, stop_on, tell_start
+from kinfolk.server.process import read_start, tell_start
 from kinfolk.server.server import Server
+from kinfolk.server.stopping import stop_on
 from kinfolk.wire.greetings import CutShort
 
 __all__ = ["Job", "launch", "main", "reach_or_launch"]
