@@ -20,8 +20,10 @@ from support.threads import until
 
 from kinfolk.addresses import UnixAddress
 from kinfolk.client.observer import Observer
-from kinfolk.errors import ConnectionLost, HandshakeFailed, NotRunning, NotSupported
+from kinfolk.errors import CallTimeout, ConnectionLost, HandshakeFailed, NotRunning, NotSupported
 from kinfolk.examples.login.manager import LoginManager
+from kinfolk.host.timer import timer
+from kinfolk.server.idling import Idling
 from kinfolk.server.standalone import Job, reach_or_launch
 from kinfolk.wire.greetings import AboutToEnd, CutShort
 
@@ -183,6 +185,36 @@ def test_a_server_that_is_used_does_not_end(project: Project) -> None:
                 leave(other)
 
 
+def test_the_first_client_has_time_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a server with no time to be idle could end before its starter is there."""
+    times: list[float] = []
+    monkeypatch.setattr(timer, "call_later", lambda seconds, _: times.append(seconds))
+    idling = Idling(0, end=lambda: None)
+    idling.begin()
+    idling.came()
+    idling.left(0, client=False)  # who only looked
+    idling.came()
+    idling.left(0, client=True)
+    idling.came()
+    idling.left(0, client=False)
+    assert [round(seconds) for seconds in times] == [10, 10, 0, 0]
+
+
+@pytest.mark.parametrize("error", [NotRunning("none runs"), CutShort("it ends")])
+def test_what_is_never_reached_in_time_is_a_timeout(
+    error: Exception, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the last attempt met."""
+    monkeypatch.setattr("kinfolk.server.standalone.launch", lambda *_: None)
+    job = Job("crawl_manager", "CrawlManager", "crawl", UnixAddress(f"{folder}/s"), None, None)
+
+    def reach() -> None:
+        raise error
+
+    with pytest.raises(CallTimeout, match=r"before the timeout of 0 s \((none runs|it ends)\)"):
+        reach_or_launch(job, reach, timeout=0)
+
+
 def test_looking_at_a_server_does_not_keep_it(project: Project) -> None:
     """However often somebody does: it ends for want of clients."""
     with project.client(idle=0.3) as client:
@@ -338,7 +370,7 @@ def test_what_a_program_registers_by_hand_is_not_served(project: Project) -> Non
     with project.program(BY_HAND) as program:
         assert program.line() == (
             "the server has no entry 'scores': register it by hand there too, before it starts; "
-            "for open(start=True), in the module that defines the manager's class"
+            "for open(start=True), in the module of the manager's class, if that is not the program"
         )
 
 

@@ -177,8 +177,9 @@ def _raised(error: BaseException) -> _Raised:
     data = None
     # What ends a program, such as SystemExit, ends the server's, and not the caller's too.
     if isinstance(error, Exception):
-        with contextlib.suppress(Exception):  # whatever its __reduce__ raises
-            data = pickle.dumps(error)
-            pickle.loads(data)  # noqa: S301 - ours
+        with contextlib.suppress(Exception):  # whatever its __reduce__ raises, or its class
+            pickled = pickle.dumps(error)
+            pickle.loads(pickled)  # noqa: S301 - ours
+            data = pickled
     trace = "".join(traceback.format_exception(error))
     return data, type(error).__qualname__, str(error), trace

@@ -111,7 +111,7 @@ class Server(RunningServer):
         )
 
     def _prepare(self) -> None:
-        self._idling.left(0, client=True)
+        self._idling.begin()
 
     def _stop_if_idle(self) -> None:
         with self._changed:

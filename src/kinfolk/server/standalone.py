@@ -92,11 +92,18 @@ def reach_or_launch(job: Job, reach: Callable[[], object], timeout: float) -> No
         KinfolkError: What `reach` raises, and `launch`.
     """
     end = time.monotonic() + patience("timeout", timeout)
-    reached = _reached(reach, end)
-    while not reached:
-        with _turn_to_start(job.address, end):
-            # Whoever had the turn before may have started it.
-            reached = _reached(reach, end) or _launched(job, reach, end)
+    try:
+        reached = _reached(reach, end)
+        while not reached:
+            with _turn_to_start(job.address, end):
+                # Whoever had the turn before may have started it.
+                reached = _reached(reach, end) or _launched(job, reach, end)
+    except (NotRunning, CutShort) as error:
+        raise CallTimeout(
+            f"no server at {job.address} was reached before the timeout of {timeout:.3g} s "
+            f"({error}): open it with a longer one",
+            executed="no",
+        ) from None
     _check_spec(job)
 
 
