@@ -77,3 +77,12 @@ def test_bash_completes_commands_and_options(
         ["bash", "--norc", "-c", code], capture_output=True, text=True, timeout=20, check=True
     )
     assert completed.stdout.split() == found
+
+
+def test_completion_that_cannot_be_installed(project: Project, tmp_path: Path) -> None:
+    """One line says where, and why."""
+    (tmp_path / "file").write_text("")
+    home = str(tmp_path / "file" / "home")
+    done = project.run("--install-completion", "--shell", "bash", HOME=home)
+    assert done.refusal.startswith(f"{home}/")
+    assert done.refusal.endswith(": Not a directory")

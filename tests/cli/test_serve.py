@@ -330,6 +330,16 @@ def test_a_bad_key_file(
     assert complaint in refused(folder, *arguments)
 
 
+def test_a_key_file_that_never_ends(folder: Path, tmp_path: Path) -> None:
+    """Nobody's key is that long; and who may read it is asked first."""
+    file = tmp_path / "key"
+    file.write_text("k" * 5_000)
+    file.chmod(0o600)
+    arguments = ["app.spec", "--address", "tcp://127.0.0.1:0", "--authkey-file"]
+    assert "holds more than 4096 bytes, which is no key" in refused(folder, *arguments, str(file))
+    assert "is open to other users (mode 666)" in refused(folder, *arguments, "/dev/zero")
+
+
 def test_an_address_that_is_none(folder: Path) -> None:
     """The error says how one is written."""
     assert "write tcp://host:port" in refused(folder, "app.spec", "--address", "localhost:80")

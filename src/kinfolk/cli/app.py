@@ -56,6 +56,10 @@ def run() -> None:
         # Whoever read what was printed has seen enough. At exit, Python would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        # Such as a folder for completions that cannot be written.
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"kinfolk: {where}{error.strerror or one_line(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from kinfolk import keys
 from kinfolk.errors import AuthenticationFailed
 
 __all__ = ["find_key", "key_of_environment", "key_of_file"]
+
+_LONGEST: Final = 4096  # bytes
 
 
 def find_key(file: Path | None) -> bytes | None:
@@ -33,14 +36,19 @@ def key_of_file(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
-            key = opened.read().strip()
+            key = opened.read(_LONGEST + 1)  # of what may have no end
     except OSError as error:
         raise AuthenticationFailed(
             f"--authkey-file: the key file {file} cannot be read ({error.strerror}): name a file "
             "of your own that holds the key"
         ) from None
     keys.check_closed(file, mode)
+    if len(key) > _LONGEST:
+        raise AuthenticationFailed(
+            f"--authkey-file: {file} holds more than {_LONGEST} bytes, which is no key: name a "
+            "file that holds the key alone"
+        )
     try:
-        return keys.check_key(key)
+        return keys.check_key(key.strip())
     except ValueError as error:
         raise AuthenticationFailed(f"{file}: {error}") from None
