@@ -13,7 +13,7 @@ import pytest
 from support.by_hand import BoxProxy, HandManager, SubManager, note
 from support.threads import run_all, until
 
-from kinfolk.errors import NotRunning, NotSupported, ObjectGone
+from kinfolk.errors import ArgumentError, NotRunning, NotSupported, ObjectGone
 from kinfolk.managers import Manager
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
@@ -106,6 +106,12 @@ def test_a_copy_may_be_of_any_class(pickling: Any) -> None:
     copy = box._getvalue()
     copy.put("b")
     assert box.things() == ["a"]
+
+
+def test_what_makes_nothing_takes_the_object_itself(pickling: Any) -> None:
+    """An entry without a callable, with anything else, says what it lacks."""
+    with pytest.raises(ArgumentError, match="'part_box' has no callable, and makes nothing: regi"):
+        pickling._make_by_hand("part_box", (), {})
 
 
 def test_exceptions_arrive_as_themselves(hand: Any) -> None:

@@ -13,18 +13,21 @@ from support.pickling import Pickled, serve_program
 from support.programs import Program
 from support.samples.manager import SampleManager
 from support.serving import serve_here
+from support.threads import until
 
 from kinfolk.errors import HandshakeFailed
 
 
 @pytest.mark.parametrize("kind", ["unix", "unix with a key", "tcp"])
-def test_a_pickle_client_at_a_typed_server(folder: Path, kind: str) -> None:
-    """It waits a moment for a word of the server's, and then asks."""
-    with (
-        serve_here(kind, folder) as served,
-        pytest.raises(HandshakeFailed, match=r"the server speaks serializer 'typed', and this"),
-    ):
-        SampleManager.open(served.url, authkey=served.key or "any key at all", serializer="pickle")
+def test_a_pickle_client_at_a_typed_server(
+    folder: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It waits a moment for a word of the server's, and then asks; either end says why."""
+    with serve_here(kind, folder) as served:
+        key = served.key or "any key at all"
+        with pytest.raises(HandshakeFailed, match=r"the server speaks serializer 'typed', and thi"):
+            SampleManager.open(served.url, authkey=key, serializer="pickle")
+        until(lambda: "the client speaks serializer 'pickle', and this server" in caplog.text)
 
 
 def test_a_typed_client_at_a_pickle_server(served: Pickled) -> None:

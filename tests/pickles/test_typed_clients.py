@@ -20,6 +20,7 @@ from kinfolk.errors import (
     ArgumentError,
     ConnectionClosed,
     ConnectionLost,
+    NoSuchMember,
     NotRunning,
     NotSupported,
     RemoteError,
@@ -108,6 +109,9 @@ def test_proxies_look_as_there(served: Pickled) -> None:
         found.push("v")
         assert (len(found), len(frontier)) == (2, 1)
         assert frontier._callmethod("push", ("w",), {"priority": 1}) is True
+        for name in ("__class__", "__init__", "_call", "no such thing"):
+            with pytest.raises(NoSuchMember, match=f"Frontier has no member '{name}' that the sp"):
+                frontier._callmethod(name)
 
 
 def test_proxies_are_not_copied_deeply(served: Pickled) -> None:

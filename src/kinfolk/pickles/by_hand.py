@@ -72,7 +72,10 @@ class ByHand(managers.Server):
         if make is not None:
             return make(*args, **kwds)
         if kwds or len(args) != 1:
-            raise ArgumentError(f"{typeid!r} takes one argument, the object itself")
+            raise ArgumentError(
+                f"the server's entry {typeid!r} has no callable, and makes nothing: register it "
+                "with one there, or give the object itself as the only argument"
+            )
         return args[0]
 
     def keep(self, typeid: str, obj: Any, client: Client) -> tuple[str, tuple[str, ...]]:

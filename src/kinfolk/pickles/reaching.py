@@ -14,13 +14,13 @@ from kinfolk.deadlines import in_time, time_left
 from kinfolk.errors import CallTimeout, HandshakeFailed, KinfolkError
 from kinfolk.pickles.wire import Wire
 from kinfolk.signals import Passing, raised_by_handler
-from kinfolk.wire.greetings import HANDSHAKE_LIMIT, MAGIC, PREAMBLE
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT, MAGIC, PREAMBLE, PROBE
 
 __all__ = ["Gate", "reach"]
 
 # A server of the standard library's speaks first and at once; one of Kinfolk's own never does.
 _SILENCE: Final = 1.0
-_PROBE: Final = PREAMBLE + b"\0\0\0\1\xc0"  # no greeting, but enough to be answered
+_PROBE: Final = PREAMBLE + b"\0\0\0\1" + PROBE
 
 
 @attrs.frozen

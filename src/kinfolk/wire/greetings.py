@@ -34,6 +34,7 @@ __all__ = [
     "MAGIC",
     "NONCE",
     "PREAMBLE",
+    "PROBE",
     "TO_CLIENT",
     "TO_SERVER",
     "VERSION",
@@ -54,6 +55,8 @@ MAGIC: Final = b"KINFOLK"
 PREAMBLE: Final = MAGIC + bytes([VERSION])
 
 HANDSHAKE_LIMIT: Final = 4096
+PROBE: Final = b"\xc0"
+"""What a client that speaks pickle sends in place of a greeting, to see whether it is answered."""
 """The longest message of a handshake, in bytes."""
 
 HIGHEST_LIMIT: Final = 2**32 - 1

@@ -41,6 +41,7 @@ from kinfolk.wire.greetings import (
     MAGIC,
     NONCE,
     PREAMBLE,
+    PROBE,
     TO_CLIENT,
     TO_SERVER,
     VERSION,
@@ -164,6 +165,10 @@ class _Stream:
                 return None
             if len(messages) > 1 or not self._frames.empty:
                 raise HandshakeFailed("the peer did not wait for its answer")
+            if bytes(messages[0]) == PROBE:
+                raise HandshakeFailed(
+                    "the client speaks serializer 'pickle', and this server 'typed'"
+                )
             return decode(decoder, messages[0], "message of the handshake")
         except (LimitExceeded, ProtocolError) as error:
             raise HandshakeFailed(str(error)) from None
