@@ -28,6 +28,7 @@ from kinfolk.errors import (
     ConnectionLost,
     NotRunning,
     NotSupported,
+    RemoteError,
     SpecMismatch,
 )
 from kinfolk.spec import read
@@ -212,6 +213,21 @@ def test_without_a_key_it_takes_that_of_the_process() -> None:
     run.result()
 
 
+def test_a_key_of_the_process_that_can_be_guessed_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one that is given: at either end."""
+    monkeypatch.setattr(multiprocessing.current_process(), "authkey", b"short")
+    for use in (
+        lambda: SampleManager(("127.0.0.1", 0)).get_server(),
+        lambda: SampleManager(("127.0.0.1", 0)).start(),
+        lambda: SampleManager(serializer="pickle").start(),
+        lambda: SampleManager(("127.0.0.1", 1)).connect(),
+    ):
+        with pytest.raises(ValueError, match=r"current_process\(\).authkey: .*at least 8 bytes"):
+            use()
+
+
 def test_shutdown_of_an_opened_manager_stops_the_server(folder: Path) -> None:
     """`close` would not."""
     with serve("unix", folder) as served:
@@ -272,13 +288,34 @@ def test_start_shutdown_and_join_are_as_there(folder: Path) -> None:
     """The three steps of a `with` can be taken one by one."""
     manager = SampleManager()
     manager.start()
-    with pytest.raises(AlreadyRunning, match="has started its server already, at unix:"):
+    with pytest.raises(AlreadyRunning, match="has started its server already, at unix:") as twice:
         manager.start()
+    assert isinstance(twice.value, multiprocessing.ProcessError)
     assert manager.frontier().limit == 500
     manager.shutdown()
     manager.shutdown()
     manager.join()
     assert files(folder) == []
+
+
+def test_what_could_not_connect_starts_a_server_of_its_own(folder: Path) -> None:
+    """At a socket that only it knows, and not at the one where it found nobody."""
+    manager = SampleManager()
+    with pytest.raises(NotRunning):
+        manager.connect()
+    with manager, pytest.raises(NotRunning):
+        SampleManager.open()
+
+
+@pytest.mark.parametrize(("seconds", "error"), [("1", TypeError), (-1, ValueError)])
+def test_times_are_numbers_of_seconds(seconds: Any, error: type) -> None:
+    """What is not is refused where it is given, by its name."""
+    with pytest.raises(error, match=r"shutdown_timeout .* a number of seconds"):
+        SampleManager(shutdown_timeout=seconds)
+    with pytest.raises(error, match=r"timeout .* a number of seconds"):
+        SampleManager.open(timeout=seconds)
+    with pytest.raises(error, match=r"idle .* a number of seconds"):
+        SampleManager.open(start=True, idle=seconds)
 
 
 def _note(path: str) -> None:
@@ -297,6 +334,17 @@ def _fail() -> None:
     raise LookupError("not today")
 
 
+class Own(Exception):
+    """Cannot be made again of what it was made with."""
+
+    def __init__(self, one: str, two: int) -> None:
+        super().__init__(f"{one}, {two} times")
+
+
+def _fail_in_its_own_way() -> None:
+    raise Own("not today", 3)
+
+
 def _die() -> None:
     os._exit(7)
 
@@ -306,6 +354,9 @@ def test_what_fails_in_the_child_is_raised_here(folder: Path) -> None:
     with pytest.raises(LookupError, match="not today") as caught:
         SampleManager().start(_fail)
     assert any("_fail" in note for note in caught.value.__notes__)
+    with pytest.raises(RemoteError, match="Own: not today, 3 times") as unknown:
+        SampleManager().start(_fail_in_its_own_way)
+    assert any("_fail_in_its_own_way" in note for note in unknown.value.__notes__)
     with pytest.raises(ConnectionLost, match="exit code 7"):
         SampleManager().start(_die)
     with pytest.raises(TypeError, match="must be callable"):
@@ -414,6 +465,12 @@ def test_local_needs_no_server() -> None:
         assert manager.address is None
     with pytest.raises(ConnectionClosed):
         frontier.pop()
+
+
+def test_a_local_manager_starts_nothing() -> None:
+    """Its objects are here already."""
+    with SampleManager.local() as manager, pytest.raises(NotSupported, match="make another"):
+        manager.start()
 
 
 def test_two_local_managers_share_nothing() -> None:

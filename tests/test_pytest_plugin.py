@@ -86,6 +86,14 @@ def test_the_serializer_can_be_chosen(request: pytest.FixtureRequest, fixture: s
     plain.connect()
 
 
+def test_only_classes_of_managers_are_served(kinfolk_serve: Serve) -> None:
+    """A manager that was made, and anything else, is refused by what would be right."""
+    serve: Any = kinfolk_serve
+    for other in (3, SampleManager(), dict):
+        with pytest.raises(TypeError, match="a manager's class, such as CrawlManager: "):
+            serve(other)
+
+
 def test_nothing_is_left_after_a_test(tmp_path: Path) -> None:
     """A project that has only installed the package finds the fixtures, and pytest ends cleanly."""
     (tmp_path / "test_it.py").write_text(TEST)

@@ -60,9 +60,10 @@ class HandProxy(Proxy):
         try:
             return self._callmethod(GET_VALUE)
         except ResultError as error:
+            why = str(error).rpartition(": ")[2]
             raise NotSupported(
-                f"{self._typeid}: its object cannot be copied ({error}): serializer='pickle' "
-                "copies any that can be pickled"
+                f"{self._typeid}: its object cannot be copied, since what travels {why}: "
+                "serializer='pickle' copies any that can be pickled"
             ) from None
 
     def __deepcopy__(self, memo: object) -> Any:

@@ -148,9 +148,15 @@ def patience(name: str, seconds: float) -> float:
     """Return a number of seconds that the system can wait; infinity is a year.
 
     Raises:
+        TypeError: It is of another type than a number.
         ValueError: It is negative, or not a number.
     """
-    if math.isnan(seconds) or seconds < 0:
+    try:
+        wrong = math.isnan(seconds) or seconds < 0
+    except TypeError:
+        kind = type(seconds).__name__
+        raise TypeError(f"{name} must be a number of seconds, not of type {kind}") from None
+    if wrong:
         raise ValueError(f"{name} is a number of seconds from now, not {seconds!r}")
     return min(seconds, _LONGEST)
 

@@ -95,8 +95,11 @@ class AddressError(KinfolkError, ValueError):
     """An address cannot be read, is too long, or lies where others could interfere."""
 
 
-class AlreadyRunning(KinfolkError, OSError):
-    """Another server has the address."""
+class AlreadyRunning(KinfolkError, OSError, multiprocessing.ProcessError):
+    """Another server has the address, or the manager has started one already.
+
+    The standard library's managers raise an OSError for the one, and a ProcessError for the other.
+    """
 
 
 class NotRunning(KinfolkError, ConnectionRefusedError, FileNotFoundError):

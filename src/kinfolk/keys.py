@@ -11,7 +11,14 @@ from typing import Final
 from kinfolk.addresses import Address, UnixAddress
 from kinfolk.errors import ArgumentError, AuthenticationFailed
 
-__all__ = ["check_closed", "check_key", "key_of_environment", "key_to_reach", "key_to_serve"]
+__all__ = [
+    "check_closed",
+    "check_key",
+    "key_of_environment",
+    "key_of_process",
+    "key_to_reach",
+    "key_to_serve",
+]
 
 _SHORTEST: Final = 8
 _OTHERS: Final = 0o077
@@ -49,6 +56,18 @@ def check_closed(file: Path, mode: int) -> None:
         )
 
 
+def key_of_process() -> bytes:
+    """Return the key that this process has from the one that started it by `multiprocessing`.
+
+    Raises:
+        ValueError: It is too short.
+    """
+    try:
+        return check_key(current_process().authkey)
+    except ValueError as error:
+        raise ValueError(f"current_process().authkey: {error}") from None
+
+
 def key_of_environment() -> bytes | None:
     """Return what `KINFOLK_AUTHKEY` says, if anything.
 
@@ -66,7 +85,7 @@ def key_to_serve(place: Address, given: bytes | None) -> bytes | None:
     """Return the key for an address; that of the process only where there has to be one."""
     if given is not None or isinstance(place, UnixAddress):
         return given
-    return key_of_environment() or bytes(current_process().authkey)
+    return key_of_environment() or key_of_process()
 
 
 def key_to_reach(place: Address, given: bytes | None) -> bytes | None:

@@ -14,7 +14,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from multiprocessing import current_process, get_context
+from multiprocessing import get_context
 from multiprocessing.context import BaseContext
 from multiprocessing.util import Finalize
 from types import TracebackType
@@ -30,7 +30,13 @@ from kinfolk.addresses import (
 )
 from kinfolk.deadlines import CONNECTING, patience
 from kinfolk.errors import AlreadyRunning, AuthenticationFailed, ConnectionClosed, NotSupported
-from kinfolk.keys import check_key, key_of_environment, key_to_reach, key_to_serve
+from kinfolk.keys import (
+    check_key,
+    key_of_environment,
+    key_of_process,
+    key_to_reach,
+    key_to_serve,
+)
 from kinfolk.limits import Limits
 from kinfolk.registering import Registering
 from kinfolk.wire.table import ManagerType, Table, type_of
@@ -95,7 +101,7 @@ class Manager(Registering):
         self._place: Address | None = parsed
         self._key = key
         self._context = ctx or get_context()
-        self._timeout = shutdown_timeout
+        self._timeout = patience("shutdown_timeout", shutdown_timeout)
         self._channel: SocketChannel | LocalChannel | PickleChannel | None = None
         self._host: Host | None = None
         self._child: ServerProcess | None = None
@@ -196,7 +202,7 @@ class Manager(Registering):
         if not self._declared and not os.environ.get("KINFOLK_ADDRESS"):
             # As there: the name of a class says too little of who it is.
             self._place = self._place or private_address(self._server_name)
-        place = self._found_place()
+        place = self._place = self._found_place()
         key = key_to_serve(place, self._key)
         if insecure is None:
             insecure = not self._declared
@@ -222,17 +228,23 @@ class Manager(Registering):
 
         Raises:
             AlreadyRunning: It has started one that still runs; or another has the address.
+            NotSupported: Its objects are in this process; see `local`.
         """
         from kinfolk.server.process import ServerProcess  # noqa: PLC0415 - as above
         from kinfolk.serving import make_server  # noqa: PLC0415
 
+        if self._host is not None:
+            raise NotSupported(
+                f"a local {type(self).__name__} has its objects in this process: make another, "
+                f"`{type(self).__name__}()`, to start a server"
+            )
         if self._end_child is not None and self._end_child.still_active():
             raise AlreadyRunning(f"this manager has started its server already, at {self._place}")
         place = self._place or private_address(self._server_name)
         key = key_to_serve(place, self._key)
         if key is None and not self._typed:
             # As there: what this process starts by multiprocessing has the key.
-            key = bytes(current_process().authkey)
+            key = key_of_process()
         # It has to be done before shutdown loses patience.
         make = functools.partial(
             make_server,
@@ -358,14 +370,15 @@ class Manager(Registering):
         try:
             channel = self._reached(place, key, timeout)
         except AuthenticationFailed as error:
-            if isinstance(place, UnixAddress) or self._key or key_of_environment():
+            needed = not (self._typed and isinstance(place, UnixAddress))
+            if not needed or self._key or key_of_environment():
                 raise
             raise AuthenticationFailed(
                 f"{error}: no key was given, and this process has another: give the server's as "
                 "authkey, or in KINFOLK_AUTHKEY"
             ) from None
         self.close()
-        self._channel = channel
+        self._channel, self._place = channel, place
 
     def _reached(
         self, place: Address, key: bytes | None, timeout: float
@@ -408,9 +421,7 @@ class Manager(Registering):
         return f"serve it with `{type(self).__name__}(…).get_server().serve_forever()`"
 
     def _found_place(self) -> Address:
-        if self._place is None:
-            self._place = resolve_address(None, self._server_name)
-        return self._place
+        return self._place or resolve_address(None, self._server_name)
 
 
 def _importable(cls: type[Manager]) -> type[Manager]:

@@ -17,6 +17,7 @@ from kinfolk.errors import (
     ArgumentError,
     ConnectionClosed,
     MessageTooLong,
+    NoSuchMember,
     NotSupported,
     SpecMismatch,
 )
@@ -178,6 +179,9 @@ class Proxy(BaseProxy):
         self, methodname: str, args: tuple[Any, ...] = (), kwds: Mapping[str, Any] | None = None
     ) -> Any:
         """Call a member by name, as `multiprocessing.managers.BaseProxy` offers it."""
+        if methodname not in self._members.names:
+            owner = self._members.owner
+            raise NoSuchMember(f"{owner} has no member {methodname!r} that the spec exposes")
         return getattr(self, methodname)(*args, **(kwds or {}))
 
     def _getvalue(self) -> Any:

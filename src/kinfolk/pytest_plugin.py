@@ -93,6 +93,9 @@ def _is_closed(manager: Any) -> bool:
 
 
 def _serve(stack: ExitStack, manager: type[M], serializer: str | None) -> _Served[M]:
+    given: Any = manager
+    if not (isinstance(given, type) and issubclass(given, Manager)):
+        raise TypeError(f"what is served is a manager's class, such as CrawlManager: {manager!r}")
     # Not pytest's own folders, whose paths can be too long for a socket.
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kinfolk-"))
     server = manager(Path(folder) / "socket", serializer=serializer).get_server()

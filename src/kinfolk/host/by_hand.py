@@ -116,7 +116,8 @@ class _Exposed(Operations):
 def _no_entry(typeid: str) -> ObjectGone:
     return ObjectGone(
         f"the server has no entry {typeid[:100]!r}: register it by hand there too, before it "
-        "starts; for open(start=True), in the module that defines the manager's class"
+        "starts; for open(start=True), in the module of the manager's class, if that is not the "
+        "program"
     )
 
 
