@@ -55,9 +55,10 @@ MAGIC: Final = b"KINFOLK"
 PREAMBLE: Final = MAGIC + bytes([VERSION])
 
 HANDSHAKE_LIMIT: Final = 4096
+"""The longest message of a handshake, in bytes."""
+
 PROBE: Final = b"\xc0"
 """What a client that speaks pickle sends in place of a greeting, to see whether it is answered."""
-"""The longest message of a handshake, in bytes."""
 
 HIGHEST_LIMIT: Final = 2**32 - 1
 """The longest message of all, for which a header has room."""

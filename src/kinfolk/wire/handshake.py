@@ -165,7 +165,7 @@ class _Stream:
                 return None
             if len(messages) > 1 or not self._frames.empty:
                 raise HandshakeFailed("the peer did not wait for its answer")
-            if bytes(messages[0]) == PROBE:
+            if decoder is TO_SERVER and bytes(messages[0]) == PROBE:
                 raise HandshakeFailed(
                     "the client speaks serializer 'pickle', and this server 'typed'"
                 )
