@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.arena.manager import ArenaManager
 from support.arena.serving import Served, free_url, serve_arena, start_arena
-from support.channels import channel_of
+from support.channels import channel_of, kinfolks_own
 from support.threads import Run, until
 
 import kinfolk
 from kinfolk.client.channel import SocketChannel
 from kinfolk.client.connection import Connection
-from kinfolk.errors import CallTimeout, ConnectionClosed, ConnectionLost, NotRunning, ObjectGone
+from kinfolk.errors import (
+    CallTimeout,
+    ConnectionClosed,
+    ConnectionLost,
+    HandshakeFailed,
+    NotRunning,
+    ObjectGone,
+)
 from kinfolk.unsettled import Unsettled
 from kinfolk.wire.versions import Differences
 
@@ -76,6 +86,35 @@ def test_a_call_stops_trying_in_time(short: Path) -> None:
         manager.ledger().note(1)
     assert caught.value.executed == "no"
     manager.close()
+
+
+def test_a_last_try_that_comes_too_late_hides_nothing(short: Path) -> None:
+    """What the tries before it met says what is wrong: here, something else than a server."""
+    served, manager = bereft(short, timeout=3.0)
+    until = time.monotonic() + 2.8
+
+    def accept() -> None:
+        while True:
+            with listener.accept()[0] as sock:
+                if time.monotonic() > until:
+                    sock.recv(2**16)
+                    ended.wait()
+                    return
+                sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    ended = threading.Event()
+    path = served.url.removeprefix("unix://")
+    Path(path).unlink()
+    with socket.socket(socket.AF_UNIX) as listener, manager:
+        listener.bind(path)
+        listener.listen()
+        run = Run(accept)
+        with pytest.raises(HandshakeFailed, match="does not speak Kinfolk's protocol"):
+            manager.ledger().note(1)
+        ended.set()
+        with socket.socket(socket.AF_UNIX) as last:
+            last.connect(path)  # should there have been no try at all so late
+        run.result()
 
 
 def test_closing_ends_the_trying(short: Path) -> None:
@@ -302,6 +341,7 @@ def test_a_loss_is_told_later_where_a_signal_handler_raises_first(
     first, manager = left_alone(short)
     channel = channel_of(manager)
 
+    @kinfolks_own
     def lose(connection: Connection, *_: object) -> None:
         connection.intact = False
         raise ConnectionLost("in the middle of the call", "unknown")

@@ -38,7 +38,7 @@ from kinfolk.errors import (
     ProtocolError,
 )
 from kinfolk.keeper import keeper
-from kinfolk.signals import Passing
+from kinfolk.signals import Passing, raised_by_handler
 from kinfolk.wire.messages import NO_CALL
 
 if TYPE_CHECKING:
@@ -365,19 +365,32 @@ class Pool:
         end, pause = end_of_block(), _FIRST_PAUSE
         until = time.monotonic() + self._destination.timeout
         last = until if end is None else min(until, end)
-        while True:
-            try:
-                return self.open(last)
-            except (NotRunning, HandshakeFailed) as error:
+        known: KinfolkError | None = None
+        try:
+            while True:
+                hurried = last - time.monotonic() < _LONGEST_PAUSE
+                try:
+                    return self.open(last)
+                except (NotRunning, HandshakeFailed) as error:
+                    if isinstance(error, AuthenticationFailed) or raised_by_handler(error):
+                        raise
+                    known = error
+                except CallTimeout as error:
+                    # A try for which there was too little time says less than the one before.
+                    if known is None or not hurried or raised_by_handler(error):
+                        raise
                 left = last - time.monotonic()
-                if isinstance(error, AuthenticationFailed) or (left < _FIRST_PAUSE and last != end):
-                    raise
                 if left < _FIRST_PAUSE:
-                    time.sleep(max(left, 0))
-                    raise CallTimeout(f"before the deadline, {error}", executed="no") from None
-            # Shorter and shorter towards the end, so that no time goes by without a try.
-            time.sleep(min(pause, left / 2))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+                    break
+                # Shorter and shorter towards the end, so that no time goes by without a try.
+                time.sleep(min(pause, left / 2))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            if last != end:
+                raise known
+            time.sleep(max(left, 0))
+            raise CallTimeout(f"before the deadline, {known}", executed="no") from None
+        finally:
+            known = None  # This frame is in its traceback, and must not hold it in a circle.
 
     def _check_open(self) -> None:
         if self._closed:
