@@ -228,20 +228,19 @@ class CallingChannel(Dropping):
                 unsettled.settle(self, deadline(_MOMENT))
             reply = self.exchange(request)
             value = take(reply, references, member)
-        except KinfolkError as error:
-            if isinstance(error, CallTimeout | ConnectionLost) and error.executed == "unknown":
+        except BaseException as error:
+            # First of all, and by what is not written in Python: the next signal may be there.
+            unsettled.note(number)
+            if not isinstance(error, KinfolkError) or raised_by_handler(error):
+                unsettled.settle(self, own_deadline(SHORT_MOMENT))
+            elif isinstance(error, CallTimeout | ConnectionLost) and error.executed == "unknown":
                 # Where the session has ended with its connections, `settle` finds nothing to ask.
-                unsettled.note(number)
                 found = unsettled.settle(self, own_deadline(SHORT_MOMENT), error)
                 error.executed = found.get(number, "unknown")
             elif reply is not None:
-                unsettled.note(number)
                 unsettled.settle(self, own_deadline(SHORT_MOMENT), error)
-            raise
-        except BaseException:
-            # First of all, and by what is not written in Python: the next signal may be there.
-            unsettled.note(number)
-            unsettled.settle(self, own_deadline(SHORT_MOMENT))
+            else:
+                unsettled.drop(number)  # It has not arrived, or is settled with its connection.
             raise
         # From here to the caller nothing is called, so no signal handler runs.
         if references.mention is not None:

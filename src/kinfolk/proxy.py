@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
 
 from kinfolk.callers import caller
 from kinfolk.counted import Mention, count
@@ -22,6 +22,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.keeper import keeper
+from kinfolk.signals import raised_by_handler
 from kinfolk.unsettled import Debt, Settling, attempt
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
@@ -100,6 +101,10 @@ class Channel(Settling, Protocol):
         ...
 
 
+# Where a call ends with one of these, it will never be carried out.
+_NEVER: Final = (ArgumentError, ConnectionClosed, MessageTooLong, SpecMismatch)
+
+
 class Proxy(BaseProxy):
     """Stands for one object of a server; the generated classes add its members.
 
@@ -140,11 +145,12 @@ class Proxy(BaseProxy):
             with moments_more():
                 target, member = self._counted(), self._members[name]
                 value, error = attempt(channel, target, member, given, attempts)
-        except (ArgumentError, ConnectionClosed, MessageTooLong, SpecMismatch):
-            raise  # It will never be carried out.
         except BaseException as error:
             debt: Debt = (self, name, given, attempts, caller.token, [])
             unsettled.note(debt)
+            if isinstance(error, _NEVER) and not raised_by_handler(error):
+                unsettled.drop(debt)
+                raise
             keeper.note(channel)  # it has a stack of its own, should this one be full
             unsettled.pay(channel, debt, error)
             raise

@@ -7,7 +7,13 @@ import sys
 from types import TracebackType
 from typing import Final
 
-__all__ = ["PIECE", "Passing", "leave_signals_to_others", "raised_by_handler"]
+__all__ = [
+    "PIECE",
+    "Passing",
+    "leave_signals_to_others",
+    "pass_on_what_handlers_raise",
+    "raised_by_handler",
+]
 
 PIECE: Final = 1.0
 """How many seconds a main thread waits at a stretch: a signal that comes at the moment when a wait
@@ -30,6 +36,15 @@ def raised_by_handler(error: BaseException) -> bool:
             return True
         trace = trace.tb_next
     return False
+
+
+def pass_on_what_handlers_raise(error: BaseException) -> None:
+    """Raise an error that was just caught again, if a signal handler raised it."""
+    if raised_by_handler(error):
+        try:
+            raise error
+        finally:
+            del error  # This frame is in its traceback now, and must not hold it in a circle.
 
 
 class Passing:

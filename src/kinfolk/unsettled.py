@@ -30,6 +30,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.keeper import keeper
+from kinfolk.signals import raised_by_handler
 
 if TYPE_CHECKING:
     from kinfolk.wire.members import Member
@@ -152,7 +153,7 @@ class Unsettled:
         attempts, outcome = debt[3], debt[5]
         tried = len(attempts)
         self.settle(channel, own_deadline(SHORT_MOMENT), error)
-        if isinstance(error, CallTimeout | ConnectionLost):
+        if isinstance(error, CallTimeout | ConnectionLost) and not raised_by_handler(error):
             owed = self._is_left(debt)
             if outcome:
                 error.executed = outcome[0]
@@ -164,7 +165,7 @@ class Unsettled:
         executed = channel.withdraw(number)
         if channel.unsettled is self:
             found[number] = executed
-        self._done(number)
+        self.drop(number)
 
     def _pay(self, channel: Settling, debt: Debt) -> None:
         attempts, outcome = debt[3], debt[5]
@@ -178,12 +179,10 @@ class Unsettled:
                 if executed != "yes":
                     executed = _attempt(channel, debt)
                 outcome.append(executed)
-            self._done(debt)
+            self.drop(debt)
 
-    def _is_left(self, debt: Debt) -> bool:
-        return any(each is debt for each in tuple(self.left))
-
-    def _done(self, item: int | Debt) -> None:
+    def drop(self, item: int | Debt) -> None:
+        """Take back what was noted, since there is nothing to settle; no effect if it is gone."""
         for index in reversed(range(len(self.left))):
             # Others may be settling too, and what they removed has moved the rest to the left; but
             # from the first line to the second no other thread and no handler comes in between.
@@ -191,6 +190,9 @@ class Unsettled:
                 if self.left[index] is item:
                     del self.left[index]
                     return
+
+    def _is_left(self, debt: Debt) -> bool:
+        return any(each is debt for each in tuple(self.left))
 
 
 def attempt(

@@ -23,6 +23,7 @@ from support.serving import Served, serve, serve_here
 from support.threads import Run, run_all, until
 
 from kinfolk.errors import (
+    CallTimeout,
     ConnectionClosed,
     ConnectionLost,
     LimitExceeded,
@@ -174,11 +175,20 @@ def test_an_interruption_when_the_server_is_gone_is_still_one(
     served.program.signal(signal.SIGCONT)
 
 
-def test_an_error_of_the_system_that_a_signal_handler_raises_is_no_lost_connection(
-    served: Served, manager: SampleManager
+@pytest.mark.parametrize(
+    "gone",
+    [
+        OSError("the device is gone"),
+        ValueError("it reads nonsense"),
+        NotRunning("another server, which it needs"),
+        ConnectionClosed("another manager"),
+        CallTimeout("of a call of its own", executed="unknown"),
+    ],
+)
+def test_what_a_signal_handler_raises_is_no_affair_of_the_connection(
+    served: Served, manager: SampleManager, gone: Exception
 ) -> None:
     """The call that waited is taken back, and the session lives on, with what others hold."""
-    gone = OSError("the device is gone")
 
     def handler(*_: object) -> None:
         raise gone
@@ -187,11 +197,14 @@ def test_an_error_of_the_system_that_a_signal_handler_raises_is_no_lost_connecti
     station = manager.station()
     station.enrol("me")
     try:
-        with served.open() as other, interrupted_when(other, 1, OSError) as caught:
-            station.knock()
+        with served.open() as other:
+            with interrupted_when(other, 1, type(gone)) as caught:
+                station.knock()
+            assert other.station().until_waiting(0)
     finally:
         signal.signal(signal.SIGINT, before)
     assert caught.value is gone
+    assert getattr(gone, "executed", "unknown") == "unknown"
     assert station.present() == ["me"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -14,26 +15,30 @@ class Struck(BaseException):
     """What is raised."""
 
 
-def strikes(call: Callable[[], object]) -> Iterator[int]:
+def strikes(call: Callable[[], object], kind: type[BaseException] = Struck) -> Iterator[int]:
     """Make a call again and again, and yield after each that was struck, one step later each time.
 
     A step is whatever Python tells a tracer of: calls, lines and returns, of all that the call
     leads to in this thread. Ends with the first call that got through.
     """
     point = 0
-    while _is_struck(call, point):
-        yield point
-        point += 1
+    gc.disable()  # What is raised in the callbacks of the collector reaches nobody.
+    try:
+        while _is_struck(call, point, kind):
+            yield point
+            point += 1
+    finally:
+        gc.enable()
 
 
-def _is_struck(call: Callable[[], object], point: int) -> bool:
+def _is_struck(call: Callable[[], object], point: int, kind: type[BaseException]) -> bool:
     left = point
 
     def trace(_frame: FrameType, _event: str, _arg: Any) -> Any:
         nonlocal left
         if left == 0:
             sys.settrace(None)
-            raise Struck
+            raise kind
         left -= 1
         return trace
 
@@ -41,7 +46,7 @@ def _is_struck(call: Callable[[], object], point: int) -> bool:
     sys.settrace(trace)
     try:
         call()
-    except Struck:
+    except kind:
         return True
     finally:
         sys.settrace(before)

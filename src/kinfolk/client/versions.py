@@ -11,6 +11,7 @@ import msgspec
 
 from kinfolk.client.connection import Connection
 from kinfolk.errors import ProtocolError
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.failures import lift_failure
 from kinfolk.wire.frames import encode
 from kinfolk.wire.handshake import Identity
@@ -69,6 +70,7 @@ class Versions:
             server = decode_description(answer)
             found = compare(describe_offer(offer), server, spec=offer.spec, manager=offer.name)
         except (msgspec.MsgspecError, ValueError) as error:
+            pass_on_what_handlers_raise(error)
             raise ProtocolError(f"the server's description makes no sense: {error}") from None
         return found or None
 

@@ -15,6 +15,7 @@ import attrs
 import msgspec
 from msgspec.structs import astuple
 
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.codec import CannotTravel, Codecs, Context, Data, Mismatch, Node, encoded
 from kinfolk.wire.codec.forms import UNREADABLE, kind_of, split_map
 from kinfolk.wire.codec.mismatch import NESTING_LIMIT, TooDeep
@@ -113,8 +114,8 @@ class Arguments:
         else:
             try:
                 return encode(values)
-            except (OverflowError, UnicodeEncodeError):
-                pass
+            except (OverflowError, UnicodeEncodeError) as error:
+                pass_on_what_handlers_raise(error)
         try:
             return encoded(self._lower, values, references)
         except TooDeep as mismatch:
@@ -155,6 +156,7 @@ class Arguments:
         except RecursionError:
             raise _blame(TooDeep(nesting), None) from None
         except UNREADABLE as error:
+            pass_on_what_handlers_raise(error)
             raise self._explain(data, error) from None
         gaps = self._variable
         for index, still in self._still:

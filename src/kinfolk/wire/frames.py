@@ -27,6 +27,7 @@ import msgspec
 from typing_extensions import Buffer
 
 from kinfolk.errors import LimitExceeded, MessageTooLong, ProtocolError
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.messages import Reply, Request
 
 __all__ = [
@@ -89,6 +90,7 @@ def decode_request(message: Buffer) -> Request:
     try:
         return _requests.decode(message)
     except (ValueError, RecursionError) as error:
+        pass_on_what_handlers_raise(error)
         raise _unreadable(error, "request") from None
 
 
@@ -101,6 +103,7 @@ def decode_reply(message: Buffer) -> Reply:
     try:
         return _replies.decode(message)
     except (ValueError, RecursionError) as error:
+        pass_on_what_handlers_raise(error)
         raise _unreadable(error, "reply") from None
 
 
@@ -113,6 +116,7 @@ def decode(decoder: msgspec.msgpack.Decoder[M], message: Buffer, what: str) -> M
     try:
         return decoder.decode(message)
     except (ValueError, RecursionError) as error:
+        pass_on_what_handlers_raise(error)
         raise _unreadable(error, what) from None
 
 

@@ -22,7 +22,7 @@ from support.arena.manager import ArenaManager
 from support.arena.serving import open_arena
 
 import kinfolk
-from kinfolk.errors import CallTimeout
+from kinfolk.errors import CallTimeout, KinfolkError
 
 T = TypeVar("T")
 
@@ -41,6 +41,14 @@ class Late(Interrupted, TimeoutError):
     """What it raises as if the time were over."""
 
 
+class Odd(Interrupted, ValueError):
+    """What it raises as if something could not be read."""
+
+
+class Own(Interrupted, KinfolkError):
+    """What a call of its own could have raised, which is another than the one that it struck."""
+
+
 class Alarm:
     """Raises in the main thread after a while, as many times as it is armed for."""
 
@@ -54,7 +62,7 @@ class Alarm:
             self._strikes -= 1
             if self._strikes:
                 self._set()
-            raise self._dice.choice([Interrupted, Broken, Late, KeyboardInterrupt])
+            raise self._dice.choice([Interrupted, Broken, Late, Odd, Own, KeyboardInterrupt])
 
     def _set(self) -> None:
         longest = self._dice.choice([1e-4, 3e-4, 1e-3])

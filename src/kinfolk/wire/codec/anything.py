@@ -15,6 +15,7 @@ import msgspec
 from msgspec.msgpack import Decoder, Ext
 
 from kinfolk.declare import shared_mark
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.codec.containers import List, Slice
 from kinfolk.wire.codec.extensions import EXTENSIONS, Extension, extension_of
 from kinfolk.wire.codec.forms import UNREADABLE
@@ -206,5 +207,6 @@ def _decode(decoder: Decoder[Any], wire: Ext) -> Any:
         return decoder.decode(wire.data)
     except RecursionError:
         raise TooDeep from None
-    except UNREADABLE:
+    except UNREADABLE as error:
+        pass_on_what_handlers_raise(error)
         raise Mismatch("is not valid MessagePack") from None

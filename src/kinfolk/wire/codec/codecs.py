@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.codec.compiler import Compiler
 from kinfolk.wire.codec.forms import Data
 from kinfolk.wire.codec.mismatch import CannotTravel, Mismatch, TooDeep
@@ -40,8 +41,8 @@ class Codec:
         if type(value) in self.plain:
             try:
                 return encode(value)
-            except (OverflowError, UnicodeEncodeError):
-                pass
+            except (OverflowError, UnicodeEncodeError) as error:
+                pass_on_what_handlers_raise(error)
         return encoded(self._node.lower, value, references)
 
     def decode(self, data: Data, references: References) -> Any:
@@ -66,11 +67,12 @@ def encoded(lower: Callable[[Any, Context], Any], value: Any, references: Refere
     """
     try:
         return encode(lower(value, Context(references)))
-    except (OverflowError, UnicodeEncodeError):
-        pass
+    except (OverflowError, UnicodeEncodeError) as error:
+        pass_on_what_handlers_raise(error)
     try:
         return encode(lower(value, Context(references, careful=True)))
     except (OverflowError, ValueError) as error:
+        pass_on_what_handlers_raise(error)
         raise Mismatch(f"cannot be encoded: {error}") from None
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from msgspec.msgpack import Ext
 
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.codec.forms import Data, kind_of, split_array
 from kinfolk.wire.codec.mismatch import Mismatch
 from kinfolk.wire.codec.node import Context, Keys, Node, Part, encode
@@ -159,7 +160,8 @@ class Set(Node):
         elements = lift_items(wire, self.item, context, _element)
         try:
             return self._cls(elements)
-        except TypeError:
+        except TypeError as error:
+            pass_on_what_handlers_raise(error)
             raise Mismatch(f"must have elements that can be in a {self._cls.__name__}") from None
 
     def parts(self, data: Data) -> Iterator[Part]:
@@ -191,7 +193,8 @@ class Deque(Node):
         items = lift_items(items, self.item, context)
         try:
             return deque(items, maxlen)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError) as error:
+            pass_on_what_handlers_raise(error)
             raise Mismatch("must have a maxlen that is no negative number") from None
 
     def parts(self, data: Data) -> Iterator[Part]:

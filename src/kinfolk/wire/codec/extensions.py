@@ -18,6 +18,7 @@ import attrs
 import msgspec
 from msgspec.msgpack import Ext
 
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.codec import packing
 from kinfolk.wire.codec.mismatch import Mismatch
 from kinfolk.wire.codec.node import Context, Keys, Node
@@ -78,6 +79,7 @@ class Extension:
         try:
             return self.unpack(bytes(wire.data))
         except _INVALID as error:
+            pass_on_what_handlers_raise(error)
             # Without the error's text, in which there may be paths of this machine.
             raise Mismatch(f"is not a valid {class_name(self.cls)}") from error
 

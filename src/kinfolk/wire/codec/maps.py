@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import GenericAlias
 from typing import Any, Final
 
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.codec.containers import lift_items, lower_items
 from kinfolk.wire.codec.forms import Data, kind_of, split_array, split_map, union_of
 from kinfolk.wire.codec.mismatch import Mismatch
@@ -56,8 +57,8 @@ class Dict(Node):
                 return entries
             try:
                 return dict(zip(keys, values, strict=True))
-            except TypeError:  # an extension is no key
-                pass
+            except TypeError as error:  # an extension is no key
+                pass_on_what_handlers_raise(error)
         return list(zip(keys, values, strict=True))
 
     def lift(self, wire: Any, context: Context) -> Any:
@@ -71,7 +72,8 @@ class Dict(Node):
             return wire
         try:
             entries = dict(zip(lifted, found, strict=True))
-        except TypeError:
+        except TypeError as error:
+            pass_on_what_handlers_raise(error)
             raise Mismatch("must have keys that can be in a dict") from None
         return entries if self._cls is dict else self._cls(entries)
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec.msgpack import Decoder, Encoder
 
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.codec.forms import UNREADABLE, Data, kind_of, kinds_of, name_of
 from kinfolk.wire.codec.mismatch import NESTING_LIMIT, Mismatch, TooDeep
 from kinfolk.wire.references import References
@@ -132,6 +133,7 @@ class Node:
         except RecursionError:
             raise TooDeep from None
         except UNREADABLE as error:
+            pass_on_what_handlers_raise(error)
             raise self.explain(data, error) from None
 
     def read(self, data: Data, context: Context) -> Any:
