@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from support.channels import kinfolks_own
 from support.hosted.manager import OFFER, FrontierProxy
 
 from kinfolk import streaming
@@ -37,6 +38,7 @@ class Source:
         self.asked, self.gate = threading.Event(), threading.Event()
         self.gate.set()
 
+    @kinfolks_own
     def fetch(self, member: object, stream: int) -> tuple[list[Any], bool, BaseException | None]:
         """Return the next item, if nothing strikes."""
         self.asked.set()

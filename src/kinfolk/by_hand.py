@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, cast
 
 from kinfolk.errors import ArgumentError, NoSuchMember, NotSupported, ResultError
 from kinfolk.proxy import Proxy
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.by_hand import GET_VALUE, HandType, Registry
 from kinfolk.wire.members import GIVING_BACK
 from kinfolk.wire.shared import SharedType
@@ -53,6 +54,7 @@ class HandProxy(Proxy):
         try:
             return call(methodname, given)
         except (ArgumentError, ResultError) as error:
+            pass_on_what_handlers_raise(error)
             error.add_note("Any value that can be pickled travels with serializer='pickle'.")
             raise
 
@@ -60,6 +62,7 @@ class HandProxy(Proxy):
         try:
             return self._callmethod(GET_VALUE)
         except ResultError as error:
+            pass_on_what_handlers_raise(error)
             why = str(error).rpartition(": ")[2]
             raise NotSupported(
                 f"{self._typeid}: its object cannot be copied, since what travels {why}: "
@@ -85,7 +88,8 @@ class HandProxy(Proxy):
     def __str__(self) -> str:
         try:
             return str(self._callmethod("__repr__"))
-        except Exception:
+        except Exception as error:
+            pass_on_what_handlers_raise(error)
             return f"{repr(self)[:-1]}; '__str__()' failed>"
 
 

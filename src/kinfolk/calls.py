@@ -439,12 +439,13 @@ class CallingChannel(Dropping):
         try:
             with own_deadline(SHORT_MOMENT):
                 self.tell(Release(targets))
-        except ConnectionClosed:
-            pass  # The session has ended, and its references with it.
         except (KinfolkError, OSError) as error:
+            struck = raised_by_handler(error)
+            if isinstance(error, ConnectionClosed) and not struck:
+                return  # The session has ended, and its references with it.
             dropped.extend(targets)
             keeper.note(self)
-            if raised_by_handler(error):
+            if struck:
                 raise
 
 

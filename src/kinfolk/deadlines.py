@@ -18,7 +18,7 @@ from contextvars import ContextVar, Token
 from typing import Final, TypeAlias
 from weakref import ReferenceType, ref
 
-from kinfolk.signals import PIECE
+from kinfolk.signals import PIECE, pass_on_what_handlers_raise
 
 __all__ = [
     "CONNECTING",
@@ -153,7 +153,8 @@ def patience(name: str, seconds: float) -> float:
     """
     try:
         wrong = math.isnan(seconds) or seconds < 0
-    except TypeError:
+    except TypeError as error:
+        pass_on_what_handlers_raise(error)
         kind = type(seconds).__name__
         raise TypeError(f"{name} must be a number of seconds, not of type {kind}") from None
     if wrong:

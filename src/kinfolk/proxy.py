@@ -22,7 +22,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.keeper import keeper
-from kinfolk.signals import raised_by_handler
+from kinfolk.signals import pass_on_what_handlers_raise, raised_by_handler
 from kinfolk.unsettled import Debt, Settling, attempt
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
@@ -169,7 +169,8 @@ class Proxy(BaseProxy):
         """Call `__eq__` or `__ne__`, which take any object: one that cannot travel is another."""
         try:
             return self._call(name, arguments)
-        except ArgumentError:
+        except ArgumentError as error:
+            pass_on_what_handlers_raise(error)
             return NotImplemented
 
     def _call_dynamic(self, member: str, arguments: Mapping[str, object]) -> Any:
@@ -217,7 +218,8 @@ class Proxy(BaseProxy):
         """Call `__str__`; when that fails, say so as `multiprocessing.managers.BaseProxy` does."""
         try:
             return str(self._call(name, arguments))
-        except Exception:
+        except Exception as error:
+            pass_on_what_handlers_raise(error)
             return f"{repr(self)[:-1]}; '{name}()' failed>"
 
     def __eq__(self, other: object) -> bool:

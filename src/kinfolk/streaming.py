@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from kinfolk.counted import Mention, count
 from kinfolk.deadlines import end_of_block, pieces
 from kinfolk.errors import CallTimeout, ObjectGone
+from kinfolk.signals import raised_by_handler
 from kinfolk.wire.members import Member
 
 __all__ = ["Fetching", "Stream"]
@@ -115,7 +116,7 @@ class Stream(Iterator[Any]):
             if not more:
                 self._end()
         except BaseException as error:
-            if getattr(error, "executed", None) != "no":
+            if getattr(error, "executed", None) != "no" or raised_by_handler(error):
                 self._cut_short()
             raise
 

@@ -30,7 +30,7 @@ from kinfolk.errors import (
     SpecMismatch,
 )
 from kinfolk.keeper import keeper
-from kinfolk.signals import raised_by_handler
+from kinfolk.signals import pass_on_what_handlers_raise, raised_by_handler
 
 if TYPE_CHECKING:
     from kinfolk.wire.members import Member
@@ -137,15 +137,15 @@ class Unsettled:
                         self._withdraw(channel, each, found)
                     else:
                         self._pay(channel, each)
-        except ConnectionClosed:
-            # The session has ended, and with it all that could be settled.
-            self.left.clear()
-        except KinfolkError:
-            pass  # The keeper tries again.
-        except BaseException:
-            if reason is not None:
-                channel.overlooked(reason)
-            raise
+        except BaseException as error:
+            if not isinstance(error, KinfolkError) or raised_by_handler(error):
+                if reason is not None:
+                    channel.overlooked(reason)
+                raise
+            if isinstance(error, ConnectionClosed):
+                # The session has ended, and with it all that could be settled.
+                self.left.clear()
+            # Otherwise the keeper tries again.
         return found
 
     def pay(self, channel: Settling, debt: Debt, error: BaseException) -> None:
@@ -213,7 +213,8 @@ def attempt(
     """
     try:
         return channel.attempt(target, member, arguments, attempts, caller)
-    except (ArgumentError, MessageTooLong):
+    except (ArgumentError, MessageTooLong) as error:
+        pass_on_what_handlers_raise(error)
         shorter = _without_what_cannot_travel(arguments)
         if shorter == arguments:
             raise
@@ -226,6 +227,7 @@ def _attempt(channel: Settling, debt: Debt) -> Executed:
     try:
         attempt(channel, proxy._target, proxy._members[name], arguments, attempts, caller)
     except (ArgumentError, MessageTooLong, SpecMismatch) as error:
+        pass_on_what_handlers_raise(error)
         # It will never be carried out, and must not keep the others waiting.
         _logger.error("%s could not be called: %s", name, error)  # noqa: TRY400
         return "no"

@@ -30,6 +30,7 @@ from zoneinfo import ZoneInfo
 import attrs
 import msgspec
 import pytest
+from support.channels import kinfolks_own
 from typing_extensions import Buffer, ReadOnly, TypeAliasType
 
 from kinfolk.declare import shared
@@ -483,6 +484,7 @@ class Shelves:
     def __init__(self) -> None:
         self.shelves = [ShelfProxy(), ShelfProxy()]
 
+    @kinfolks_own
     def lower(self, value: object, proxy_type: object) -> Reference:
         """Return the number of a shelf."""
         assert proxy_type is ShelfProxy
@@ -490,6 +492,7 @@ class Shelves:
             raise TypeError(f"ShelfProxy, not {type(value).__name__}")
         return Reference("library.spec.Shelf", self.shelves.index(value))
 
+    @kinfolks_own
     def lift(self, reference: Reference, proxy_type: object) -> object:
         """Return the shelf of a number."""
         assert proxy_type is ShelfProxy

@@ -185,6 +185,8 @@ class Pool:
         connection = lease.connection
         if connection.intact:
             self.give_back(lease)
+        elif raised_by_handler(error):
+            self._break(connection, at_stake=True)
         elif isinstance(error, ConnectionLost):
             with self._lock:
                 self._losses += 1

@@ -22,7 +22,7 @@ from support.arena.manager import ArenaManager
 from support.arena.serving import open_arena
 
 import kinfolk
-from kinfolk.errors import CallTimeout, KinfolkError
+from kinfolk.errors import ArgumentError, CallTimeout, ConnectionClosed, ConnectionLost
 
 T = TypeVar("T")
 
@@ -45,8 +45,22 @@ class Odd(Interrupted, ValueError):
     """What it raises as if something could not be read."""
 
 
-class Own(Interrupted, KinfolkError):
-    """What a call of its own could have raised, which is another than the one that it struck."""
+class Lost(Interrupted, ConnectionLost):
+    """What a call of its own raises, which is another than the one that it struck."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection to another server", executed="no")
+
+
+class Closed(Interrupted, ConnectionClosed):
+    """What one of a manager that was closed raises."""
+
+
+class Unfit(Interrupted, ArgumentError):
+    """What one with a wrong argument raises."""
+
+
+_KINDS = (Interrupted, Broken, Late, Odd, Lost, Closed, Unfit, KeyboardInterrupt)
 
 
 class Alarm:
@@ -62,7 +76,7 @@ class Alarm:
             self._strikes -= 1
             if self._strikes:
                 self._set()
-            raise self._dice.choice([Interrupted, Broken, Late, Odd, Own, KeyboardInterrupt])
+            raise self._dice.choice(_KINDS)
 
     def _set(self) -> None:
         longest = self._dice.choice([1e-4, 3e-4, 1e-3])

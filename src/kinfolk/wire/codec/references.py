@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kinfolk.declare import shared_mark
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.codec.mismatch import Mismatch
 from kinfolk.wire.codec.node import Context, Node
 from kinfolk.wire.references import Reference
@@ -32,6 +33,7 @@ class Shared(Node):
         try:
             return context.references.lower(value, self._proxy_type)
         except TypeError as error:
+            pass_on_what_handlers_raise(error)
             raise Mismatch(f"must be {error}") from None
 
     def lift(self, wire: Any, context: Context) -> Any:
@@ -39,6 +41,7 @@ class Shared(Node):
         try:
             return context.references.lift(wire, self._proxy_type)
         except TypeError as error:
+            pass_on_what_handlers_raise(error)
             raise Mismatch(f"must be {error}") from None
 
 
