@@ -59,6 +59,31 @@ class Source:
         self.dropped.append(target)
 
 
+class Turn:
+    """A turn that is given back just when a signal arrives."""
+
+    def acquire(self, **_: object) -> bool:
+        """Take it."""
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        raise Struck
+
+
+def test_an_item_whose_step_is_struck_in_the_end_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is there already, so the next step returns it."""
+    stream = Stream(Source(), MEMBER, 7, 1)
+    assert next(stream) == 1
+    monkeypatch.setattr(stream, "_turn", Turn())
+    with pytest.raises(Struck):
+        next(stream)
+    monkeypatch.undo()
+    assert list(stream) == [2, 3]
+
+
 @pytest.mark.parametrize("error", [CallTimeout("late", executed="no"), ConnectionLost("x", "no")])
 def test_a_step_that_was_not_made_is_made_by_the_next(error: Exception) -> None:
     """So it may be tried again, and nothing is missing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from kinfolk.counted import Mention, count
 from kinfolk.deadlines import end_of_block, pieces
@@ -37,6 +37,9 @@ class Fetching(Protocol):
         ...
 
 
+_NONE: Final[Any] = object()
+
+
 class Stream(Iterator[Any]):
     """The items of a member that returns an iterator, fetched as they are used.
 
@@ -63,20 +66,26 @@ class Stream(Iterator[Any]):
         if self._reader == me:
             # As a generator says it: a signal handler goes on with what it interrupted.
             raise ValueError(f"{self._member.label}: the stream is executing a step already")
-        turn = self._turn
+        turn, item = self._turn, _NONE
         try:
-            if not turn.acquire(blocking=False):
-                self._wait_for_turn()
-            self._reader = me
-            return self._step()
-        finally:
-            # From here to the release nothing is called, so no signal handler runs.
-            if self._reader == me:
-                self._reader = 0
-            try:  # noqa: SIM105 - that would be a call
-                turn.release()
-            except RuntimeError:
-                pass  # It was not this thread's turn yet.
+            try:
+                if not turn.acquire(blocking=False):
+                    self._wait_for_turn()
+                self._reader = me
+                item = self._step()
+            finally:
+                # From here to the release nothing is called, so no signal handler runs.
+                if self._reader == me:
+                    self._reader = 0
+                try:  # noqa: SIM105 - that would be a call
+                    turn.release()
+                except RuntimeError:
+                    pass  # It was not this thread's turn yet.
+        except BaseException:
+            if item is not _NONE:
+                self._items.appendleft(item)
+            raise
+        return item
 
     def _wait_for_turn(self) -> None:
         """Wait until no other thread makes a step.
@@ -97,7 +106,10 @@ class Stream(Iterator[Any]):
         while not self._items and self._more:
             self._fetch()
         if self._items:
-            return self._items.popleft()
+            # Without a call, after which a signal handler could run and the item would be lost.
+            item = self._items[0]
+            del self._items[0]
+            return item
         if not self._is_whole:
             raise ObjectGone(
                 f"{self._member.label}: a step of it was cut short, and what it yielded then "
