@@ -254,19 +254,39 @@ def test_a_server_that_was_restarted_is_reached_again(folder: Path) -> None:
         cookies = manager.dict()
         cookies.set("qq", "old")
         first.kill()
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLost) as lost:
         cookies.get("qq")
-    with pytest.raises(NotRunning, match=f"kinfolk serve {spec} --serializer pickle"):
-        cookies.get("qq")
+    assert lost.value.executed == "no"
+    waiting = Run(lambda: cookies.get("qq"))
     with serve_program(spec, folder) as second:
-        second.line()
-        assert cookies.get("qq") is None
+        assert waiting.result() is None
         cookies.set("qq", "new")
         manager.close()
         with LoginManager.open(serializer="pickle") as another:
             assert another.dict().get("qq") == "new"
             another.shutdown()
         assert second.wait() == 0
+
+
+def test_a_server_that_stays_away_is_not_waited_for_longer_than_that(folder: Path) -> None:
+    """As long as connecting may take, and closing ends it."""
+    spec = "kinfolk.examples.login.spec"
+    with serve_program(spec, folder) as server:
+        server.line()
+        manager = LoginManager.open(serializer="pickle", timeout=0.5)
+        patient = LoginManager.open(serializer="pickle")
+        for each in manager, patient:
+            assert each.dict().get("qq") is None
+        server.kill()
+    for each in manager, patient:
+        with pytest.raises(ConnectionLost):
+            each.dict().get("qq")
+    waiting = Run(lambda: patient.dict().get("qq"))
+    with pytest.raises(NotRunning, match=f"kinfolk serve {spec} --serializer pickle"):
+        manager.dict().get("qq")
+    patient.close()
+    with pytest.raises(ConnectionClosed):
+        waiting.result()
 
 
 def test_a_server_is_not_started_on_demand(folder: Path) -> None:

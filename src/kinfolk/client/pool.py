@@ -24,17 +24,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from kinfolk.client.connection import Connection
+from kinfolk.client.patience import patiently
 from kinfolk.client.reaching import Destination
 from kinfolk.deadlines import end_of_block
 from kinfolk.errors import (
-    AuthenticationFailed,
     CallTimeout,
     ConnectionClosed,
     ConnectionLost,
-    HandshakeFailed,
     KinfolkError,
     LimitExceeded,
-    NotRunning,
     ProtocolError,
 )
 from kinfolk.keeper import keeper
@@ -50,8 +48,6 @@ __all__ = ["Lease", "Pool", "User"]
 _MOST_IDLE: Final = 16
 _REMEMBERED: Final = 1_000
 _REPLACEMENT_TIMEOUT: Final = 1.0
-_FIRST_PAUSE: Final = 0.01
-_LONGEST_PAUSE: Final = 0.5
 
 
 class Lease:
@@ -344,7 +340,7 @@ class Pool:
         self._check_open()
         if heard:
             self._check_told()
-        lease = self._open_patiently()
+        lease = patiently(self.open, self._destination.timeout)
         if heard and self._untold:
             self.give_back(lease)
             self._check_told()
@@ -362,37 +358,6 @@ class Pool:
                 self._lost[error] = session
                 self._tell(session)
                 raise error
-
-    def _open_patiently(self) -> Lease:
-        end, pause = end_of_block(), _FIRST_PAUSE
-        until = time.monotonic() + self._destination.timeout
-        last = until if end is None else min(until, end)
-        known: KinfolkError | None = None
-        try:
-            while True:
-                hurried = last - time.monotonic() < _LONGEST_PAUSE
-                try:
-                    return self.open(last)
-                except (NotRunning, HandshakeFailed) as error:
-                    if isinstance(error, AuthenticationFailed) or raised_by_handler(error):
-                        raise
-                    known = error
-                except CallTimeout as error:
-                    # A try for which there was too little time says less than the one before.
-                    if known is None or not hurried or raised_by_handler(error):
-                        raise
-                left = last - time.monotonic()
-                if left < _FIRST_PAUSE:
-                    break
-                # Shorter and shorter towards the end, so that no time goes by without a try.
-                time.sleep(min(pause, left / 2))
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            if last != end:
-                raise known
-            time.sleep(max(left, 0))
-            raise CallTimeout(f"before the deadline, {known}", executed="no") from None
-        finally:
-            known = None  # This frame is in its traceback, and must not hold it in a circle.
 
     def _check_open(self) -> None:
         if self._closed:

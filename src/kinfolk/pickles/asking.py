@@ -14,11 +14,13 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias, TypeVar
 from weakref import WeakSet
 
+from kinfolk.client.patience import patiently
 from kinfolk.deadlines import end_of_block, patience
 from kinfolk.errors import (
     ArgumentError,
     ConnectionClosed,
     ConnectionLost,
+    Executed,
     KinfolkError,
     NotSupported,
     RemoteError,
@@ -64,6 +66,10 @@ class _Thread(threading.local):
         return error
 
 
+# What calls begin with; the others are made by the way, and must not wait long.
+_PATIENT: Final = frozenset({"accept_connection", "create"})
+
+
 class Asking:
     """Asks a server; any number of threads may use it at once.
 
@@ -86,6 +92,7 @@ class Asking:
     ) -> None:
         self.gate = gate
         self.closed = False
+        self._reached = False  # Whether it ever was; then it may come back.
         self._timeout = patience("timeout", timeout)
         self._lower = lower
         self._rebuilt = rebuilt
@@ -164,21 +171,33 @@ class Asking:
     def _request(self, name: str, args: Any, kwds: Any) -> tuple[Wire, Any]:
         label = str(args[0]) if name == "create" else name
         data = self._dumped((None, name, args, kwds), label)
-        wire = reach(self.gate, time.monotonic() + self._timeout)
+        if self._reached and name in _PATIENT:
+            wire = patiently(self._reach, self._timeout)
+        else:
+            wire = self._reach(time.monotonic() + self._timeout)
         try:
             return wire, self._result(self._answer(wire, data), label, None)
         except BaseException:
             wire.close()
             raise
 
+    def _reach(self, until: float) -> Wire:
+        self._check()
+        wire = reach(self.gate, until)
+        self._reached = True
+        return wire
+
     def _answer(self, wire: Wire, data: bytes) -> bytes:
+        # Without its last bytes, the server does nothing with a request.
+        executed: Executed = "no"
         try:
             wire.send_bytes(data)
+            executed = "unknown"
             return wire.recv_bytes()
         except (OSError, EOFError) as error:
             if raised_by_handler(error):
                 raise
-            raise self._lost(error) from None
+            raise self._lost(error, executed) from None
 
     def _check(self) -> None:
         if self.closed:
@@ -190,11 +209,11 @@ class Asking:
             )
         keeper.start()  # anew in a forked child
 
-    def _lost(self, error: OSError | EOFError) -> KinfolkError:
+    def _lost(self, error: OSError | EOFError, executed: Executed) -> KinfolkError:
         if self.closed:
             return ConnectionClosed(f"{self.address} was closed during the call")
         return ConnectionLost(
-            f"the connection to {self.address} is lost: {str(error) or 'it ended'}"
+            f"the connection to {self.address} is lost: {str(error) or 'it ended'}", executed
         )
 
     # --- The two halves
