@@ -127,7 +127,9 @@ class Arguments:
             node = self._nodes.get(name)
             if node is None:
                 raise Mismatch(f"there is no argument {name!r}")
-            if value is not UNSET:
+            if type(value) in node.plain and not context.careful:
+                lowered[name] = value
+            elif value is not UNSET:
                 try:
                     lowered[name] = node.lower(value, context)
                 except Mismatch as mismatch:

@@ -16,7 +16,7 @@ from msgspec.msgpack import Decoder, Ext
 
 from kinfolk.declare import shared_mark
 from kinfolk.signals import pass_on_what_handlers_raise
-from kinfolk.wire.codec.containers import List, Slice
+from kinfolk.wire.codec.containers import List, Slice, VarTuple
 from kinfolk.wire.codec.extensions import EXTENSIONS, Extension, extension_of
 from kinfolk.wire.codec.forms import UNREADABLE
 from kinfolk.wire.codec.maps import Dict
@@ -34,6 +34,7 @@ __all__ = ["Anything"]
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 # Codes of extensions, beside those that a class has everywhere.
+_TUPLE: Final = 32
 _PAIRS: Final = 35
 _KNOWN: Final = 48
 _EXCEPTION: Final = 49
@@ -41,7 +42,7 @@ _EXCEPTION_CLASS: Final = 50
 _SHARED: Final = 51
 _BY_HAND: Final = 52
 _CONTAINERS: Final[Mapping[int, Any]] = {
-    32: tuple[Any, ...],
+    _TUPLE: tuple[Any, ...],
     33: set[Any],
     34: frozenset[Any],
     36: deque[Any],
@@ -50,6 +51,7 @@ _CONTAINERS: Final[Mapping[int, Any]] = {
     39: OrderedDict[Any, Any],
 }
 
+_tuple: Final = Decoder(tuple[Any, ...])
 _pairs: Final = Decoder(list[tuple[Any, Any]])
 _known: Final = Decoder(tuple[str, msgspec.Raw])
 _reference: Final = Decoder(Reference)
@@ -73,10 +75,12 @@ class Anything(Node):
         self._leaf = Leaf(text, _PLAIN - {bytes})
         self._list = List(text, self)
         self._dict = Dict(text, self, self)
+        self._tuple = VarTuple(text, self)
         self._slice = Slice(text, self)
         self._shared = Shared(text, object)
-        self._lowers: dict[type, Lower] = {slice: self._slice.lower}
+        self._lowers: dict[type, Lower] = {slice: self._slice.lower, tuple: self._lower_tuple}
         self._lifts: dict[int, Lift] = {
+            _TUPLE: self._lift_tuple,
             _PAIRS: self._lift_pairs,
             _KNOWN: self._lift_known,
             _SHARED: self._lifting_shared(_reference),
@@ -106,6 +110,11 @@ class Anything(Node):
             return lower(value, context)
         finally:
             context.depth -= 1
+
+    def _lower_tuple(self, value: tuple[Any, ...], context: Context) -> Ext:
+        if context.careful or not _PLAIN.issuperset(map(type, value)):
+            value = self._tuple.lower(value, context)
+        return Ext(_TUPLE, encode(value))
 
     def _find(self, value: object) -> Lower:
         cls = type(value)
@@ -161,6 +170,10 @@ class Anything(Node):
             raise Mismatch.wrong(self.text, "an unknown extension")
         lift = self._lifts[code] = lambda wire, context: node.read(bytes(wire.data), context)
         return lift
+
+    def _lift_tuple(self, wire: Ext, context: Context) -> Any:
+        items = _decode(_tuple, wire)
+        return items if _PLAIN.issuperset(map(type, items)) else self._tuple.lift(items, context)
 
     def _lift_pairs(self, wire: Ext, context: Context) -> Any:
         return self._dict.lift(_decode(_pairs, wire), context)

@@ -63,9 +63,10 @@ class Dict(Node):
 
     def lift(self, wire: Any, context: Context) -> Any:
         """Lift keys and values."""
-        pairs: list[tuple[Any, Any]] = list(wire.items()) if type(wire) in _EXACT else wire
-        keys = [key for key, _ in pairs]
-        values = [value for _, value in pairs]
+        if type(wire) in _EXACT:
+            keys, values = wire.keys(), wire.values()
+        else:
+            keys, values = [key for key, _ in wire], [value for _, value in wire]
         lifted = lift_items(keys, self._key, context, _key, keys)
         found = lift_items(values, self._value, context, _value, keys)
         if lifted is keys and found is values and type(wire) is self._cls:

@@ -31,23 +31,18 @@ class Keys(IntEnum):
     ALWAYS = 2
 
 
-class Context:
+class Context(msgspec.Struct, eq=False, gc=False):  # made for each value, by C
     """What is the same for all parts of one value on its way.
 
     `careful` says that the encoder has already refused the value lowered without looking at the
     range of every integer and the letters of every text. It costs time, so it is not done at first.
-    `nesting` is how deep the value may be nested.
+    `nesting` is how deep the value may be nested, and `depth` how deep its part is.
     """
 
-    __slots__ = ("careful", "depth", "nesting", "references")
-
-    def __init__(
-        self, references: References, careful: bool = False, nesting: int = NESTING_LIMIT
-    ) -> None:
-        self.references = references
-        self.careful = careful
-        self.nesting = nesting
-        self.depth = 0
+    references: References
+    careful: bool = False
+    nesting: int = NESTING_LIMIT
+    depth: int = 0
 
     def descend(self) -> None:
         """Go one level deeper; the caller comes back up by itself.
