@@ -34,17 +34,13 @@ def test_of_grants_the_oldest_and_the_heaviest_go_first() -> None:
     grants = Grants(most=3, heaviest=100)
     pendings = [Settled(number, int) for number in range(8)]
     for number in range(5):
-        grants.add(number, pendings[number])
-        grants.weigh(number, 10)
+        grants.add(number, pendings[number], 10)
     assert [grants.pop(number) for number in range(3)] == [None, None, pendings[2]]
-    grants.add(5, pendings[5])
-    grants.weigh(5, 90)
+    grants.add(5, pendings[5], 90)
     assert grants.pop(3) is None
     assert grants.pop(4) is pendings[4]
-    grants.add(6, pendings[6])
-    grants.weigh(6, 1000)
+    grants.add(6, pendings[6], 1000)
     assert (grants.pop(5), grants.pop(6)) == (None, pendings[6])
     grants.add(7, pendings[7])
     grants.clear()
-    grants.weigh(7, 1000)
     assert grants.pop(7) is None

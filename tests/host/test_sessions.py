@@ -158,6 +158,27 @@ def test_a_withdrawal_that_crosses_the_grant_undoes_it(host: Host) -> None:
     assert is_free(host)
 
 
+def test_a_withdrawal_while_the_answer_is_written_undoes_the_grant(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller is told once, and what it would have got goes to the next."""
+    one, two, three = Client(host), Client(host), Client(host)
+    acquire(one)
+    second, third = acquire(two), acquire(three)
+    service, finish = two.session.service, two.session.service.finish
+
+    def withdrawn(waiting: Any) -> Any:
+        reply = finish(waiting)
+        two.withdraw(second)
+        return reply
+
+    monkeypatch.setattr(service, "finish", withdrawn)
+    release(one)
+    assert isinstance(two.replies[second], Failed)
+    assert has_it(three, third) is True
+    assert two.session.withdraw(second) == "no"
+
+
 def test_withdrawing_what_was_never_called_has_no_effect(host: Host) -> None:
     """Nor does withdrawing what has returned."""
     client = Client(host)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -221,6 +223,21 @@ def test_withdrawing_after_the_grant_undoes_it_once() -> None:
     pending.withdraw()
     pending.withdraw()
     assert undo.count == 1
+
+
+def test_what_has_arrived_is_kept_by_nothing_of_its_own() -> None:
+    """What it would undo, such as putting back an item, goes with the last who knows of it."""
+    undo = Undo()
+    gone = weakref.ref(undo)
+    _, pending = waiting()
+    pending.deliver(lambda _, pending=pending: pending.arrived)  # type: ignore[misc]
+    gc.disable()
+    try:
+        assert pending.settle("mine", undo)
+        del undo, pending
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_withdrawing_while_the_result_is_passed_on_refuses_the_grant() -> None:

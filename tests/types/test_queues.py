@@ -268,8 +268,8 @@ def test_what_was_taken_out_of_a_queue_is_put_back_in_order() -> None:
         first = store.get()
         store.put_back(first)
         assert store.get() == first
-        assert store.remove(2) is (first != 2)
-        assert not store.remove(9)
+        assert store.discard(2) is (first != 2)
+        assert not store.discard(9)
         assert len(store) in {1, 2}
 
 

@@ -19,7 +19,7 @@ import functools
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from kinfolk.errors import ConnectionLost
 from kinfolk.host.chains import current_owner
@@ -34,15 +34,15 @@ class Grant(NamedTuple, Generic[T]):  # made for each call, and attrs takes thri
     """What a call is answered with: a value, or an exception that it raises if it `failed`."""
 
     pending: Pending[T]
-    value: T | BaseException
+    value: Any
     failed: bool = False
 
     def tell(self) -> None:
         """Answer the call; if it is not there any more, what it was promised is taken back."""
         if self.failed:
-            self.pending.fail(cast("BaseException", self.value))
+            self.pending.fail(self.value)
         else:
-            self.pending.settle(cast("T", self.value))
+            self.pending.settle(self.value)
 
 
 class Granting(ABC):
@@ -75,16 +75,28 @@ class Granting(ABC):
             OverflowError: The timeout is larger than `threading.TIMEOUT_MAX`.
         """
         check_timeout(timeout)
+        with self._guard:
+            waiter = self._line_up(waiters, subject)
+            grants = self._grants()
+        self._tell(grants)
+        return self._answer(waiter, timeout, expired)
+
+    def _line_up(self, waiters: Waiters[T], subject: Any = None) -> Pending[T]:
+        """Let the call under way wait, with the guard held; see `_ask`.
+
+        Raises:
+            ConnectionLost: The process that calls has ended.
+        """
         owner = current_owner()
         if owner.session.ended:
             raise ConnectionLost("The process that called has ended", executed="no")
-        with self._guard:
-            pending = waiters.enqueue(owner, subject)
-            grants = self._grants()
-        self._tell(grants)
+        return waiters.enqueue(owner, subject)
+
+    def _answer(self, waiter: Pending[T], timeout: float | None, expired: T | BaseException) -> T:
+        """Answer the call under way when what it waits for is granted; see `_ask`."""
         if timeout is not None:
-            pending.expire_after(timeout, expired)
-        return later(pending)
+            waiter.expire_after(timeout, expired)
+        return later(waiter)
 
     def _at_once(self, value: T, take_back: Callable[[], object]) -> T:
         """Answer the call under way with what it has been granted without waiting.

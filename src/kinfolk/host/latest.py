@@ -57,12 +57,6 @@ class Grants:
             _, (_, oldest) = grants.popitem(last=False)
             self._weight -= oldest
 
-    def weigh(self, call: int, weight: int) -> None:
-        """Say how many bytes a call has brought and taken, unless it has been forgotten."""
-        found = self.pop(call)
-        if found is not None:
-            self.add(call, found, weight)
-
     def get(self, call: int) -> Later[Any] | None:
         """Return what a call was granted; None if that is not known."""
         found = self._grants.get(call)

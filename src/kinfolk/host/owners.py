@@ -36,19 +36,14 @@ class Process:
 class Lifetime:
     """Something that ends, such as a calling process, and what is to be done then.
 
-    `process` is that process; None for this very one.
+    `process` is that process; None for this very one. `ended` says whether the end has come.
     """
 
     def __init__(self) -> None:
         self.process: Process | None = None
         self._lock = threading.Lock()
         self._at_end: dict[Hashable, Callable[[], object]] = {}
-        self._ended = False
-
-    @property
-    def ended(self) -> bool:
-        """Whether the end has come."""
-        return self._ended
+        self.ended = False
 
     def at_end(self, key: Hashable, action: Callable[[], object]) -> bool:
         """Have something done at the end, once, in place of what was said before under `key`.
@@ -57,9 +52,9 @@ class Lifetime:
             False if the end has come already; nothing is done then.
         """
         with self._lock:
-            if not self._ended:
+            if not self.ended:
                 self._at_end[key] = action
-            return not self._ended
+            return not self.ended
 
     def is_of_process_of(self, other: Lifetime) -> bool:
         """Return whether another is the same calling process, as far as that can be told."""
@@ -78,7 +73,7 @@ class Lifetime:
     def end(self) -> bool:
         """Do what is to be done, the first time; return whether this was it."""
         with self._lock:
-            first, self._ended = not self._ended, True
+            first, self.ended = not self.ended, True
             actions = list(self._at_end.values())
             self._at_end.clear()
         for action in actions:

@@ -6,9 +6,8 @@ import inspect
 import threading
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias, TypeGuard, cast
+from typing import Any, Final, TypeAlias, TypeGuard, cast
 
-import attrs
 import msgspec
 
 from kinfolk.deadlines import end_of_block
@@ -45,8 +44,7 @@ __all__ = ["Granted", "Outcome", "Queue", "Service", "Waiting", "length_of", "wi
 _ROOM: Final = 256 * 2**10
 
 
-@attrs.frozen(eq=False)
-class Waiting:
+class Waiting(msgspec.Struct, eq=False):  # made for each such call, by C
     """A call whose result is not there yet; `weight` is the length of its arguments in bytes."""
 
     call: int
@@ -55,7 +53,7 @@ class Waiting:
     weight: int
 
 
-class Granted(NamedTuple):  # made for each call, and attrs takes thrice as long
+class Granted(msgspec.Struct, eq=False):  # made for each such call, by C
     """The reply to a call that did not have to wait; `weight` is the length of what it holds.
 
     The grant can be undone until it is forgotten.

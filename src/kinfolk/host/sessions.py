@@ -161,11 +161,6 @@ class Session(Lifetime):
         with self._attaching:
             self._granted.add(call, grant, weight)
 
-    def weigh(self, call: int, weight: int) -> None:
-        """Note how many bytes a call that was granted something has brought and taken."""
-        with self._attaching:
-            self._granted.weigh(call, weight)
-
     def withdraw(self, call: int) -> Executed:
         """Take back a call; return whether its method has run, and was not undone.
 
@@ -453,7 +448,7 @@ class Link:
             turns.withdraw(*found)
         return found is not None
 
-    def _stop_waiting(self, call: int) -> tuple[Pending[Any], Answer] | None:
+    def _stop_waiting(self, call: int, weight: int = 0) -> tuple[Pending[Any], Answer] | None:
         """Take a call out of those that wait, with the lock held; return None if it is not there.
 
         What comes of it can be undone from then on, and it is: who withdraws the call at this
@@ -461,7 +456,7 @@ class Link:
         """
         found = self._waiting.pop(call, None)
         if found is not None:
-            self._session.undoable(call, found[0])
+            self._session.undoable(call, found[0], weight)
         return found
 
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
@@ -483,14 +478,15 @@ class Link:
 
     def _arrived(self, waiting: Waiting, answer: Answer, pending: Pending[Any]) -> bool:
         """Answer a call that has waited; return whether the answer could be given."""
-        with self._lock:
-            if self._stop_waiting(waiting.call) is None:
-                return False
-            self._under_way.discard(waiting.call)
+        call = waiting.call
         reply = self._service.finish(waiting)
-        if waiting.call in self._session.withdrawn:
-            self._service.take_back(waiting.call)
-        self._session.weigh(waiting.call, waiting.weight + length_of(reply))
+        with self._lock:
+            there = self._stop_waiting(call, waiting.weight + length_of(reply)) is not None
+        self._under_way.discard(call)
+        if not there or call in self._session.withdrawn:
+            self._service.take_back(call)
+        if not there:
+            return False
         # A result that could not be encoded has not been granted.
         arrived = isinstance(reply, Result) or pending.failed
         return self._pass_on(reply, answer) and arrived

@@ -116,7 +116,44 @@ class _Undoing(threading.local):
 _undoing = _Undoing()
 
 
-class Pending(Generic[T]):
+_making: Final = threading.Lock()
+
+
+class _Grant:
+    """What a call was granted, which can be taken back until it is forgotten."""
+
+    __slots__ = ("_stays", "_undo", "_undoing")
+
+    _undo: Callable[[], object] | None
+    # Held while a grant is undone: until then no one may say that nothing belongs to the owner.
+    # Nearly none is ever undone, so a lock is made for those that are.
+    _undoing: threading.Lock | None
+    _stays: bool
+
+    def withdraw(self) -> bool:
+        """Take back the call: it waits no more, and what it was granted is undone.
+
+        Nothing belongs to the owner any more when this returns, whichever thread undid it.
+
+        Returns:
+            False if what it was granted could not be undone.
+        """
+        with _making:
+            if self._undoing is None:
+                self._undoing, self._stays = threading.Lock(), False
+        with self._undoing:
+            undo = self._revoke()
+            if undo is not None and undo() is False:
+                self._stays = True
+            return not self._stays
+
+    def _revoke(self) -> Callable[[], object] | None:
+        """Return what is to be undone, once."""
+        undo, self._undo = self._undo, None
+        return undo
+
+
+class Pending(_Grant, Generic[T]):
     """A result that is not there yet, for one owner.
 
     It is settled at most once, and by one only: whoever claims it first. `subject` is whatever the
@@ -131,9 +168,6 @@ class Pending(Generic[T]):
         "_queue",
         "_receiver",
         "_state",
-        "_stays",
-        "_undo",
-        "_undoing",
         "_undone",
         "claimed",
         "failed",
@@ -148,13 +182,11 @@ class Pending(Generic[T]):
         self.claimed = False
         self.failed = False
         self._lock = threading.Lock()
-        # Held while a grant is undone: until then no one may say that nothing belongs to the owner.
-        self._undoing = threading.Lock()
         self._state = _State.WAITING
-        self._outcome: tuple[T | None, BaseException | None] = None, None
-        self._undo: Callable[[], object] | None = None
+        self._outcome: tuple[Any, BaseException | None] = None, None
+        self._undo = None
+        self._undoing = None
         self._undone = False
-        self._stays = False
         self._receiver: Callable[[Pending[T]], bool] | None = None
         self._alarm: Alarm | None = None
 
@@ -244,7 +276,8 @@ class Pending(Generic[T]):
         value, error = self._outcome
         if error is not None:
             raise error
-        return cast("T", value)
+        found: T = value
+        return found
 
     @property
     def arrived(self) -> bool:
@@ -256,7 +289,8 @@ class Pending(Generic[T]):
         (value, error), self._outcome = self._outcome, (None, None)
         if error is not None:
             raise error
-        return cast("T", value)
+        found: T = value
+        return found
 
     def deliver(self, receiver: Callable[[Pending[T]], bool]) -> None:
         """Name the one who takes the result, now or when it is settled.
@@ -269,24 +303,6 @@ class Pending(Generic[T]):
             arrived = self._state is _State.ARRIVED
         if arrived and not receiver(self):
             self.withdraw()
-
-    def withdraw(self) -> bool:
-        """Take back the call: it waits no more, and what it was granted meanwhile is undone.
-
-        Nothing belongs to the owner any more when this returns, whichever thread undid it.
-
-        Returns:
-            False if what it was granted could not be undone.
-        """
-        with self._undoing:
-            with self._lock:
-                self._state = _State.WITHDRAWN
-                undo, self._undo = self._undo, None
-                self._undone = self._undone or undo is not None
-            self._leave()
-            if undo is not None and undo() is False:
-                self._stays = True
-            return not self._stays
 
     def wait(self, label: str = "") -> T:
         """Block this thread until it is settled, and return or raise the result.
@@ -330,9 +346,17 @@ class Pending(Generic[T]):
 
     # --- Inside
 
+    def _revoke(self) -> Callable[[], object] | None:
+        with self._lock:
+            self._state = _State.WITHDRAWN
+            undo = super()._revoke()
+            self._undone = self._undone or undo is not None
+        self._leave()
+        return undo
+
     def _arrive(
         self,
-        outcome: tuple[T | None, BaseException | None],
+        outcome: tuple[Any, BaseException | None],
         undo: Callable[[], object] | None,
     ) -> bool:
         self._leave()
@@ -344,7 +368,8 @@ class Pending(Generic[T]):
             self._state = _State.ARRIVED
             self._outcome = outcome
             self.failed = outcome[1] is not None
-            receiver = self._receiver
+            # Not kept, since it refers to this.
+            receiver, self._receiver = self._receiver, None
             if receiver is None:
                 # Whoever takes it will come; until then it counts as granted.
                 self._undo = undo or self._undo
@@ -378,10 +403,7 @@ def _await(arrived: SimpleQueue[None]) -> None:
             return arrived.get(timeout=PIECE)
 
 
-_making: Final = threading.Lock()
-
-
-class Settled(Generic[T]):
+class Settled(_Grant, Generic[T]):
     """A result that is there at once, and can still be undone; made in each such call.
 
     Args:
@@ -390,29 +412,17 @@ class Settled(Generic[T]):
             False if that cannot be done any more.
     """
 
-    __slots__ = ("_stays", "_undo", "_undoing", "_value")
+    __slots__ = ("_value",)
 
     def __init__(self, value: T, undo: Callable[[], object]) -> None:
         self._value: T | None = value
-        self._undo: Callable[[], object] | None = undo
-        # Nearly none is ever undone, so a lock is made for those that are.
-        self._undoing: threading.Lock | None = None
+        self._undo = undo
+        self._undoing = None
 
     def take(self) -> T:
         """Return the result, and keep it no longer."""
         value, self._value = self._value, None
         return value  # type: ignore[return-value]
-
-    def withdraw(self) -> bool:
-        """Undo the grant; see `Pending.withdraw`."""
-        with _making:
-            if self._undoing is None:
-                self._undoing, self._stays = threading.Lock(), False
-        with self._undoing:
-            undo, self._undo = self._undo, None
-            if undo is not None:
-                self._stays = undo() is False
-            return not self._stays
 
     def wait(self, label: str = "") -> T:
         """Return the result; see `Pending.wait`."""
@@ -437,7 +447,7 @@ def later(result: Later[T]) -> T:
     return result  # type: ignore[return-value]
 
 
-class Waiters(Generic[T]):
+class Waiters(OrderedDict["Pending[T]", None]):
     """Those who wait for the same thing, in the order in which they came.
 
     Args:
@@ -445,18 +455,15 @@ class Waiters(Generic[T]):
     """
 
     def __init__(self, held: Held | None = None) -> None:
+        super().__init__()
         self.held = held
         self._lock = threading.Lock()
-        self._queue: OrderedDict[Pending[T], None] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._queue)
 
     @property
     def owners(self) -> list[Owner]:
         """Those who wait, in their order."""
         with self._lock:
-            return [pending.owner for pending in self._queue]
+            return [pending.owner for pending in self]
 
     def add(self, timeout: float | None, expired: T | BaseException) -> Pending[T]:
         """Let the owner of the call under way wait at the end of the queue.
@@ -474,16 +481,16 @@ class Waiters(Generic[T]):
         """Let an owner wait at the end of the queue, for as long as it takes."""
         pending = Pending(owner, self, subject)
         with self._lock:
-            self._queue[pending] = None
+            self[pending] = None
         return pending
 
     def next(self) -> Pending[T] | None:
         """Take the first out of the queue, to be settled; None if nobody waits."""
-        while self._queue:
+        while self:
             with self._lock:
-                if not self._queue:
+                if not self:
                     return None
-                pending, _ = self._queue.popitem(last=False)
+                pending, _ = self.popitem(last=False)
             if pending.claim():
                 return pending
         return None
@@ -495,4 +502,4 @@ class Waiters(Generic[T]):
     def remove(self, pending: Pending[T]) -> None:
         """Take out one that waits no more; no effect if it is out already."""
         with self._lock:
-            self._queue.pop(pending, None)
+            self.pop(pending, None)

@@ -162,72 +162,86 @@ class Queue(Granting, Generic[T]):
             raise ShutDown
         seconds = _seconds(block, timeout) if self._maxsize > 0 else None
         check_timeout(seconds)
+        waiter: Pending[None] | None = None
         with self._guard:
             # Nobody waits for room while there is any.
-            room = not self.full() and not self._is_shutdown
-            if room:
+            if self.full() or self._is_shutdown:
+                waiter = self._line_up(self._putters, item)
+            else:
                 self._take_in(item)
-            grants = self._grants() if room and self._getters else []
+            grants = self._grants()
         self._tell(grants)
-        if room:
-            return self._at_once(None, functools.partial(self._take_out, item))
-        return self._ask(self._putters, seconds, expired=Full(), subject=item)
+        if waiter is not None:
+            return self._answer(waiter, seconds, expired=Full())
+        return self._at_once(None, functools.partial(self._take_out, item))
 
     def _get(self, block: bool, timeout: float | None) -> T:
         if self._is_shutdown and not self._items:
             raise ShutDown
         seconds = _seconds(block, timeout)
         check_timeout(seconds)
+        waiter: Pending[T] | None = None
         with self._guard:
             # Nobody waits for an item while there is one.
             item: T = self._items.get() if self._items else _NOTHING
-            grants = self._grants() if item is not _NOTHING and self._putters else []
+            if item is _NOTHING:
+                waiter = self._line_up(self._getters)
+            grants = self._grants()
         self._tell(grants)
-        if item is _NOTHING:
-            return self._ask(self._getters, seconds, expired=Empty())
+        if waiter is not None:
+            return self._answer(waiter, seconds, expired=Empty())
         return self._at_once(item, functools.partial(self._items.put_back, item))
 
     # --- With the guard held
 
     def _grants(self) -> list[Grant[Any]]:
         found: list[Grant[Any]] = []
-        while grant := self._grant_item() or self._grant_room():
-            found.append(grant)
+        while True:
+            grant: Grant[Any] | None
+            if self._getters and self._items:
+                grant = self._grant_item()
+            elif self._putters and not self._is_shutdown and not self.full():
+                grant = self._grant_room()
+            else:
+                break
+            if grant is not None:
+                found.append(grant)
         if self._is_shutdown:
             late: list[Pending[Any]] = [*self._putters.all()]
             late += [] if self._items else self._getters.all()
             found += [Grant(waiter, ShutDown(), failed=True) for waiter in late]
-        if not self._unfinished:
+        if self._joiners and not self._unfinished:
             found += [Grant(waiter, None) for waiter in self._joiners.all()]
         return found
 
     def _grant_item(self) -> Grant[T] | None:
-        """Give the next item to the first who waits for one."""
-        while self._items and (waiter := self._getters.next()) is not None:
-            try:
-                item = self._items.get()
-            except Exception as error:
-                return Grant(waiter, error, failed=True)
-            take_back = functools.partial(self._items.put_back, item)
-            if self._promise(waiter, take_back):
-                return Grant(waiter, item)
-            take_back()
+        """Give the next item to the first who waits for one, if that one is still there."""
+        waiter = self._getters.next()
+        if waiter is None:
+            return None
+        try:
+            item = self._items.get()
+        except Exception as error:
+            return Grant(waiter, error, failed=True)
+        take_back = functools.partial(self._items.put_back, item)
+        if self._promise(waiter, take_back):
+            return Grant(waiter, item)
+        take_back()
         return None
 
     def _grant_room(self) -> Grant[None] | None:
-        """Take in the item of the first who waits for room."""
-        while not self._is_shutdown and not self.full():
-            waiter = self._putters.next()
-            if waiter is None:
-                break
-            try:
-                self._take_in(waiter.subject)
-            except Exception as error:
-                return Grant(waiter, error, failed=True)
-            take_back = functools.partial(self._take_out, waiter.subject)
-            if self._promise(waiter, take_back):
-                return Grant(waiter, None)
-            take_back()
+        """Take in the item of the first who waits for room, if that one is still there."""
+        waiter = self._putters.next()
+        if waiter is None:
+            return None
+        try:
+            self._take_in(waiter.subject)
+        except Exception as error:
+            return Grant(waiter, error, failed=True)
+        take_back = functools.partial(self._take_out, waiter.subject)
+        if self._promise(waiter, take_back):
+            return Grant(waiter, None)
+        take_back()
         return None
 
     def _take_in(self, item: T) -> None:
@@ -236,7 +250,7 @@ class Queue(Granting, Generic[T]):
 
     def _take_out(self, item: T) -> bool:
         """Take out an item whose `put` has not arrived; return whether it was there still."""
-        found = self._items.remove(item)
+        found = self._items.discard(item)
         self._unfinished = max(self._unfinished - found, 0)
         return found
 
