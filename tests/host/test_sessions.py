@@ -357,7 +357,7 @@ def test_a_call_that_gives_back_is_seen_to_its_end(
     other = Client(host, client.session)
     release = Call(7, "lock", "release", 1, msgspec.Raw(b"\x80"))
     client.link._running[7] = release
-    client.session.service._given_back[7] = None
+    client.session.service._given_back.append(7)
 
     def sleep(_: float) -> None:
         client.link._running.pop(7)

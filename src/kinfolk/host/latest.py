@@ -7,9 +7,10 @@ from typing import Any, Final, TypeVar
 
 from kinfolk.host.waiters import Later
 
-__all__ = ["Grants", "Latest"]
+__all__ = ["LATEST", "Grants", "Latest"]
 
-_GRANTS: Final = 1_000
+LATEST: Final = 1_000
+"""Of how many calls of a client something is remembered."""
 _HEAVIEST: Final = 8 * 2**20
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ class Latest(OrderedDict[int, T]):
         most: How many.
     """
 
-    def __init__(self, most: int = 1_000) -> None:
+    def __init__(self, most: int = LATEST) -> None:
         super().__init__()
         self._most = most
 
@@ -42,7 +43,7 @@ class Grants:
     Whoever changes it sees to it that nobody else does so at the same time.
     """
 
-    def __init__(self, most: int = _GRANTS, heaviest: int = _HEAVIEST) -> None:
+    def __init__(self, most: int = LATEST, heaviest: int = _HEAVIEST) -> None:
         self._most = most
         self._heaviest = heaviest
         self._grants: OrderedDict[int, tuple[Later[Any], int]] = OrderedDict()

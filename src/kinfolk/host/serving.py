@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeGuard, cast
 
@@ -14,7 +16,7 @@ from kinfolk.deadlines import end_of_block
 from kinfolk.errors import ArgumentError, CallTimeout, LimitExceeded, ObjectGone, ResultError
 from kinfolk.host.chains import Chain, thread
 from kinfolk.host.hosted import Holdings, Hosted, close_if_unused
-from kinfolk.host.latest import Latest
+from kinfolk.host.latest import LATEST, Latest
 from kinfolk.host.objects import Objects
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Lifetime, Owner
@@ -89,8 +91,9 @@ class Service:
         self._streams: dict[int, tuple[Stream, Hosted]] = {}
         # What the replies of the latest calls mention, should a client never see its reply.
         self._mentioned: Latest[list[int]] = Latest()
-        # The latest calls that gave something back. Their caller may ask for it much later.
-        self._given_back: Latest[None] = Latest()
+        # The latest calls that gave something back. Their caller may ask for it much later, but
+        # seldom: noting it is what has to be quick, and this takes no lock.
+        self._given_back: deque[int] = deque(maxlen=LATEST)
         # The threads in which objects are closed.
         self._ending: list[threading.Thread] = []
         self._closed = False
@@ -118,7 +121,8 @@ class Service:
             except BaseException as error:
                 if must_pass(error):
                     # The caller is interrupted, in this very thread, and so was the method.
-                    self._given_back.pop(request.call, None)
+                    with suppress(ValueError):
+                        self._given_back.remove(request.call)
                 log_raised(operation.label, error)
                 raise
         except BaseException as error:
@@ -158,8 +162,7 @@ class Service:
                 if queue.pop(request.call, None) is None:
                     raise withdrawn()
                 if operation.gives_back:
-                    with self._lock:
-                        self._given_back[request.call] = None
+                    self._given_back.append(request.call)
                 result = operation.run(hosted.obj, args, kwargs)
                 if type(result) in operation.plain:  # as nearly all are
                     return _encoded(request.call, result, operation, references)
