@@ -25,6 +25,7 @@ __all__ = [
     "blocks_around",
     "deadline",
     "end_of_block",
+    "end_of_wait",
     "in_time",
     "moments_more",
     "own_deadline",
@@ -191,6 +192,12 @@ def pieces(end: float | None) -> Iterator[float]:
     while left > 0:
         left = PIECE if end is None else min(end - time.monotonic(), PIECE)
         yield max(left, 0)
+
+
+def end_of_wait(seconds: float) -> float:
+    """Return when a wait ends that may take so long, or that the deadline of the block ends."""
+    until, end = time.monotonic() + seconds, end_of_block()
+    return until if end is None else min(until, end)
 
 
 def in_time(end: float, seconds: float) -> str:

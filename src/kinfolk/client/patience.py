@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from kinfolk.deadlines import end_of_block
+from kinfolk.deadlines import end_of_block, end_of_wait
 from kinfolk.errors import (
     AuthenticationFailed,
     CallTimeout,
@@ -36,9 +36,7 @@ def patiently(reach: Callable[[float], T], timeout: float) -> T:
         KinfolkError: What `reach` raises: at once where trying again would not help, else what was
             raised at last.
     """
-    end, pause = end_of_block(), _FIRST_PAUSE
-    until = time.monotonic() + timeout
-    last = until if end is None else min(until, end)
+    end, last, pause = end_of_block(), end_of_wait(timeout), _FIRST_PAUSE
     known: KinfolkError | None = None
     try:
         while True:

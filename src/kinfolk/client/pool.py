@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kinfolk.client.connection import Connection
 from kinfolk.client.patience import patiently
 from kinfolk.client.reaching import Destination
-from kinfolk.deadlines import end_of_block
+from kinfolk.deadlines import end_of_block, end_of_wait
 from kinfolk.errors import (
     CallTimeout,
     ConnectionClosed,
@@ -334,7 +334,7 @@ class Pool:
 
     def first(self) -> None:
         """Open the first connection, without trying again."""
-        self.give_back(self.open(time.monotonic() + self._destination.timeout))
+        self.give_back(self.open(end_of_wait(self._destination.timeout)))
 
     def _reach(self, *, heard: bool) -> Lease:
         self._check_open()
