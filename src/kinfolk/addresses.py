@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 import attrs
 
 from kinfolk.errors import AddressError
+from kinfolk.signals import pass_on_what_handlers_raise
 
 __all__ = [
     "Address",
@@ -154,7 +155,8 @@ def _tcp_url(text: str) -> TcpAddress:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
-    except ValueError:
+    except ValueError as error:
+        pass_on_what_handlers_raise(error)
         host = port = None
     else:
         if parts.path or parts.query or parts.fragment or parts.username is not None:
@@ -227,6 +229,7 @@ def private_folder() -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
+        pass_on_what_handlers_raise(error)
         raise AddressError(
             f"the folder {folder} cannot be made ({error.strerror}): "
             "set KINFOLK_DIR to a folder of your own"

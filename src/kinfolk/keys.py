@@ -10,6 +10,7 @@ from typing import Final
 
 from kinfolk.addresses import Address, UnixAddress
 from kinfolk.errors import ArgumentError, AuthenticationFailed
+from kinfolk.signals import pass_on_what_handlers_raise
 
 __all__ = [
     "check_closed",
@@ -65,6 +66,7 @@ def key_of_process() -> bytes:
     try:
         return check_key(current_process().authkey)
     except ValueError as error:
+        pass_on_what_handlers_raise(error)
         raise ValueError(f"current_process().authkey: {error}") from None
 
 
@@ -78,6 +80,7 @@ def key_of_environment() -> bytes | None:
     try:
         return check_key(key) if key else None
     except ValueError as error:
+        pass_on_what_handlers_raise(error)
         raise ValueError(f"KINFOLK_AUTHKEY: {error}") from None
 
 

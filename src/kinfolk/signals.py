@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import sys
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "leave_signals_to_others",
     "pass_on_what_handlers_raise",
     "raised_by_handler",
+    "surely_raised_by_handler",
 ]
 
 PIECE: Final = 1.0
@@ -45,6 +47,32 @@ def pass_on_what_handlers_raise(error: BaseException) -> None:
             raise error
         finally:
             del error  # This frame is in its traceback now, and must not hold it in a circle.
+
+
+def surely_raised_by_handler(error: BaseException) -> bool:
+    """Return whether a signal handler raised an error that the program's own code may have raised.
+
+    What pickle calls, for instance, is as much of the program as a handler. But a handler is given
+    the frame that it interrupts, and no other function is given that of its caller. One that puts
+    something else in the place of its argument is not recognised.
+    """
+    interrupted: FrameType | None = None
+    trace = error.__traceback__
+    while trace is not None:
+        if interrupted is not None and _was_given(trace.tb_frame, interrupted):
+            return True
+        interrupted, trace = trace.tb_frame, trace.tb_next
+    return False
+
+
+def _was_given(called: FrameType, frame: FrameType) -> bool:
+    code = called.f_code
+    variadic = bool(code.co_flags & inspect.CO_VARARGS)
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + variadic]
+    given = [called.f_locals.get(name) for name in names]
+    if variadic:
+        given += given.pop() or ()
+    return any(each is frame for each in given)
 
 
 class Passing:

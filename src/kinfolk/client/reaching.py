@@ -24,7 +24,7 @@ from kinfolk.errors import (
     NotRunning,
     SpecMismatch,
 )
-from kinfolk.signals import Passing, raised_by_handler
+from kinfolk.signals import Passing, pass_on_what_handlers_raise, raised_by_handler
 from kinfolk.sockets import close_in_children, listen_in_pieces, peer_credentials, tune
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, CutShort
 from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
@@ -131,7 +131,8 @@ def _connect_unix(address: UnixAddress, until: float) -> socket.socket:
             sock.settimeout(time_left(until))
             try:
                 sock.connect(address.path)
-            except BlockingIOError:
+            except BlockingIOError as error:
+                pass_on_what_handlers_raise(error)
                 # More clients came at once than the queue of the socket takes, and unlike TCP
                 # it does not wait by itself.
                 time.sleep(_RETRY)

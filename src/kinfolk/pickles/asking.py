@@ -30,9 +30,9 @@ from kinfolk.keeper import keeper
 from kinfolk.pickles.names import caller_name
 from kinfolk.pickles.reaching import Gate, reach
 from kinfolk.pickles.stdlib import Naming
-from kinfolk.pickles.values import REBUILD, Lower, dumps, lift_error, loads
+from kinfolk.pickles.values import REBUILD, Lower, Pickler, Unpickler, lift_error
 from kinfolk.pickles.wire import ERROR, PROXY, RETURN, TRACEBACK, UNSERIALIZABLE, Wire
-from kinfolk.signals import Passing, raised_by_handler
+from kinfolk.signals import Passing, raised_by_handler, surely_raised_by_handler
 
 __all__ = ["Asking", "Received"]
 
@@ -146,20 +146,47 @@ class Asking:
             request: What to call of it, the arguments, and those by name.
             declared: The type of the result.
         """
-        self._check()
-        reply = self._reply_to(self._dumped((ident, *request), label))
-        return self._result(reply, label, declared)
-
-    def _reply_to(self, data: bytes) -> bytes:
-        """Return what answers a call of this thread's."""
-        # By itself, since whoever keeps an exception of the server's keeps the frames it came by.
-        wire = self._thread.wire or self._connect()
+        result, error = self.outcome(ident, label, request, declared)
+        # No signal handler comes between the end of that and the caller, if nothing is called here.
+        if error is None:
+            return result
         try:
-            return self._answer(wire, data)
+            raise error
+        finally:
+            # Or it lives in a circle with its traceback, and keeps the proxies of the caller.
+            del error
+
+    def outcome(
+        self, ident: str, label: str, request: tuple[str, Any, Any], declared: object = None
+    ) -> tuple[Any, BaseException | None]:
+        """Call something over the connection of this thread; return the result, or what it raised.
+
+        Whatever strikes between the call and the end of this ends the connection.
+
+        Args:
+            ident: See `call`, as for the others.
+            label: What to call it.
+            request: What to call.
+            declared: The type of the result.
+        """
+        self._check()
+        data = self._dumped((ident, *request), label)
+        wire, answered = self._thread.wire or self._connect(), False
+        try:
+            reply = self._answer(wire, data)
+            answered = True
+            del wire  # whoever keeps an exception keeps the frames it came by
+            return self._taken_apart(reply, label, declared)
         except BaseException as error:
-            # Whatever struck: the next call must not take the answer to this one.
-            self._thread.lose(error)
+            # The next call must not take the answer to this one; and what an answer gives to this
+            # thread, such as a lock, belongs to nobody if that does not hear of it.
+            if not answered or not _is_ordinary(error):
+                self.lose(error)
             raise
+
+    def lose(self, error: BaseException) -> None:
+        """End the connection of this thread, with all that it has, since this is raised."""
+        self._thread.lose(error)
 
     def _connect(self) -> Wire:
         session = self._thread.session or self._session
@@ -176,7 +203,7 @@ class Asking:
         else:
             wire = self._reach(time.monotonic() + self._timeout)
         try:
-            return wire, self._result(self._answer(wire, data), label, None)
+            return wire, self._result(self._answer(wire, data), label)
         except BaseException:
             wire.close()
             raise
@@ -219,37 +246,61 @@ class Asking:
     # --- The two halves
 
     def _dumped(self, request: Any, label: str) -> bytes:
+        pickler = Pickler(self._lower)
         try:
-            return dumps(request, self._lower)
-        except KinfolkError as error:
-            raise type(error)(f"{label}: {error}") from None
+            pickler.dump(request)
         except Exception as error:
+            if surely_raised_by_handler(error):
+                raise
+            if isinstance(error, KinfolkError):
+                raise type(error)(f"{label}: {error}") from None
             raise ArgumentError(
                 f"{label}: an argument cannot be pickled: {type(error).__name__}: {error}"
             ) from None
+        return pickler.file.getvalue()
 
-    def _result(self, data: bytes, label: str, declared: object) -> Any:
+    def _taken_apart(
+        self, data: bytes, label: str, declared: object
+    ) -> tuple[Any, BaseException | None]:
+        """Return the result that a message brings, or the exception."""
+        kind, result = self._loaded(data, label)
+        if kind == RETURN:
+            return result, None
+        if kind == PROXY:
+            return self._received(declared, *result), None
+        if kind == ERROR:
+            return None, lift_error(result)
+        if kind in {TRACEBACK, UNSERIALIZABLE}:
+            return None, _remote_error(str(result))
+        raise ResultError(f"{label} was answered by {kind!r}, which is no answer")
+
+    def _result(self, data: bytes, label: str) -> Any:
+        """Return the result that a message brings, or raise the exception."""
+        result, error = self._taken_apart(data, label, None)
+        if error is None:
+            return result
         try:
-            kind, result = loads(data, {REBUILD: self._rebuilt})
-        except KinfolkError:
-            raise
+            raise error
+        finally:
+            del error
+
+    def _loaded(self, data: bytes, label: str) -> Any:
+        unpickler = Unpickler(data, {REBUILD: self._rebuilt})
+        try:
+            kind, result = unpickler.load()
         except Exception as error:
+            if isinstance(error, KinfolkError) or surely_raised_by_handler(error):
+                raise
             raise ResultError(
                 f"{label} returned what cannot be unpickled here: {type(error).__name__}: {error}"
             ) from None
-        if kind == RETURN:
-            return result
-        if kind == PROXY:
-            return self._received(declared, *result)
-        if kind == ERROR:
-            try:
-                raise lift_error(result)
-            finally:
-                # Or it lives in a circle with its traceback, and keeps the proxies of the caller.
-                del result
-        if kind in {TRACEBACK, UNSERIALIZABLE}:
-            raise _remote_error(str(result))
-        raise ResultError(f"{label} was answered by {kind!r}, which is no answer")
+        return kind, result
+
+
+def _is_ordinary(error: BaseException) -> bool:
+    """Return whether an error says what came of a call, and is not what cut it short."""
+    # A class of the program's, of which the answer brings an instance, may raise it too.
+    return isinstance(error, Exception) and not surely_raised_by_handler(error)
 
 
 def _remote_error(text: str) -> RemoteError:

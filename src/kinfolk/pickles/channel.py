@@ -144,17 +144,26 @@ class PickleChannel(CutShort, Dropping):
 
     def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
         """Call a member of an object and return its result; see `Channel.call`."""
+        value, error = self.outcome(target, member, arguments)
+        if error is None:
+            return value
+        try:
+            raise error
+        finally:
+            del error
+
+    def outcome(
+        self, target: Target, member: Member, arguments: Mapping[str, object]
+    ) -> tuple[Any, BaseException | None]:
+        """Call a member of an object; return its result, or what it raised."""
         facts = self._references.of(target)
         exposed = () if facts is None else facts.exposed
         request = as_wire_call(member, arguments, exposed)
-        try:
-            return self._asking.call(ident_of(target), member.label, request, member.returns)
-        except RemoteError as error:
-            # What a plain server says of a method that it does not expose.
-            unknown = (error.class_name, error.message) == ("KeyError", repr(request[0]))
-            if not unknown or request[0] in exposed:
-                raise
-            raise NotSupported(f"{member.label}: {self.address} does not expose it") from None
+        outcome = self._asking.outcome(ident_of(target), member.label, request, member.returns)
+        # Nothing is called after what has a result; see `Asking.call`.
+        if outcome[1] is None or not _says_unknown(outcome[1], request[0], exposed):
+            return outcome
+        return None, NotSupported(f"{member.label}: {self.address} does not expose it")
 
     def text(self, proxy: Proxy) -> str:
         """Return the text of the object itself."""
@@ -303,6 +312,13 @@ class PickleChannel(CutShort, Dropping):
         target, facts = theirs._known(proxy)
         raw: Any = self._asking.gate.destination.address.raw
         return reduced_proxy(token_of(facts.typeid, raw, ident_of(target)), facts.exposed)
+
+
+def _says_unknown(error: BaseException, called: str, exposed: tuple[str, ...]) -> bool:
+    """Return whether a plain server says this of a method that it does not expose."""
+    if not isinstance(error, RemoteError) or called in exposed:
+        return False
+    return (error.class_name, error.message) == ("KeyError", repr(called))
 
 
 def _number(token: Naming) -> int:

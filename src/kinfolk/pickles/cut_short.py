@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
-from kinfolk.errors import NotSupported
+from kinfolk.errors import KinfolkError, NotSupported
 from kinfolk.pickles.asking import Asking
+from kinfolk.signals import pass_on_what_handlers_raise, raised_by_handler
 from kinfolk.unsettled import Debt, Settling, Unsettled
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Target
@@ -21,7 +22,10 @@ __all__ = ["CutShort"]
 
 class _NothingUnsettled(Unsettled):
     def pay(self, channel: Settling, debt: Debt, error: BaseException) -> None:
-        self.left.clear()
+        # What Kinfolk itself says was said before anything was sent, or has ended the connection.
+        if not isinstance(error, KinfolkError) or raised_by_handler(error):
+            cast("CutShort", channel).lose(error)
+        self.drop(debt)
 
 
 class CutShort(ABC):
@@ -41,9 +45,15 @@ class CutShort(ABC):
     def overlooked(self, error: BaseException) -> None:  # noqa: B027 - there is none
         """Note nothing: each connection is a session of its own, and its loss is told once."""
 
+    def lose(self, error: BaseException) -> None:
+        """End the connection of this thread, which frees what was to be given back."""
+        self._asking.lose(error)
+
     @abstractmethod
-    def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
-        """Call a member of an object and return its result; see `Channel.call`."""
+    def outcome(
+        self, target: Target, member: Member, arguments: Mapping[str, object]
+    ) -> tuple[Any, BaseException | None]:
+        """Call a member of an object; return its result, or what it raised."""
 
     def attempt(
         self,
@@ -55,13 +65,20 @@ class CutShort(ABC):
     ) -> tuple[Any, BaseException | None]:
         """Make a call that gives something back; see `Settling.attempt`."""
         try:
-            return self.call(target, member, arguments), None
-        except Exception:
-            raised = (each for each in arguments.values() if isinstance(each, BaseException))
-            if self._asking.was_lost_by(next(raised, None)):
-                # The end of a block, whose connection has freed what there was to be given back.
-                return None, None
-            raise
+            value, error = self.outcome(target, member, arguments)
+        except Exception as refused:
+            pass_on_what_handlers_raise(refused)
+            if not self._freed_before(arguments):
+                raise
+            return None, None
+        if isinstance(error, Exception) and self._freed_before(arguments):
+            return None, None
+        return value, error
+
+    def _freed_before(self, arguments: Mapping[str, object]) -> bool:
+        """Return whether a block ends by what has ended its connection, which freed everything."""
+        raised = (each for each in arguments.values() if isinstance(each, BaseException))
+        return self._asking.was_lost_by(next(raised, None))
 
     def withdraw(self, number: int) -> NoReturn:
         """Refuse: the wire has no numbers for calls."""

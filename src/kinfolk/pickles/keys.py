@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from kinfolk.addresses import Address, UnixAddress
-from kinfolk.errors import AddressError, AuthenticationFailed
+from kinfolk.errors import AddressError, AuthenticationFailed, KinfolkError
 from kinfolk.keys import check_closed
 from kinfolk.server.files import because, beside, open_private
+from kinfolk.signals import pass_on_what_handlers_raise
 
 __all__ = ["ServerKey", "key_file", "read_key"]
 
 _BYTES: Final = 32
 _LONGEST: Final = 4_096
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def key_file(address: UnixAddress) -> Path:
@@ -85,15 +87,27 @@ def read_key(address: UnixAddress) -> bytes | None:
         AuthenticationFailed: The file is not this user's own, or open to others.
     """
     path = key_file(address)
+    opened: list[int] = []
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
+        # In one call, so that no signal handler comes before the descriptor is in the list.
+        opened.extend(map(os.open, [path], [_FLAGS]))
+        return _read(path, opened[0])
+    except FileNotFoundError as error:
+        pass_on_what_handlers_raise(error)
         return None
     except OSError as error:
+        if isinstance(error, KinfolkError):
+            raise
+        pass_on_what_handlers_raise(error)
         raise AuthenticationFailed(f"the key file {path}: {because(error)}") from None
-    with open(file, "rb") as opened:  # noqa: PTH123 - a descriptor
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise AuthenticationFailed(f"the key file {path} is not yours: remove it")
-        check_closed(path, found.st_mode)
-        return opened.read(_LONGEST)
+    finally:
+        for file in opened:
+            os.close(file)
+
+
+def _read(path: Path, file: int) -> bytes:
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        raise AuthenticationFailed(f"the key file {path} is not yours: remove it")
+    check_closed(path, found.st_mode)
+    return os.read(file, _LONGEST)

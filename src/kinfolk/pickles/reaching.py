@@ -13,7 +13,7 @@ from kinfolk.client.reaching import Destination, connect
 from kinfolk.deadlines import in_time, time_left
 from kinfolk.errors import CallTimeout, HandshakeFailed, KinfolkError
 from kinfolk.pickles.wire import Wire
-from kinfolk.signals import Passing, raised_by_handler
+from kinfolk.signals import Passing, pass_on_what_handlers_raise, raised_by_handler
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, MAGIC, PREAMBLE, PROBE
 
 __all__ = ["Gate", "reach"]
@@ -54,6 +54,7 @@ def reach(gate: Gate, until: float) -> Wire:
         wire.sock.settimeout(None)
     except HandshakeFailed as error:
         wire.close()
+        pass_on_what_handlers_raise(error)
         raise type(error)(f"{where}: {error}") from None
     except (OSError, EOFError) as error:
         wire.close()

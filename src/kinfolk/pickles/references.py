@@ -13,6 +13,7 @@ import attrs
 from kinfolk.counted import Mention
 from kinfolk.errors import ObjectGone, RemoteError
 from kinfolk.pickles.names import ident_of
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.messages import Target
 
 __all__ = ["Facts", "Held", "References"]
@@ -81,7 +82,8 @@ class References:
         ident = ident_of(number)
         try:
             self._ask("incref", ident)
-        except (RemoteError, KeyError):
+        except (RemoteError, KeyError) as error:
+            pass_on_what_handlers_raise(error)
             raise ObjectGone(
                 f"There is no object {ident}: all have let it go, or its server has ended since"
             ) from None

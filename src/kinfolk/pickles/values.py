@@ -15,12 +15,15 @@ from typing import Any, Final, TypeAlias, cast
 
 from kinfolk.errors import KinfolkError
 from kinfolk.pickles.stdlib import Naming, auto_proxy, newobj, rebuild_proxy
+from kinfolk.signals import pass_on_what_handlers_raise
 
 __all__ = [
     "REBUILD",
     "Found",
     "Lower",
+    "Pickler",
     "Reduced",
+    "Unpickler",
     "dumps",
     "lift_error",
     "loads",
@@ -41,22 +44,35 @@ REBUILD: Final = (rebuild_proxy.__module__, rebuild_proxy.__name__)
 _KINFOLK: Final = "__kinfolk__"
 
 
-class _Pickler(ForkingPickler):
-    def __init__(self, file: io.BytesIO, lower: Lower) -> None:
-        super().__init__(file)
+class Pickler(ForkingPickler):
+    """Writes values as pickles into a file in memory.
+
+    Its `dump` raises what the classes of the values raise.
+    """
+
+    def __init__(self, lower: Lower) -> None:
+        self.file: Final = io.BytesIO()
+        super().__init__(self.file)
         self._lower = lower
 
     def reducer_override(self, obj: object) -> Any:
+        """Return what stands for an object, if it is not as it is."""
         reduced = self._lower(obj)
         return NotImplemented if reduced is None else reduced
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, found: Found) -> None:
-        super().__init__(file)
+class Unpickler(pickle.Unpickler):
+    """Reads the pickle that a peer has sent, which has proved to hold the key.
+
+    Its `load` raises what the classes of the value raise.
+    """
+
+    def __init__(self, data: bytes, found: Found) -> None:
+        super().__init__(io.BytesIO(data))
         self._found = found
 
     def find_class(self, module: str, name: str) -> Any:
+        """Return what is found under a module and a name."""
         found = self._found.get((module, name))
         return super().find_class(module, name) if found is None else found
 
@@ -67,9 +83,9 @@ def dumps(value: object, lower: Lower) -> bytes:
     Raises:
         Exception: It cannot be pickled; what its classes raise.
     """
-    file = io.BytesIO()
-    _Pickler(file, lower).dump(value)
-    return file.getvalue()
+    pickler = Pickler(lower)
+    pickler.dump(value)
+    return pickler.file.getvalue()
 
 
 def loads(data: bytes, found: Found) -> Any:
@@ -78,7 +94,7 @@ def loads(data: bytes, found: Found) -> Any:
     Raises:
         Exception: It cannot be unpickled; what its classes raise.
     """
-    return _Unpickler(io.BytesIO(data), found).load()
+    return Unpickler(data, found).load()
 
 
 def reduced_proxy(token: Naming, exposed: tuple[str, ...]) -> Reduced:
@@ -123,7 +139,8 @@ def lift_error(error: BaseException) -> BaseException:
     module, name, args, state = own
     try:
         cls: type[BaseException] = getattr(import_module(module), name)
-    except (ImportError, AttributeError):
+    except (ImportError, AttributeError) as failed:
+        pass_on_what_handlers_raise(failed)
         cls = KinfolkError  # the server is newer
     lifted = cls.__new__(cls, *args)
     lifted.args = args

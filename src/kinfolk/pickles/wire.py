@@ -22,6 +22,7 @@ from multiprocessing.connection import answer_challenge, deliver_challenge
 from typing import Any, Final, TypeAlias
 
 from kinfolk.errors import AuthenticationFailed, HandshakeFailed
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.sockets import close_in_children, in_pieces
 from kinfolk.wire.greetings import MAGIC
 
@@ -84,7 +85,8 @@ class Wire:
             (size,) = _long.unpack(self._take(_long.size))
         try:
             return self._take(size)
-        except EOFError:
+        except EOFError as error:
+            pass_on_what_handlers_raise(error)
             raise ConnectionResetError("the connection ended within a message") from None
 
     def close(self) -> None:
@@ -92,8 +94,10 @@ class Wire:
         self.sock.close()
 
     def __del__(self) -> None:
-        # With the thread whose it was; that it was not closed before is no mistake.
-        self.sock.close()
+        # With the thread whose it was; that it was not closed before is no mistake. There is none
+        # if a signal handler raised first of all.
+        if hasattr(self, "sock"):
+            self.sock.close()
 
     def _take(self, size: int) -> bytes:
         buffer = self._buffer
@@ -137,7 +141,9 @@ class Wire:
         try:
             first(self, key)
             then(self, key)
-        except multiprocessing.AuthenticationError:
+        except multiprocessing.AuthenticationError as error:
+            pass_on_what_handlers_raise(error)
             raise AuthenticationFailed(refused) from None
-        except (AssertionError, ValueError):
+        except (AssertionError, ValueError) as error:
+            pass_on_what_handlers_raise(error)
             raise HandshakeFailed("the peer does not speak the standard library's wire") from None

@@ -1,0 +1,251 @@
+"""What a signal handler raises in the midst of a call, over the standard library's wire."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from support.programs import PATIENCE
+from support.serving import KEY
+from support.sharing.manager import SharingManager
+from support.striking import Struck, signals
+
+from kinfolk.addresses import UnixAddress
+from kinfolk.errors import (
+    ArgumentError,
+    ConnectionClosed,
+    HandshakeFailed,
+    KinfolkError,
+    NotRunning,
+    ResultError,
+)
+from kinfolk.pickles.keys import ServerKey, read_key
+from kinfolk.pickles.server import PickleServer
+from kinfolk.pickles.wire import Wire
+from kinfolk.signals import surely_raised_by_handler
+
+
+class OfPython(
+    BlockingIOError, FileNotFoundError, TimeoutError, EOFError, ValueError, KeyError, RuntimeError
+):
+    """Of all kinds that sockets, files and what decodes raise."""
+
+
+class OfKinfolk(ArgumentError, ConnectionClosed, HandshakeFailed, NotRunning):
+    """Of all kinds that a call of the handler's own raises, of another server."""
+
+
+KINDS = [Struck, OfPython, OfKinfolk]
+
+# Sockets that nobody had yet close themselves.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[PickleServer]:
+    """Serve everything that waits in a thread of this process."""
+    given: Any = ("127.0.0.1", 0) if request.param == "tcp" else str(folder / "s")
+    key = KEY if request.param == "tcp" else None
+    server = SharingManager(given, key, "pickle").get_server()
+    assert isinstance(server, PickleServer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.stop()
+    thread.join(PATIENCE)
+
+
+def opened(server: PickleServer) -> SharingManager:
+    """Return a manager of its own."""
+    return SharingManager.open(server.url, authkey=server.authkey, serializer="pickle")
+
+
+# --- What comes out
+
+
+@kinds
+def test_it_comes_out_of_a_call_as_itself(server: PickleServer, kind: type[BaseException]) -> None:
+    """Also while the connection is opened, and where values are pickled and unpickled."""
+    with opened(server) as manager:
+        queue: Any = manager.queue()
+
+        def call() -> None:
+            with opened(server) as another:
+                another.lock().locked()
+
+        for _ in signals(call, kind):
+            pass
+        for _ in signals(queue.qsize, kind):
+            pass
+        value = {"a": [Plain(), queue, 2.5]}
+
+        def travel() -> None:
+            queue.put(value)
+            assert queue.get()["a"][1] == queue
+
+        for _ in signals(travel, kind):
+            while not queue.empty():
+                queue.get()
+
+
+class Plain:
+    """What pickle asks what becomes of it."""
+
+    def __reduce__(self) -> tuple[type[Plain], tuple[()]]:
+        return Plain, ()
+
+
+def test_what_pickle_calls_is_no_handler(server: PickleServer) -> None:
+    """What an object of the program's raises, at either end, says that it does not travel."""
+    with opened(server) as manager:
+        queue: Any = manager.queue()
+        with pytest.raises(ArgumentError, match="cannot be pickled: ZeroDivisionError: not out"):
+            queue.put(Stays())
+        queue.put(Enters())
+        with pytest.raises(ResultError, match="cannot be unpickled here: ZeroDivisionError"):
+            queue.get()
+
+
+class Stays:
+    """What cannot be pickled."""
+
+    def __reduce__(self) -> NoReturn:
+        raise ZeroDivisionError("not out")
+
+
+class Enters:
+    """What the main thread, which is the client here, cannot unpickle."""
+
+    kind: type[Exception] = ZeroDivisionError
+
+    def __init__(self) -> None:
+        self.state = 1
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        vars(self).update(state)
+        if threading.current_thread() is threading.main_thread():
+            raise self.kind("not in")
+
+
+class Refuses(Enters):
+    """The same, by an error of Kinfolk's."""
+
+    kind = KinfolkError
+
+
+def test_handlers_are_told_from_what_pickle_calls() -> None:
+    """By their argument; of what only the program can raise it is not asked."""
+
+    def handler(*_: object) -> NoReturn:
+        raise OfPython
+
+    def program(_: object) -> NoReturn:
+        raise OfPython
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with pytest.raises(OfPython) as caught:
+            signal.raise_signal(signal.SIGUSR1)
+        assert surely_raised_by_handler(caught.value)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    with pytest.raises(OfPython) as caught:
+        program(None)
+    assert not surely_raised_by_handler(caught.value)
+
+
+# --- What is held
+
+
+@kinds
+def test_nobody_holds_what_an_interrupted_acquire_got(
+    server: PickleServer, kind: type[BaseException]
+) -> None:
+    """Wherever it was struck, until it returns."""
+    with opened(server) as manager, opened(server) as another:
+        mine, theirs = manager.lock(), another.lock()
+        for _ in signals(mine.acquire, kind):
+            assert theirs.acquire(timeout=PATIENCE)
+            theirs.release()
+        mine.release()
+
+
+@kinds
+@pytest.mark.parametrize("leaving", [False, True], ids=["release", "__exit__"])
+def test_an_interrupted_release_leaves_nothing_held(
+    server: PickleServer, leaving: bool, kind: type[BaseException]
+) -> None:
+    """Except by a signal that came before it began."""
+    with opened(server) as manager, opened(server) as another:
+        mine, theirs = manager.lock(), another.lock()
+
+        give_back = partial(mine.__exit__, None, None, None) if leaving else mine.release
+        mine.acquire()
+        for point in signals(give_back, kind):
+            # Before the first line of the member, and of what that calls.
+            if point < 2:
+                give_back()
+            assert theirs.acquire(timeout=PATIENCE)
+            theirs.release()
+            mine.acquire()
+
+
+def test_what_a_call_says_ends_no_connection(server: PickleServer) -> None:
+    """It was refused before it was sent, or raised something, or its result cannot be read."""
+    with opened(server) as manager, opened(server) as another:
+        queue, unheld = manager.queue(), manager.new_lock()
+        semaphore: Any = manager.semaphore()
+        anything: Any = queue
+        with manager.lock():
+            with pytest.raises(ArgumentError):
+                anything.put(lambda: None)
+            with pytest.raises(ArgumentError):
+                semaphore.release(lambda: None)
+            with pytest.raises(RuntimeError, match="release"):
+                unheld.release()
+            with pytest.raises(ValueError, match="timeout"):
+                manager.lock().acquire(blocking=False, timeout=1)
+            anything.put(Enters())
+            with pytest.raises(ResultError):
+                queue.get()
+            anything.put(Refuses())
+            with pytest.raises(KinfolkError, match="not in"):
+                queue.get()
+            assert not another.lock().acquire(blocking=False)
+        assert another.lock().acquire(blocking=False)
+
+
+# --- What is left behind
+
+
+def test_no_descriptor_of_a_key_is_left(folder: Path) -> None:
+    """Wherever reading it was struck."""
+    address = UnixAddress(str(folder / "s"))
+    ServerKey(address, None)
+    before = sorted(Path("/dev/fd").iterdir())
+    for _ in signals(lambda: read_key(address)):
+        assert sorted(Path("/dev/fd").iterdir()) == before
+
+
+def test_a_connection_that_was_never_made_is_dropped_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is written on the terminal."""
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    one, other = socket.socketpair()
+    with one, other:
+        for _ in signals(lambda: Wire(one.dup())):
+            pass
+    assert told == []
