@@ -144,7 +144,7 @@ class Proxy(BaseProxy):
         try:
             with moments_more():
                 target, member = self._counted(), self._members[name]
-                value, error = attempt(channel, target, member, given, attempts)
+                value, raised = attempt(channel, target, member, given, attempts)
         except BaseException as error:
             debt: Debt = (self, name, given, attempts, caller.token, [])
             unsettled.note(debt)
@@ -154,9 +154,12 @@ class Proxy(BaseProxy):
             keeper.note(channel)  # it has a stack of its own, should this one be full
             unsettled.pay(channel, debt, error)
             raise
-        if error is not None:
-            raise error
-        return value
+        if raised is None:
+            return value
+        try:
+            raise raised
+        finally:
+            del raised  # or it lives in a circle with its traceback, and keeps the proxy
 
     def _counted(self) -> Target:
         """Return the target, for which this proxy counts as a reference now."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import inspect
 import signal
 import socket
 import sys
@@ -16,6 +19,7 @@ from support.programs import PATIENCE
 from support.serving import KEY
 from support.sharing.manager import SharingManager
 from support.striking import Struck, signals
+from support.threads import until
 
 from kinfolk.addresses import UnixAddress
 from kinfolk.errors import (
@@ -224,6 +228,41 @@ def test_what_a_call_says_ends_no_connection(server: PickleServer) -> None:
                 queue.get()
             assert not another.lock().acquire(blocking=False)
         assert another.lock().acquire(blocking=False)
+
+
+def test_a_release_that_is_refused_keeps_nothing_alive(server: PickleServer) -> None:
+    """Whoever forgets what it raised has no proxy left."""
+    gc.disable()
+    try:
+        with opened(server) as manager:
+            with contextlib.suppress(RuntimeError):
+                manager.new_lock().release()
+            until(lambda: server.number_of_objects() == 0)
+    finally:
+        gc.enable()
+
+
+def test_a_release_is_made_though_there_is_no_room_for_it(server: PickleServer) -> None:
+    """Where a block ends since the program calls itself too deep, the lock is free."""
+
+    def fill() -> None:
+        fill()
+
+    def descend(levels: int) -> None:
+        if levels:
+            descend(levels - 1)
+        else:
+            with lock:
+                fill()
+
+    with opened(server) as manager, opened(server) as another:
+        lock, theirs = manager.lock(), another.lock()
+        room = sys.getrecursionlimit() - len(inspect.stack(0))
+        for left in range(5, 60):
+            with pytest.raises(RecursionError):
+                descend(room - left)
+            assert theirs.acquire(timeout=5), left
+            theirs.release()
 
 
 # --- What is left behind

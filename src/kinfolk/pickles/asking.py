@@ -299,6 +299,8 @@ class Asking:
 
 def _is_ordinary(error: BaseException) -> bool:
     """Return whether an error says what came of a call, and is not what cut it short."""
+    if isinstance(error, RecursionError | MemoryError):
+        return False
     # A class of the program's, of which the answer brings an instance, may raise it too.
     return isinstance(error, Exception) and not surely_raised_by_handler(error)
 
