@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
+import attrs
 import pytest
 from support.striking import strikes
 
@@ -66,3 +69,32 @@ def test_it_comes_out_as_itself(
     for _ in strikes(coding, kind):
         pass
     assert coding() == result
+
+
+def _struck_where_it_is_negative(number: int) -> int:
+    if number < 0:
+        signal.raise_signal(signal.SIGALRM)
+    return number
+
+
+@attrs.frozen
+class Place:
+    """Is made by code of the program's own."""
+
+    x: int = attrs.field(converter=_struck_where_it_is_negative)
+
+
+def test_it_is_told_from_what_a_class_says_of_its_values() -> None:
+    """Though both come out of code that is not of this package."""
+
+    def handler(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise Odd
+
+    codec = CODECS.codec(Place)
+    data = codec.encode(Place(1), REFERENCES).replace(b"\x01", b"\xff")
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with pytest.raises(Odd):
+            codec.decode(data, REFERENCES)
+    finally:
+        signal.signal(signal.SIGALRM, before)

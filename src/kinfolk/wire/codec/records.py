@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import astuple
 
+from kinfolk.signals import surely_raised_by_handler
 from kinfolk.wire.codec.containers import Row
 from kinfolk.wire.codec.fields import Field
 from kinfolk.wire.codec.forms import Data, glance, split_map, union_of
@@ -72,6 +73,8 @@ class Record:
         except RecursionError:
             raise
         except Exception as error:
+            if surely_raised_by_handler(error):
+                raise
             raise Mismatch(f"is not a valid {class_name(self.cls)}: {reason(error)}") from error
 
     def _without_the_missing(
