@@ -137,9 +137,10 @@ class Proxy(BaseProxy):
 
         Whatever strikes in the middle of it, signals or a deadline, it is carried out once.
         """
-        channel, given = self._channel, arguments or {}
+        channel = self._channel
         unsettled = channel.unsettled
-        # A display, since a signal handler could run where anything is called.
+        # Displays, since a signal handler could run where anything is called.
+        given: dict[str, object] = {**arguments} if arguments else {}
         attempts: list[int] = []
         try:
             with moments_more():

@@ -45,7 +45,7 @@ _SHORT: Final = 500
 
 _logger = logging.getLogger(__name__)
 
-Debt: TypeAlias = tuple[Any, str, Mapping[str, object], list[int], int, list[Executed]]
+Debt: TypeAlias = tuple[Any, str, dict[str, object], list[int], int, list[Executed]]
 """A call that is owed: the proxy, which keeps the object, the member, the arguments, the numbers of
 the attempts so far, of which the last may have arrived, the caller, and whether it has run, which
 is empty until it is known, and for good if the session ends before that."""
@@ -199,14 +199,15 @@ def attempt(
     channel: Settling,
     target: Target,
     member: Member,
-    arguments: Mapping[str, object],
+    arguments: dict[str, object],
     attempts: list[int],
     caller: int | None = None,
 ) -> tuple[Any, BaseException | None]:
     """Make a call that gives something back; see `Settling.attempt`.
 
     An `__exit__` has to be called however a block ends, so it tells less of an exception that is
-    long, or of a kind that is refused.
+    long, or of a kind that is refused. The arguments are changed for that: to find it out may take
+    longer than there is time for, and who tries again must not have to.
 
     Raises:
         ArgumentError: It is refused all the same; or `MessageTooLong` is raised for that.
@@ -218,7 +219,8 @@ def attempt(
         shorter = _without_what_cannot_travel(arguments)
         if shorter == arguments:
             raise
-    return channel.attempt(target, member, shorter, attempts, caller)
+        arguments.update(shorter)
+    return channel.attempt(target, member, arguments, attempts, caller)
 
 
 def _attempt(channel: Settling, debt: Debt) -> Executed:

@@ -6,6 +6,7 @@ import inspect
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,7 @@ from support.threads import until
 
 from kinfolk.examples.login.manager import LoginManager
 from kinfolk.server import Server
+from kinfolk.unsettled import SHORT_MOMENT
 from kinfolk.wire.frames import DEFAULT_LIMIT
 
 KEY = "a key for tests"
@@ -91,13 +93,17 @@ def test_it_is_given_back_though_there_is_no_room_for_the_call(server: Server) -
 
 @pytest.mark.parametrize("moment", [1, 2])
 def test_it_is_given_back_though_its_exception_is_too_long(server: Server, moment: int) -> None:
-    """Ctrl-C may come while the exception is encoded, and while its text is made shorter."""
+    """Ctrl-C may come while the exception is encoded, and while its text is made shorter.
+
+    To make it shorter takes longer here than there is time for at once.
+    """
 
     class Own(Exception):
         def __str__(self) -> str:
             asked.append(None)
             if len(asked) == moment:
                 raise KeyboardInterrupt
+            time.sleep(2 * SHORT_MOMENT)
             return "x" * (DEFAULT_LIMIT + 1)
 
     asked: list[None] = []
