@@ -264,6 +264,19 @@ def test_a_result_that_is_there_at_once_can_be_undone() -> None:
     assert undo.count == 1
 
 
+def test_what_is_left_until_the_caller_was_answered_is_done_once() -> None:
+    """By whoever answers it, or at once where it is called directly."""
+    done: list[int] = []
+    granted = Settled("mine", Undo(), lambda: done.append(1))
+    assert granted.take() == "mine"
+    assert not done
+    for _ in range(2):
+        granted.told()
+    assert done == [1]
+    assert Settled("mine", Undo(), lambda: done.append(2)).wait() == "mine"
+    assert done == [1, 2]
+
+
 def test_a_grant_that_stays_says_so_to_all_who_withdraw_it() -> None:
     """Others than the first wait for what that one finds out."""
     release = threading.Event()

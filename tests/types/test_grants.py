@@ -270,3 +270,16 @@ def test_a_put_that_cannot_be_undone_has_been_carried_out(host: Host) -> None:
     assert client.session.withdraw(puts[2]) == "no"
     assert client.session.withdraw(puts[3]) == "no"
     assert client.result(members["qsize"], client.start("queue", members["qsize"])) == 0
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_who_puts_is_answered_before_those_who_wait(host: Host, broken: bool) -> None:
+    """And they are answered all the same where the first cannot be."""
+    members = SharingManager._offer.members(QueueProxy[int])
+    putter, getter = Client(host), Client(host)
+    getter.replies = putter.replies
+    putter.broken = broken
+    waiting = getter.start("queue", members["get"])
+    put = putter.start("queue", members["put"], item=7)
+    assert list(putter.replies) == ([waiting] if broken else [put, waiting])
+    assert getter.result(members["get"], waiting) == 7

@@ -98,14 +98,18 @@ class Granting(ABC):
             waiter.expire_after(timeout, expired)
         return later(waiter)
 
-    def _at_once(self, value: T, take_back: Callable[[], object]) -> T:
+    def _at_once(
+        self, value: T, take_back: Callable[[], object], grants: list[Grant[Any]] | None = None
+    ) -> T:
         """Answer the call under way with what it has been granted without waiting.
 
         Args:
             value: What it is answered with.
             take_back: See `_promise`.
+            grants: Those who are told after it, and do not keep it waiting.
         """
-        return later(Settled(value, functools.partial(self._undo, take_back)))
+        then = functools.partial(self._tell, grants) if grants else None
+        return later(Settled(value, functools.partial(self._undo, take_back), then))
 
     def _promise(self, pending: Pending[Any], take_back: Callable[[], object]) -> bool:
         """Say, with the guard held, that something belongs to a call, before it is told.

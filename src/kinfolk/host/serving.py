@@ -397,6 +397,7 @@ def _granted(
         reply = _encoded(call, grant.take(), operation, references)
     except BaseException:
         grant.withdraw()
+        grant.told()
         raise
     return Granted(reply, grant, weight + length_of(reply))
 

@@ -416,27 +416,35 @@ class Link:
             self._wait(outcome, answer)
             return
         if isinstance(outcome, Granted):
-            # Before it has ended: who withdraws it waits for that, and then looks for this.
-            session.undoable(number, outcome.grant, outcome.weight)
-        recalled = self._ended(number)
-        under_way.discard(number)
-        if recalled:
-            self._service.take_back(number)
-        if isinstance(outcome, Granted):
             self._hand_over(number, outcome, answer)
-        elif not self._closed:
+            return
+        self._end(number)
+        if not self._closed:
             answer(outcome)
+
+    def _end(self, call: int) -> None:
+        """Note that the method of a call has ended, and that the call is not under way any more."""
+        recalled = self._ended(call)
+        self._under_way.discard(call)
+        if recalled:
+            self._service.take_back(call)
 
     def _hand_over(self, call: int, granted: Granted, answer: Answer) -> None:
         """Answer a call that was granted something at once; undo that if it cannot be told."""
         told = False
         try:
+            # Before it has ended: who withdraws it waits for that, and then looks for this.
+            self._session.undoable(call, granted.grant, granted.weight)
+            self._end(call)
             if not self._closed:
                 answer(granted.reply)
                 told = True
         finally:
-            if not told and granted.grant.withdraw():
-                self._session.undone(call)
+            try:
+                if not told and granted.grant.withdraw():
+                    self._session.undone(call)
+            finally:
+                granted.grant.told()
 
     def _unqueue(self, call: int) -> bool:
         """See that a call is not begun; return False if it has begun, or has never come."""

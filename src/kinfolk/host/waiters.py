@@ -147,6 +147,9 @@ class _Grant:
                 self._stays = True
             return not self._stays
 
+    def told(self) -> None:
+        """Do what was left until the caller was answered, or could not be."""
+
     def _revoke(self) -> Callable[[], object] | None:
         """Return what is to be undone, once."""
         undo, self._undo = self._undo, None
@@ -410,14 +413,19 @@ class Settled(_Grant, Generic[T]):
         value: What the method returns.
         undo: What takes the grant back, should it turn out later that it never arrived. It returns
             False if that cannot be done any more.
+        then: What is done once the caller has been answered, or could not be: what need not keep it
+            waiting.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("_then", "_value")
 
-    def __init__(self, value: T, undo: Callable[[], object]) -> None:
+    def __init__(
+        self, value: T, undo: Callable[[], object], then: Callable[[], object] | None = None
+    ) -> None:
         self._value: T | None = value
         self._undo = undo
         self._undoing = None
+        self._then = then
 
     def take(self) -> T:
         """Return the result, and keep it no longer."""
@@ -426,7 +434,14 @@ class Settled(_Grant, Generic[T]):
 
     def wait(self, label: str = "") -> T:
         """Return the result; see `Pending.wait`."""
+        self.told()
         return self.take()
+
+    def told(self) -> None:
+        """See `_Grant.told`; done once."""
+        then, self._then = self._then, None
+        if then is not None:
+            then()
 
 
 Later: TypeAlias = Pending[T] | Settled[T]

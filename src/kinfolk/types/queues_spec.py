@@ -170,10 +170,12 @@ class Queue(Granting, Generic[T]):
             else:
                 self._take_in(item)
             grants = self._grants()
-        self._tell(grants)
         if waiter is not None:
+            self._tell(grants)
             return self._answer(waiter, seconds, expired=Full())
-        return self._at_once(None, functools.partial(self._take_out, item))
+        # After the caller, which may have put in the next item before those who wait ask for it:
+        # then they need not wait.
+        return self._at_once(None, functools.partial(self._take_out, item), grants)
 
     def _get(self, block: bool, timeout: float | None) -> T:
         if self._is_shutdown and not self._items:
@@ -187,6 +189,7 @@ class Queue(Granting, Generic[T]):
             if item is _NOTHING:
                 waiter = self._line_up(self._getters)
             grants = self._grants()
+        # Before the caller, which may be slow to take a long item.
         self._tell(grants)
         if waiter is not None:
             return self._answer(waiter, seconds, expired=Empty())
