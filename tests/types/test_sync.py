@@ -301,6 +301,17 @@ Extended.register("Extra", Extra)
 
 
 @pytest.mark.parametrize("serializer", ["typed", "pickle"])
+def test_what_has_a_name_of_its_own_may_have_any(serializer: str) -> None:
+    """And a dictionary's default may be left out, as a `dict` has it."""
+    with Manager(serializer) as manager:
+        people: Any = manager.dict(name="x", typeid="y", args=(), kwds={}, label="z")
+        assert people.copy() == {"name": "x", "typeid": "y", "args": (), "kwds": {}, "label": "z"}
+        assert manager.Namespace(name="x", ident=7).name == "x"
+        assert people.setdefault("nobody") is None
+        assert people["nobody"] is None
+
+
+@pytest.mark.parametrize("serializer", ["typed", "pickle"])
 def test_more_can_be_registered_beside_the_standard_names(serializer: str) -> None:
     """Which stay what they are."""
     with Extended(serializer=serializer) as manager:

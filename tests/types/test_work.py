@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from functools import partial
 from queue import Empty
 from typing import Any
 
 import pytest
+from support.forks import in_child
 from support.sharing.engines import Engine
 from support.sharing.manager import SharingManager
 from support.threads import Run, until
@@ -133,6 +135,34 @@ def test_a_loan_is_entered_once(sharing: SharingManager) -> None:
     with pytest.raises(RuntimeError, match="this loan has ended"), loan:
         pass
     queue.join()
+
+
+def test_a_forked_child_does_not_end_its_parents_loan(sharing: SharingManager) -> None:
+    """However it leaves the block: nobody else may have the item meanwhile."""
+    queue = sharing.work()
+    queue.put(7)
+    loan = queue.take()
+
+    def leave() -> None:
+        with suppress(RuntimeError):  # here, too, in the child's own copy where there is no server
+            loan.__exit__(None, None, None)
+        loan.__exit__(SystemExit, SystemExit(0), None)
+
+    with loan as item:
+        assert in_child(leave) == 0
+        assert (len(queue), queue.lent()) == (0, [item])
+    assert (len(queue), queue.lent(), queue.failed()) == (0, [], [])
+
+
+def test_a_loan_that_has_ended_is_not_finished_in_silence(sharing: SharingManager) -> None:
+    """Who had it learns that another may have worked on it."""
+    queue = sharing.work()
+    queue.put(7)
+    loan = queue.take()
+    loan.__enter__()
+    loan.__exit__(None, None, None)
+    with pytest.raises(RuntimeError, match="this loan has ended"):
+        loan.__exit__(None, None, None)
 
 
 def test_a_deadline_within_the_block_gives_the_item_back(sharing: SharingManager) -> None:

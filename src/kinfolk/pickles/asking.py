@@ -128,7 +128,7 @@ class Asking:
 
     # --- Asking
 
-    def ask(self, name: str, *args: Any, **kwds: Any) -> Any:
+    def ask(self, name: str, /, *args: Any, **kwds: Any) -> Any:
         """Send a request over a connection of its own."""
         self._check()
         wire, result = self._request(name, args, kwds)

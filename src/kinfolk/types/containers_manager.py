@@ -89,7 +89,7 @@ class DictProxy(_Proxy, Generic[_K, _V]):
         """Return the value of a key, or the default if the dictionary does not have it."""
         return self._call("get", {"key": key, "default": default})
 
-    def setdefault(self, key: _K, default: _V, /) -> _V:
+    def setdefault(self, key: _K, default: _V | None = None, /) -> _V | None:
         """Return the value of a key, which is set to the default first if it is not there."""
         return self._call("setdefault", {"key": key, "default": default})
 
@@ -162,6 +162,6 @@ class DictProxy(_Proxy, Generic[_K, _V]):
 
 _TABLE = _Table(
     spec="kinfolk.types.containers_spec",
-    fingerprint="af9ad7f4f3d8e2ae3d25c50c7fbab49b",
+    fingerprint="aac9d4bf66ffee0ed654571706332220",
     proxies=(DictProxy,),
 )

@@ -102,9 +102,13 @@ class Dict(Generic[K, V]):
         """Return the value of a key, or the default if the dictionary does not have it."""
         return self._items.get(key, default)
 
-    def setdefault(self, key: K, default: V, /) -> V:
+    @overload
+    def setdefault(self: Dict[K, D | None], key: K, default: None = None, /) -> D | None: ...
+    @overload
+    def setdefault(self, key: K, default: V, /) -> V: ...
+    def setdefault(self, key: K, default: V | None = None, /) -> V | None:  # type: ignore[misc]  # V is D | None there
         """Return the value of a key, which is set to the default first if it is not there."""
-        return self._items.setdefault(key, default)
+        return self._items.setdefault(key, cast("V", default))
 
     def get_or_insert(self, key: K, default: V) -> V:
         """Return the value of a key, which is set to the default first if it is not there.

@@ -15,6 +15,7 @@ import attrs
 
 from kinfolk.declare import blocking, hidden, raises, shared
 from kinfolk.errors import RemoteError
+from kinfolk.host.chains import current_owner
 from kinfolk.host.granting import Grant, Granting
 from kinfolk.host.owners import Lifetime
 from kinfolk.host.waiters import Waiters, deferred
@@ -40,6 +41,11 @@ class _Lending(Generic[T]):
     item: _Item[T]
     session: Lifetime
 
+    @property
+    def is_of_caller(self) -> bool:
+        """Whether it belongs to the process that calls, and not to the one that it was forked of."""
+        return self.session.is_of_process_of(current_owner().session)
+
 
 @shared(concurrent=True)
 @raises(Empty)
@@ -53,8 +59,9 @@ class WorkQueue(Granting, Generic[T]):
 
     An item whose block ends normally is finished. If the block raises, or the worker's process
     ends, however it ends, the item goes back to the front, for another; so it does if the worker
-    lets go of the loan. After `max_attempts` it is given up, and `failed` tells why. At no time do
-    two workers have the same item.
+    lets go of the loan. A child that is forked within the block does not end it. After
+    `max_attempts` failures it is given up, and `failed` tells why. At no time do two workers have
+    the same item.
 
     Over TCP a worker that falls silent is taken for dead, and may go on with what was lent to it
     before it finds out.
@@ -134,14 +141,14 @@ class WorkQueue(Granting, Generic[T]):
     def begin(self, lending: _Lending[T]) -> T:
         """Return an item that is about to be worked on."""
         with self._guard:
-            if lending not in self._lent:
-                raise RuntimeError("this loan has ended; take another from the queue")
+            self._check(lending)
             return lending.item.value
 
     @hidden
     def finish(self, lending: _Lending[T]) -> None:
         """End a lending whose item is done."""
         with self._guard:
+            self._check(lending)
             self._end(lending)
             grants = self._grants()
         self._tell(grants)
@@ -174,6 +181,13 @@ class WorkQueue(Granting, Generic[T]):
         if not self._items and not self._lent:
             found += [Grant(waiter, None) for waiter in self._joiners.all()]
         return found
+
+    def _check(self, lending: _Lending[T]) -> None:
+        """See that a lending has not ended, and belongs to the process that calls."""
+        if lending not in self._lent:
+            raise RuntimeError("this loan has ended; take another from the queue")
+        if not lending.is_of_caller:
+            raise RuntimeError("this loan is another process's; take one of your own")
 
     def _end(self, lending: _Lending[T]) -> bool:
         """End a lending; return whether it had not ended before."""
@@ -215,7 +229,7 @@ class Loan(Generic[T]):
     ) -> None:
         if exc_type is None:
             self._queue.finish(self._lending)
-        else:
+        elif self._lending.is_of_caller:
             self._queue.fail(self._lending, _reason(exc_type, exc_value))
 
     @hidden

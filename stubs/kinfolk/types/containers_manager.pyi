@@ -67,6 +67,11 @@ class DictProxy(_Proxy, Generic[_K, _V]):
     def get(self, key: _K, default: _D, /) -> _V | _D:
         """Return the value of a key, or the default if the dictionary does not have it."""
 
+    @overload
+    def setdefault(self: DictProxy[_K, _D | None], key: _K, default: None = None, /) -> _D | None:
+        """Return the value of a key, which is set to the default first if it is not there."""
+
+    @overload
     def setdefault(self, key: _K, default: _V, /) -> _V:
         """Return the value of a key, which is set to the default first if it is not there."""
 
