@@ -19,7 +19,7 @@ from support.programs import PATIENCE
 from support.serving import KEY
 from support.sharing.manager import SharingManager
 from support.striking import Struck, signals
-from support.threads import until
+from support.threads import Run, until
 
 from kinfolk.addresses import UnixAddress
 from kinfolk.errors import (
@@ -288,3 +288,34 @@ def test_a_connection_that_was_never_made_is_dropped_in_silence(
         for _ in signals(lambda: Wire(one.dup())):
             pass
     assert told == []
+
+
+# --- Handlers that make calls themselves
+
+
+def test_a_handler_may_make_calls_while_one_waits(server: PickleServer) -> None:
+    """Each has its own answer, and what the handler takes is its thread's."""
+    with opened(server) as manager, opened(server) as another:
+        queue, lock = manager.queue(), manager.lock()
+        seen: list[object] = []
+
+        def handle(*_: object) -> None:
+            seen.extend([queue.qsize(), lock.acquire(blocking=False)])
+            queue.put(7)
+
+        def strike() -> None:
+            until(lambda: any(wait.waiters for wait in server.report().waits))
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
+        before = signal.signal(signal.SIGALRM, handle)
+        try:
+            run = Run(strike)
+            assert queue.get() == 7
+            run.result()
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert seen == [0, True]
+        assert not another.lock().acquire(blocking=False)
+        lock.release()
+        assert another.lock().acquire(blocking=False)
+        assert queue.qsize() == 0

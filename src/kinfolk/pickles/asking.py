@@ -47,22 +47,29 @@ _LOST: Final = "__kinfolk_lost__"
 
 
 class _Thread(threading.local):
-    """What a thread has: its connection, and the session that it is of, if not the common one."""
+    """What a thread has: its connections, and the session that they are of, if not the common one.
 
-    wire: Wire | None = None
+    It has one. Only where a signal handler makes a call while another is under way, which may wait
+    for long, there is a second, and so on. `depth` is how many calls are under way.
+    """
+
     session: str | None = None
+    depth = 0
+
+    def __init__(self) -> None:
+        self.wires: Final[list[Wire]] = []
 
     def lose(self, error: E) -> E:
-        """End the connection, since this is about to be raised, and return that.
+        """End the connections, since this is about to be raised, and return that.
 
-        The next one is nobody's kin: what this thread had may be another's of its process by then.
+        The next ones are nobody's kin: what this thread had may be another's of its process by
+        then.
         """
-        wire, self.wire = self.wire, None
         self.session = secrets.token_hex(8)
         # Noted there, since whoever kept the exception would keep the frames that it came by.
         vars(error)[_LOST] = self.session
-        if wire is not None:
-            _shut(wire)
+        while self.wires:
+            _shut(self.wires.pop())
         return error
 
 
@@ -171,11 +178,30 @@ class Asking:
         """
         self._check()
         data = self._dumped((ident, *request), label)
-        wire, answered = self._thread.wire or self._connect(), False
+        thread = self._thread
+        depth = thread.depth
+        try:
+            thread.depth = depth + 1
+            known = depth < len(thread.wires)
+            # Into no name: whoever keeps an exception keeps the frames it came by.
+            return self._outcome(
+                thread.wires[depth] if known else self._connect(depth), data, label, declared
+            )
+        finally:
+            thread.depth = depth
+
+    def lose(self, error: BaseException) -> None:
+        """End the connection of this thread, with all that it has, since this is raised."""
+        self._thread.lose(error)
+
+    def _outcome(
+        self, wire: Wire, data: bytes, label: str, declared: object
+    ) -> tuple[Any, BaseException | None]:
+        answered = False
         try:
             reply = self._answer(wire, data)
             answered = True
-            del wire  # whoever keeps an exception keeps the frames it came by
+            del wire
             return self._taken_apart(reply, label, declared)
         except BaseException as error:
             # The next call must not take the answer to this one; and what an answer gives to this
@@ -184,14 +210,11 @@ class Asking:
                 self.lose(error)
             raise
 
-    def lose(self, error: BaseException) -> None:
-        """End the connection of this thread, with all that it has, since this is raised."""
-        self._thread.lose(error)
-
-    def _connect(self) -> Wire:
+    def _connect(self, depth: int) -> Wire:
         session = self._thread.session or self._session
         wire, _ = self._request("accept_connection", (caller_name(session),), {})
-        self._thread.wire = wire
+        # There, since a call of a signal handler may have connected meanwhile.
+        self._thread.wires.insert(depth, wire)
         self._wires.add(wire)
         return wire
 

@@ -43,7 +43,7 @@ class _Lending(Generic[T]):
 
     @property
     def is_of_caller(self) -> bool:
-        """Whether it belongs to the process that calls, and not to the one that it was forked of."""
+        """Whether it belongs to the process that calls."""
         return self.session.is_of_process_of(current_owner().session)
 
 
