@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -252,15 +253,29 @@ def test_a_server_that_runs_already(folder: Path) -> None:
         assert sockets(folder) == ["app.spec.Count.pid", "app.spec.Count.sock"]
 
 
+def test_a_server_of_another_project_that_runs_already(folder: Path, tmp_path: Path) -> None:
+    """The error names both files, and what to do about it."""
+    (tmp_path / "app").mkdir()
+    for name in "__init__.py", "spec.py", "manager.py":
+        (tmp_path / "app" / name).write_bytes((folder / "app" / name).read_bytes())
+    with kinfolk_serve(folder, "app.spec") as server:
+        server.line()
+        error = refused(tmp_path, "app.spec", KINFOLK_DIR=str(folder / "own"))
+    assert f"from {folder / 'app' / 'spec.py'}, and this would from {tmp_path}" in error
+    assert "@manager(name=" in error
+
+
 def test_a_port_in_use(folder: Path) -> None:
-    """The error names the address."""
+    """The error names the address, and who listens there, if the system tells."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         error = refused(folder, "app.spec", "--address", address, KINFOLK_AUTHKEY=KEY)
     remedy = "give another port, or 0 for any that is free"
-    assert error == f"kinfolk: another program listens at {address}: {remedy}\n"
+    who = f"process {os.getpid()} " if sys.platform == "linux" else "another program"
+    assert error.startswith(f"kinfolk: {who}")
+    assert error.endswith(f" listens at {address}: {remedy}\n")
 
 
 def test_a_host_that_does_not_resolve(folder: Path) -> None:

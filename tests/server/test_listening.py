@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -242,9 +243,10 @@ def test_port_0_is_any_that_is_free() -> None:
 
 
 def test_a_port_in_use_is_refused() -> None:
-    """The error names the address."""
+    """The error names the address, and who listens there, if the system tells."""
     listener = listen(TcpAddress("127.0.0.1", 0), key=KEY)
-    with pytest.raises(AlreadyRunning, match=f"another program listens at {listener.address}"):
+    who = rf"process {os.getpid()} \(.+\)" if sys.platform == "linux" else "another program"
+    with pytest.raises(AlreadyRunning, match=f"{who} listens at {listener.address}: give another"):
         listen(listener.address, key=KEY)
     listener.close()
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pwd
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Final
 
-__all__ = ["program_of", "user_of"]
+__all__ = ["listener_at", "program_of", "user_of"]
+
+# In the tables of /proc/net.
+_LISTENING: Final = "0A"
 
 _WITH_VALUE: Final = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 
@@ -29,6 +33,25 @@ def program_of(pid: int) -> str:
     words = line.rstrip(b"\0").decode(errors="replace").split("\0")
     # It is the process's own word, and goes to a terminal.
     return "".join(c if c.isprintable() else "?" for c in _program(words))
+
+
+def listener_at(port: int) -> int:
+    """Return the pid of a process that listens at a TCP port of this machine.
+
+    0 if the system does not tell, which it does of this user's own processes only.
+    """
+    sockets = set[str]()
+    for table in "/proc/net/tcp", "/proc/net/tcp6":
+        with suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                    sockets.add(f"socket:[{fields[9]}]")
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*") if sockets else ():
+        with suppress(OSError):
+            if str(descriptor.readlink()) in sockets:
+                return int(descriptor.parts[2])
+    return 0
 
 
 def _program(words: list[str]) -> str:

@@ -26,6 +26,7 @@ from kinfolk.addresses import (
     private_folder,
 )
 from kinfolk.errors import AddressError, AlreadyRunning
+from kinfolk.host.processes import listener_at, program_of
 from kinfolk.server.files import because, beside
 from kinfolk.sockets import close_in_children
 
@@ -168,7 +169,7 @@ class _Lock:
     def __init__(self, address: UnixAddress, about: str) -> None:
         self._path = beside(address, ".pid")
         try:
-            self._file = self._take(address)
+            self._file = self._take(address, about)
             self._write(about)
         except OSError as error:
             if isinstance(error, AlreadyRunning):
@@ -179,7 +180,7 @@ class _Lock:
         # The lock belongs to the open file, which a forked child would keep open.
         close_in_children(self._file)
 
-    def _take(self, address: UnixAddress) -> IO[str]:
+    def _take(self, address: UnixAddress, about: str) -> IO[str]:
         while True:
             file = open(  # noqa: SIM115 - an opener is needed, and it stays open
                 self._path, "r+", encoding="utf-8", opener=_open_lock
@@ -188,7 +189,7 @@ class _Lock:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 with file:
-                    raise AlreadyRunning(_held(address, file.read())) from None
+                    raise AlreadyRunning(_held(address, about, file.read())) from None
             if self._is(file):
                 return file
             file.close()
@@ -220,10 +221,15 @@ def _open_lock(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
-def _held(address: UnixAddress, content: str) -> str:
-    pid, about = _parsed(content)
+def _held(address: UnixAddress, ours: str, content: str) -> str:
+    pid, theirs = _parsed(content)
     server = f"the server with pid {pid}" if pid else "another server"
-    return f"{server} already serves {address}{about and f' from {about}'}"
+    found = f"{server} already serves {address}"
+    stop = f"stop it with `kinfolk stop {address}`"
+    if not theirs or theirs == ours:
+        return f"{found}{theirs and f' from {theirs}'}: {stop}"
+    other = "give one of the two another name with @manager(name=…)"
+    return f"{found} from {theirs}, and this would from {ours}: {stop}, or {other}"
 
 
 def _parsed(content: str) -> tuple[int, str]:
@@ -273,9 +279,10 @@ def _listen_tcp(address: TcpAddress, *, insecure: bool) -> Listener:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
+            pid = listener_at(address.port)
+            program = f"process {pid} ({program_of(pid)})" if pid else "another program"
             raise AlreadyRunning(
-                f"another program listens at {address}: give another port, or 0 for any that is "
-                "free"
+                f"{program} listens at {address}: give another port, or 0 for any that is free"
             ) from None
         remedy = _HERE if error.errno == errno.EADDRNOTAVAIL else ""
         raise AddressError(f"cannot listen at {address}: {error.strerror}{remedy}") from None
