@@ -29,7 +29,7 @@ from kinfolk.sockets import close_in_children, listen_in_pieces, peer_credential
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, CutShort
 from kinfolk.wire.handshake import ClientHandshake, Identity, Peer
 
-__all__ = ["Destination", "connect", "shake_hands"]
+__all__ = ["Destination", "connect", "shake_hands", "silent"]
 
 _RETRY: Final = 0.01
 _WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH  # who may write to a socket may connect to it
@@ -206,8 +206,23 @@ def shake_hands(
         if raised_by_handler(error):
             raise
         if isinstance(error, TimeoutError):
-            raise CallTimeout(
-                f"{where} accepted a connection, and then said nothing {when}", executed="no"
-            ) from None
+            raise silent(where, sock, when) from None
         raise CutShort(f"{where}: {error.strerror} during the handshake") from None
     return handshake.peer
+
+
+def silent(address: Address, sock: socket.socket, when: str) -> CallTimeout:
+    """Return what to raise where a server has accepted a connection and says nothing.
+
+    Args:
+        address: Its address.
+        sock: The connection, by which the system knows its process.
+        when: Until when it had to; see `in_time`.
+    """
+    pid = 0
+    if isinstance(address, UnixAddress):
+        with Passing(OSError):
+            pid = peer_credentials(sock).pid
+    server = f"process {pid} at {address}, which may be stopped or busy," if pid else str(address)
+    text = f"{server} accepted a connection, and then said nothing {when}"
+    return CallTimeout(text, executed="no")

@@ -9,9 +9,9 @@ from typing import Final
 
 import attrs
 
-from kinfolk.client.reaching import Destination, connect
+from kinfolk.client.reaching import Destination, connect, silent
 from kinfolk.deadlines import in_time, time_left
-from kinfolk.errors import CallTimeout, HandshakeFailed, KinfolkError
+from kinfolk.errors import HandshakeFailed, KinfolkError
 from kinfolk.pickles.wire import Wire
 from kinfolk.signals import Passing, pass_on_what_handlers_raise, raised_by_handler
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, MAGIC, PREAMBLE, PROBE
@@ -57,13 +57,12 @@ def reach(gate: Gate, until: float) -> Wire:
         pass_on_what_handlers_raise(error)
         raise type(error)(f"{where}: {error}") from None
     except (OSError, EOFError) as error:
+        late = silent(where, wire.sock, when)
         wire.close()
         if isinstance(error, KinfolkError) or raised_by_handler(error):
             raise
         if isinstance(error, TimeoutError):
-            raise CallTimeout(
-                f"{where} accepted a connection, and then said nothing {when}", executed="no"
-            ) from None
+            raise late from None
         text = str(error) or "the server closed the connection"
         raise HandshakeFailed(f"{where}: {text} during the handshake") from None
     except BaseException:

@@ -63,6 +63,15 @@ class Unfit(Interrupted, ArgumentError):
 _KINDS = (Interrupted, Broken, Late, Odd, Lost, Closed, Unfit, KeyboardInterrupt)
 
 
+def _is_interruption(error: BaseException) -> bool:
+    """Return whether the handler raised this, or the standard library in its place."""
+    if isinstance(error, Interrupted | KeyboardInterrupt):
+        return True
+    *_, (last, _) = walk_tb(error.__traceback__)
+    struck = isinstance(error.__context__, Interrupted)
+    return struck and last.f_globals["__name__"].partition(".")[0] in sys.stdlib_module_names
+
+
 class Alarm:
     """Raises in the main thread after a while, as many times as it is armed for."""
 
@@ -126,7 +135,9 @@ class Storm:
             for act in self._acts:
                 try:
                     act()
-                except (Interrupted, KeyboardInterrupt) as error:
+                except BaseException as error:
+                    if not _is_interruption(error):
+                        raise
                     self.interruptions += 1
                     self._note(act.__name__, error)
                 else:
