@@ -153,6 +153,7 @@ class CallingChannel(Dropping):
 
     def call(self, target: Target, member: Member, arguments: Mapping[str, object]) -> Any:
         """Call a member of an object and wait for what it returns; see `Channel.call`."""
+        arguments = member.arguments.gathered(arguments)
         while True:
             references = ProxyReferences(self)
             request = self.request(target, member, arguments, references)

@@ -312,6 +312,24 @@ def test_what_has_a_name_of_its_own_may_have_any(serializer: str) -> None:
 
 
 @pytest.mark.parametrize("serializer", ["typed", "pickle"])
+def test_containers_are_made_of_whatever_has_items(serializer: str) -> None:
+    """As those of Python are; also of one another."""
+    with Manager(serializer) as manager:
+        letters = manager.list("ab")
+        assert manager.list(letters).copy() == manager.list({"a": 1, "b": 2}.keys()).copy()
+        pairs = manager.dict(zip("ab", (1, 2), strict=True))
+        assert manager.dict(pairs).copy() == manager.dict({"a": 1, "b": 2}.items()).copy()
+        pairs.update(zip("c", [3], strict=True))
+        letters.extend(iter(pairs.keys()))
+        letters += "d"
+        assert letters.copy() == ["a", "b", "a", "b", "c", "d"]
+        elements = manager.set(letters)
+        elements.update("e", {"f": 1}, iter("g"))
+        assert sorted(elements) == sorted(manager.set(elements)) == [*"abcdefg"]
+        assert list(manager.Array("i", manager.list(range(2)))) == [0, 1]
+
+
+@pytest.mark.parametrize("serializer", ["typed", "pickle"])
 def test_more_can_be_registered_beside_the_standard_names(serializer: str) -> None:
     """Which stay what they are."""
     with Extended(serializer=serializer) as manager:

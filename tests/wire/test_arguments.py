@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -43,6 +43,22 @@ def called_with(function: Callable[..., Any], **given: object) -> Any:
     message = arguments.encode(given, NO_REFERENCES)
     positional, keywords = arguments.decode(message, NO_REFERENCES)
     return function(*positional, **keywords)
+
+
+def test_the_items_of_iterators_are_asked_for_once() -> None:
+    """Whatever has to be encoded again: an integer of more than 64 bits takes two attempts."""
+
+    def extend(first: Iterable[int], *others: Iterable[int], **named: Iterable[int]) -> object:
+        return first, others, named
+
+    arguments = arguments_of(extend)
+    given = {"first": iter([1, 2**70]), "others": ([2], iter([3])), "named": {"x": [4]}}
+    gathered = arguments.gathered(given)
+    for _ in range(2):
+        message = arguments.encode(gathered, NO_REFERENCES)
+        decoded: Any = arguments.decode(message, NO_REFERENCES)
+        assert extend(*decoded[0], **decoded[1]) == ([1, 2**70], ([2], [3]), {"x": [4]})
+    assert "others" not in arguments.gathered({"first": [1]})
 
 
 def refusal(function: Callable[..., Any], given: Mapping[str, object]) -> str:

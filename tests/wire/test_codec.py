@@ -250,6 +250,18 @@ def test_abstract_collections_keep_the_class() -> None:
     assert refusal(Iterable[int], (n for n in (1, 2))) == "must be Iterable[int], not generator"
 
 
+def test_the_items_of_any_iterable_travel_as_a_list() -> None:
+    """Where it is declared as that, as for a type checker; but an abstract collection is kept."""
+    for value in ("ab", {"a": 1, "b": 2}, {"a": 1, "b": 2}.keys()):
+        assert travel(Iterable[str], value) == ["a", "b"]
+        assert travel(Mapping[str, int] | None | Iterable[str], value) in (value, ["a", "b"])
+    assert travel(str | Iterable[str], "ab") == "ab"
+    assert travel(Mapping[str, int] | Iterable[tuple[str, int]], {"a": 1}) == {"a": 1}
+    assert travel(Mapping[str, int] | Iterable[tuple[str, int]], {"a": 1}.items()) == [("a", 1)]
+    assert refusal(Iterable[int], "ab") == "at [0] must be int, not str"
+    assert refusal(Iterable[int], 7) == "must be Iterable[int], not int"
+
+
 def test_dicts_have_keys_of_any_type() -> None:
     """Keys may be tuples, enumerations, huge integers or frozen sets."""
     assert_same(dict[tuple[int, str], int], {(1, "a"): 1, (BIG, "b"): 2})

@@ -36,9 +36,11 @@ class Dict(Generic[K, V]):
     `increment`, `compare_and_set` or `get_or_insert`.
     """
 
-    def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), /, **kwargs: V) -> None:
+    def __init__(
+        self, items: Mapping[K, V] | Iterable[tuple[K, V]] | Dict[K, V] = (), /, **kwargs: V
+    ) -> None:
         self._items: dict[K, V] = {}
-        self._update(items, kwargs)
+        self._update(self._plain(items), kwargs)
 
     def __len__(self) -> int:
         return len(self._items)

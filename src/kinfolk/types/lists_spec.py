@@ -30,8 +30,8 @@ class List(Generic[T]):
     `increment`, or `compare_and_set`.
     """
 
-    def __init__(self, items: Iterable[T] = (), /) -> None:
-        self._items: list[T] = list(items)
+    def __init__(self, items: Iterable[T] | List[T] = (), /) -> None:
+        self._items: list[T] = list(self._plain(items))
 
     def append(self, item: T, /) -> None:
         """Add an item at the end."""
@@ -226,8 +226,8 @@ class Deque(Generic[T]):
     `increment`, or `compare_and_set`.
     """
 
-    def __init__(self, items: Iterable[T] = (), maxlen: int | None = None) -> None:
-        self._items: deque[T] = deque(items, maxlen)
+    def __init__(self, items: Iterable[T] | Deque[T] = (), maxlen: int | None = None) -> None:
+        self._items: deque[T] = deque(self._plain(items), maxlen)
 
     @property
     def maxlen(self) -> int | None:

@@ -25,8 +25,8 @@ class Set(Generic[T]):
     between: `add_new` does it in one, and `take` is its counterpart.
     """
 
-    def __init__(self, elements: Iterable[T] = (), /) -> None:
-        self._elements: set[T] = set(elements)
+    def __init__(self, elements: Iterable[T] | Set[T] = (), /) -> None:
+        self._elements: set[T] = set(self._plain(elements))
 
     def add(self, element: T, /) -> None:
         """Add an element; no effect if it is there already."""

@@ -53,7 +53,7 @@ class CodedArrayProxy(ArrayProxy[_T], Generic[_T]):
 
 _TABLE = _Table(
     spec="kinfolk.types.standard_spec",
-    fingerprint="ef7fe8c57896a5c72f6588c773c90c26",
+    fingerprint="c731d269bc83dd58f2ccdfac88cbed19",
     proxies=(CodedValueProxy, CodedArrayProxy),
     errors=(Empty, ShutDown, Full, BrokenBarrierError),
     uses=lambda: (
@@ -218,7 +218,11 @@ class StandardManager(_Manager):
         """
         return self._make("Namespace", {"attributes": attributes})
 
-    def list(self, items: Iterable[Any] = (), /) -> kinfolk.types.lists_manager.ListProxy[Any]:
+    def list(
+        self,
+        items: Iterable[Any] | kinfolk.types.lists_manager.ListProxy[Any] = (),
+        /,
+    ) -> kinfolk.types.lists_manager.ListProxy[Any]:
         """A list that any number of processes share.
 
         It has all that a `list` has. What is read from it is a copy, and so are slices, `copy()` and
@@ -232,7 +236,7 @@ class StandardManager(_Manager):
 
     def dict(
         self,
-        items: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = (),
+        items: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | kinfolk.types.containers_manager.DictProxy[Any, Any] = (),
         /,
         **kwargs: Any,
     ) -> kinfolk.types.containers_manager.DictProxy[Any, Any]:
@@ -247,7 +251,11 @@ class StandardManager(_Manager):
         """
         return self._make("dict", {"items": items, "kwargs": kwargs})
 
-    def set(self, elements: Iterable[Any] = (), /) -> kinfolk.types.sets_manager.SetProxy[Any]:
+    def set(
+        self,
+        elements: Iterable[Any] | kinfolk.types.sets_manager.SetProxy[Any] = (),
+        /,
+    ) -> kinfolk.types.sets_manager.SetProxy[Any]:
         """A set that any number of processes share.
 
         It has all that a `set` has. What is read from it is a copy, and so is what its methods and

@@ -40,21 +40,29 @@ class SyncManager(StandardManager):
     @overload
     def list(self, /) -> ListProxy[Any]: ...
     @overload
-    def list(self, items: Iterable[T] = (), /) -> ListProxy[T]: ...
-    def list(self, items: Iterable[Any] = (), /) -> ListProxy[Any]:
+    def list(self, items: Iterable[T] | ListProxy[T] = (), /) -> ListProxy[T]: ...
+    def list(self, items: Iterable[Any] | ListProxy[Any] = (), /) -> ListProxy[Any]:
         """Return a new list; see `kinfolk.types.List`."""
         return super().list(items)
 
     @overload
     def dict(self, /) -> DictProxy[Any, Any]: ...
     @overload
-    def dict(self, items: Mapping[K, V] | Iterable[tuple[K, V]], /) -> DictProxy[K, V]: ...
+    def dict(
+        self, items: Mapping[K, V] | Iterable[tuple[K, V]] | DictProxy[K, V], /
+    ) -> DictProxy[K, V]: ...
     @overload
     def dict(
-        self, items: Mapping[str, V] | Iterable[tuple[str, V]] = (), /, **kwargs: V
+        self,
+        items: Mapping[str, V] | Iterable[tuple[str, V]] | DictProxy[str, V] = (),
+        /,
+        **kwargs: V,
     ) -> DictProxy[str, V]: ...
     def dict(
-        self, items: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = (), /, **kwargs: Any
+        self,
+        items: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | DictProxy[Any, Any] = (),
+        /,
+        **kwargs: Any,
     ) -> DictProxy[Any, Any]:
         """Return a new dictionary; see `kinfolk.types.Dict`."""
         return super().dict(items, **kwargs)
@@ -62,8 +70,8 @@ class SyncManager(StandardManager):
     @overload
     def set(self, /) -> SetProxy[Any]: ...
     @overload
-    def set(self, elements: Iterable[T] = (), /) -> SetProxy[T]: ...
-    def set(self, elements: Iterable[Any] = (), /) -> SetProxy[Any]:
+    def set(self, elements: Iterable[T] | SetProxy[T] = (), /) -> SetProxy[T]: ...
+    def set(self, elements: Iterable[Any] | SetProxy[Any] = (), /) -> SetProxy[Any]:
         """Return a new set; see `kinfolk.types.Set`."""
         return super().set(elements)
 

@@ -7,9 +7,9 @@ left out of the map was not given, and the method's own default applies.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import GenericAlias
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 import msgspec
@@ -97,8 +97,23 @@ class Arguments:
         self._variable = not kinds.isdisjoint(_VARIABLE)
         self._leading = sum(p.kind in _BY_POSITION for p in self.parameters)
         self._named = list(enumerate(self._nodes))[self._leading :]
+        # Those of whose values the items are sent, where they have nothing else.
+        self._gathering = {p.name: p.kind for p in self.parameters if _gathers(p, codecs)}
 
     # --- There
+
+    def gathered(self, values: Mapping[str, object]) -> Mapping[str, object]:
+        """Return arguments with lists in place of iterators, which can be asked only once.
+
+        To be called before `encode`, which may have to be called again.
+        """
+        for name, kind in self._gathering.items():
+            if kind is Kind.VAR_POSITIONAL and name in values:
+                given = cast("tuple[object, ...]", values[name])
+                values = {**values, name: tuple(map(_listed, given))}
+            elif isinstance(values.get(name), Iterator):
+                values = {**values, name: _listed(values[name])}
+        return values
 
     def encode(self, values: Mapping[str, object], references: References) -> bytes:
         """Return arguments as MessagePack; those that are `UNSET` are left out.
@@ -244,6 +259,14 @@ class Arguments:
                 complaint = f"cannot hold {parameter.name!r}, which is a parameter of its own"
                 raise Mismatch(complaint, subject=f"argument {name!r}")
         keywords.update(more)
+
+
+def _gathers(parameter: Parameter, codecs: Codecs) -> bool:
+    return parameter.kind is not Kind.VAR_KEYWORD and codecs.node(parameter.type).gathers
+
+
+def _listed(value: Any) -> object:
+    return list(cast("Iterator[object]", value)) if isinstance(value, Iterator) else value
 
 
 def _node(parameter: Parameter, codecs: Codecs) -> Node:

@@ -153,7 +153,11 @@ class StandardManager(_Manager):
         `Dict`, whose `increment` is one.
         """
 
-    def list(self, items: Iterable[Any] = (), /) -> kinfolk.types.lists_manager.ListProxy[Any]:
+    def list(
+        self,
+        items: Iterable[Any] | kinfolk.types.lists_manager.ListProxy[Any] = (),
+        /,
+    ) -> kinfolk.types.lists_manager.ListProxy[Any]:
         """A list that any number of processes share.
 
         It has all that a `list` has. What is read from it is a copy, and so are slices, `copy()` and
@@ -166,7 +170,7 @@ class StandardManager(_Manager):
 
     def dict(
         self,
-        items: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = (),
+        items: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | kinfolk.types.containers_manager.DictProxy[Any, Any] = (),
         /,
         **kwargs: Any,
     ) -> kinfolk.types.containers_manager.DictProxy[Any, Any]:
@@ -180,7 +184,11 @@ class StandardManager(_Manager):
         `increment`, `compare_and_set` or `get_or_insert`.
         """
 
-    def set(self, elements: Iterable[Any] = (), /) -> kinfolk.types.sets_manager.SetProxy[Any]:
+    def set(
+        self,
+        elements: Iterable[Any] | kinfolk.types.sets_manager.SetProxy[Any] = (),
+        /,
+    ) -> kinfolk.types.sets_manager.SetProxy[Any]:
         """A set that any number of processes share.
 
         It has all that a `set` has. What is read from it is a copy, and so is what its methods and

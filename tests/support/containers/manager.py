@@ -19,7 +19,7 @@ __all__ = ["ContainersManager"]
 
 _TABLE = _Table(
     spec="support.containers.spec",
-    fingerprint="007066d38b2d633e64c2a1ffb9497550",
+    fingerprint="387533ee200cfd10aca7fb401446a740",
     uses=lambda: (
         kinfolk.types.containers_manager,
         kinfolk.types.lists_manager,
@@ -58,7 +58,7 @@ class ContainersManager(_Manager):
 
     def dict(
         self,
-        items: Mapping[str, int] | Iterable[tuple[str, int]] = (),
+        items: Mapping[str, int] | Iterable[tuple[str, int]] | kinfolk.types.containers_manager.DictProxy[str, int] = (),
         /,
         **kwargs: int,
     ) -> kinfolk.types.containers_manager.DictProxy[str, int]:
@@ -73,7 +73,11 @@ class ContainersManager(_Manager):
         """
         return self._make("dict", {"items": items, "kwargs": kwargs})
 
-    def list(self, items: Iterable[int] = (), /) -> kinfolk.types.lists_manager.ListProxy[int]:
+    def list(
+        self,
+        items: Iterable[int] | kinfolk.types.lists_manager.ListProxy[int] = (),
+        /,
+    ) -> kinfolk.types.lists_manager.ListProxy[int]:
         """A list that any number of processes share.
 
         It has all that a `list` has. What is read from it is a copy, and so are slices, `copy()` and
@@ -87,7 +91,7 @@ class ContainersManager(_Manager):
 
     def deque(
         self,
-        items: Iterable[int] = (),
+        items: Iterable[int] | kinfolk.types.lists_manager.DequeProxy[int] = (),
         maxlen: int | None = None,
     ) -> kinfolk.types.lists_manager.DequeProxy[int]:
         """A deque that any number of processes share.
@@ -100,7 +104,11 @@ class ContainersManager(_Manager):
         """
         return self._make("deque", {"items": items, "maxlen": maxlen})
 
-    def set(self, elements: Iterable[int] = (), /) -> kinfolk.types.sets_manager.SetProxy[int]:
+    def set(
+        self,
+        elements: Iterable[int] | kinfolk.types.sets_manager.SetProxy[int] = (),
+        /,
+    ) -> kinfolk.types.sets_manager.SetProxy[int]:
         """A set that any number of processes share.
 
         It has all that a `set` has. What is read from it is a copy, and so is what its methods and
@@ -145,7 +153,7 @@ class ContainersManager(_Manager):
 
     def exact(
         self,
-        items: Mapping[str, Decimal] | Iterable[tuple[str, Decimal]] = (),
+        items: Mapping[str, Decimal] | Iterable[tuple[str, Decimal]] | kinfolk.types.containers_manager.DictProxy[str, Decimal] = (),
         /,
         **kwargs: Decimal,
     ) -> kinfolk.types.containers_manager.DictProxy[str, Decimal]:
@@ -162,7 +170,7 @@ class ContainersManager(_Manager):
 
     def words(
         self,
-        items: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        items: Mapping[str, str] | Iterable[tuple[str, str]] | kinfolk.types.containers_manager.DictProxy[str, str] = (),
         /,
         **kwargs: str,
     ) -> kinfolk.types.containers_manager.DictProxy[str, str]:
@@ -204,7 +212,7 @@ class ContainersManager(_Manager):
 
     def lists(
         self,
-        items: Mapping[str, kinfolk.types.lists_manager.ListProxy[int]] | Iterable[tuple[str, kinfolk.types.lists_manager.ListProxy[int]]] = (),
+        items: Mapping[str, kinfolk.types.lists_manager.ListProxy[int]] | Iterable[tuple[str, kinfolk.types.lists_manager.ListProxy[int]]] | kinfolk.types.containers_manager.DictProxy[str, kinfolk.types.lists_manager.ListProxy[int]] = (),
         /,
         **kwargs: kinfolk.types.lists_manager.ListProxy[int],
     ) -> kinfolk.types.containers_manager.DictProxy[str, kinfolk.types.lists_manager.ListProxy[int]]:
@@ -221,7 +229,7 @@ class ContainersManager(_Manager):
 
     def rows(
         self,
-        items: Iterable[kinfolk.types.lists_manager.ListProxy[int]] = (),
+        items: Iterable[kinfolk.types.lists_manager.ListProxy[int]] | kinfolk.types.lists_manager.ListProxy[kinfolk.types.lists_manager.ListProxy[int]] = (),
         /,
     ) -> kinfolk.types.lists_manager.ListProxy[kinfolk.types.lists_manager.ListProxy[int]]:
         """A list that any number of processes share.

@@ -20,7 +20,7 @@ class ContainersManager(_Manager):
 
     def dict(
         self,
-        items: Mapping[str, int] | Iterable[tuple[str, int]] = (),
+        items: Mapping[str, int] | Iterable[tuple[str, int]] | kinfolk.types.containers_manager.DictProxy[str, int] = (),
         /,
         **kwargs: int,
     ) -> kinfolk.types.containers_manager.DictProxy[str, int]:
@@ -34,7 +34,11 @@ class ContainersManager(_Manager):
         `increment`, `compare_and_set` or `get_or_insert`.
         """
 
-    def list(self, items: Iterable[int] = (), /) -> kinfolk.types.lists_manager.ListProxy[int]:
+    def list(
+        self,
+        items: Iterable[int] | kinfolk.types.lists_manager.ListProxy[int] = (),
+        /,
+    ) -> kinfolk.types.lists_manager.ListProxy[int]:
         """A list that any number of processes share.
 
         It has all that a `list` has. What is read from it is a copy, and so are slices, `copy()` and
@@ -47,7 +51,7 @@ class ContainersManager(_Manager):
 
     def deque(
         self,
-        items: Iterable[int] = (),
+        items: Iterable[int] | kinfolk.types.lists_manager.DequeProxy[int] = (),
         maxlen: int | None = None,
     ) -> kinfolk.types.lists_manager.DequeProxy[int]:
         """A deque that any number of processes share.
@@ -59,7 +63,11 @@ class ContainersManager(_Manager):
         `increment`, or `compare_and_set`.
         """
 
-    def set(self, elements: Iterable[int] = (), /) -> kinfolk.types.sets_manager.SetProxy[int]:
+    def set(
+        self,
+        elements: Iterable[int] | kinfolk.types.sets_manager.SetProxy[int] = (),
+        /,
+    ) -> kinfolk.types.sets_manager.SetProxy[int]:
         """A set that any number of processes share.
 
         It has all that a `set` has. What is read from it is a copy, and so is what its methods and
@@ -99,7 +107,7 @@ class ContainersManager(_Manager):
 
     def exact(
         self,
-        items: Mapping[str, Decimal] | Iterable[tuple[str, Decimal]] = (),
+        items: Mapping[str, Decimal] | Iterable[tuple[str, Decimal]] | kinfolk.types.containers_manager.DictProxy[str, Decimal] = (),
         /,
         **kwargs: Decimal,
     ) -> kinfolk.types.containers_manager.DictProxy[str, Decimal]:
@@ -115,7 +123,7 @@ class ContainersManager(_Manager):
 
     def words(
         self,
-        items: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        items: Mapping[str, str] | Iterable[tuple[str, str]] | kinfolk.types.containers_manager.DictProxy[str, str] = (),
         /,
         **kwargs: str,
     ) -> kinfolk.types.containers_manager.DictProxy[str, str]:
@@ -154,7 +162,7 @@ class ContainersManager(_Manager):
 
     def lists(
         self,
-        items: Mapping[str, kinfolk.types.lists_manager.ListProxy[int]] | Iterable[tuple[str, kinfolk.types.lists_manager.ListProxy[int]]] = (),
+        items: Mapping[str, kinfolk.types.lists_manager.ListProxy[int]] | Iterable[tuple[str, kinfolk.types.lists_manager.ListProxy[int]]] | kinfolk.types.containers_manager.DictProxy[str, kinfolk.types.lists_manager.ListProxy[int]] = (),
         /,
         **kwargs: kinfolk.types.lists_manager.ListProxy[int],
     ) -> kinfolk.types.containers_manager.DictProxy[str, kinfolk.types.lists_manager.ListProxy[int]]:
@@ -170,7 +178,7 @@ class ContainersManager(_Manager):
 
     def rows(
         self,
-        items: Iterable[kinfolk.types.lists_manager.ListProxy[int]] = (),
+        items: Iterable[kinfolk.types.lists_manager.ListProxy[int]] | kinfolk.types.lists_manager.ListProxy[kinfolk.types.lists_manager.ListProxy[int]] = (),
         /,
     ) -> kinfolk.types.lists_manager.ListProxy[kinfolk.types.lists_manager.ListProxy[int]]:
         """A list that any number of processes share.

@@ -155,8 +155,9 @@ class SharingManager(_Manager):
 
         An item whose block ends normally is finished. If the block raises, or the worker's process
         ends, however it ends, the item goes back to the front, for another; so it does if the worker
-        lets go of the loan. After `max_attempts` it is given up, and `failed` tells why. At no time do
-        two workers have the same item.
+        lets go of the loan. A child that is forked within the block does not end it. After
+        `max_attempts` failures it is given up, and `failed` tells why. At no time do two workers have
+        the same item.
 
         Over TCP a worker that falls silent is taken for dead, and may go on with what was lent to it
         before it finds out.
@@ -284,8 +285,9 @@ class SharingManager(_Manager):
 
         An item whose block ends normally is finished. If the block raises, or the worker's process
         ends, however it ends, the item goes back to the front, for another; so it does if the worker
-        lets go of the loan. After `max_attempts` it is given up, and `failed` tells why. At no time do
-        two workers have the same item.
+        lets go of the loan. A child that is forked within the block does not end it. After
+        `max_attempts` failures it is given up, and `failed` tells why. At no time do two workers have
+        the same item.
 
         Over TCP a worker that falls silent is taken for dead, and may go on with what was lent to it
         before it finds out.

@@ -80,8 +80,14 @@ def _buffer(nodes: Nodes, text: str, arguments: tuple[Any, ...]) -> Node:  # noq
     return unite(text, [nodes.node(cls) for cls in (bytes, bytearray, memoryview)])
 
 
-def _either(*classes: Any, ranges: bool = False) -> Build:
-    """Build an abstract collection, of which any of several classes may be a value."""
+def _either(*classes: Any, ranges: bool = False, gathers: bool = False) -> Build:
+    """Build an abstract collection, of which any of several classes may be a value.
+
+    Args:
+        classes: Which.
+        ranges: Whether a range may be one, if the items are numbers.
+        gathers: See `Node`.
+    """
 
     def build(nodes: Nodes, text: str, arguments: tuple[Any, ...]) -> Node:
         item = arguments[0] if arguments else Any
@@ -90,7 +96,9 @@ def _either(*classes: Any, ranges: bool = False) -> Build:
         ]
         if ranges and item in _OF_RANGES:
             members.append(range)
-        return unite(text, [nodes.node(member) for member in members])
+        found = unite(text, [nodes.node(member) for member in members])
+        found.gathers = gathers
+        return found
 
     return build
 
@@ -122,6 +130,7 @@ BUILDERS: Final[dict[Any, Build]] = {
     abc.MutableSequence: _either(list, _deque),
     **{
         cls: _either(list, tuple, _deque, set, frozenset, ranges=True)
-        for cls in (abc.Collection, abc.Container, abc.Iterable, abc.Reversible)
+        for cls in (abc.Collection, abc.Container, abc.Reversible)
     },
+    abc.Iterable: _either(list, tuple, _deque, set, frozenset, ranges=True, gathers=True),
 }

@@ -67,6 +67,7 @@ class Node:
     - `plain`: exact classes of values that `lower` would return as they are, unless careful.
     - `still`: exact classes of decoded values that `lift` would return as they are.
     - `lifts`: whether `lift` ever does anything.
+    - `gathers`: whether the items of any iterable are a value, and travel as a list.
     """
 
     wire: Any
@@ -77,6 +78,7 @@ class Node:
     lifts: bool = True
     keys: Keys = Keys.NEVER
     late: bool = False
+    gathers: bool = False
 
     def __init__(self, text: str) -> None:
         self.text = text

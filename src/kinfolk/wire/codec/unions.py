@@ -6,8 +6,8 @@ Otherwise each stands in an array behind its position in the union.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec.msgpack import Ext
@@ -80,18 +80,26 @@ class _Union(Node):
         if all(node.classes is not None for node in nodes):
             self.classes = frozenset[type]().union(*(node.classes or () for node in nodes))
         self._positions: dict[type, tuple[int, ...]] = {}
+        self.gathers = any(node.gathers for node in nodes)
+
+    def accepts(self, cls: type) -> bool:
+        """See `Node.accepts`."""
+        return super().accepts(cls) or (self.gathers and issubclass(cls, Iterable))
 
     def _candidates(self, cls: type) -> tuple[int, ...]:
         """Return the positions of the members that a value of a class may belong to."""
         found = self._positions.get(cls)
         if found is None:
             accepting = [index for index, node in enumerate(self.nodes) if node.accepts(cls)]
-            # First those that name the very class.
-            accepting.sort(key=lambda index: cls not in (self.nodes[index].classes or ()))
+            # First those that name the very class, and last those that take anything with items.
+            accepting.sort(key=lambda index: self._rank(self.nodes[index], cls))
             found = tuple(accepting)
             if len(self._positions) < _REMEMBERED:
                 self._positions[cls] = found
         return found
+
+    def _rank(self, node: Node, cls: type) -> tuple[bool, bool]:
+        return cls not in (node.classes or ()), node.gathers
 
     def _lower(self, value: object, context: Context) -> tuple[int, Any]:
         candidates = self._candidates(type(value))
@@ -107,7 +115,15 @@ class _Union(Node):
                 raise
             except Mismatch:
                 continue
+        if self.gathers and not candidates:
+            return self._gathered(value, context)
         raise Mismatch.of(self.text, value)
+
+    def _gathered(self, value: object, context: Context) -> tuple[int, Any]:
+        # An iterator could be asked for its items only once, and they may be needed again.
+        if not issubclass(type(value), Iterable) or issubclass(type(value), Iterator):
+            raise Mismatch.of(self.text, value)
+        return self._lower(list(cast("Iterable[object]", value)), context)
 
 
 _REMEMBERED: Final = 256
