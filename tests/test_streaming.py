@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import random
 import signal
 import threading
+import weakref
 from types import FrameType
 from typing import Any
 
@@ -33,6 +35,7 @@ class Source:
     def __init__(self) -> None:
         self.items = [1, 2, 3]
         self.strike: BaseException | None = None
+        self.last: BaseException | None = None
         self.dropped: list[int] = []
         self.closed: list[int] = []
         self.asked, self.gate = threading.Event(), threading.Event()
@@ -47,7 +50,7 @@ class Source:
             error, self.strike = self.strike, None
             raise error
         if not self.items:
-            return [], False, None
+            return [], False, self.last
         return [self.items.pop(0)], True, None
 
     def close_stream(self, number: int, generation: int) -> None:
@@ -57,6 +60,22 @@ class Source:
     def drop(self, target: int, generation: int) -> None:
         """Note it."""
         self.dropped.append(target)
+
+
+def test_what_ended_a_stream_does_not_keep_it() -> None:
+    """Once it is forgotten, without the collector, which may not come for long."""
+    source = Source()
+    source.items, source.last = [], ValueError("no more")
+    stream = Stream(source, MEMBER, 7, 1)
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError):
+            next(stream)
+        source.last, seen = None, weakref.ref(stream)
+        del stream
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 class Turn:

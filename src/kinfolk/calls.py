@@ -161,9 +161,12 @@ class CallingChannel(Dropping):
                 value, error = self._carry(request, references, self.outcome, member)
             except VersionChanged:
                 continue  # It was not sent, and is made anew for the other version.
-            if error is not None:
+            if error is None:
+                return value
+            try:
                 raise error
-            return value
+            finally:
+                del error  # or it lives in a circle with its traceback, and keeps the proxies
 
     def make(self, name: str, arguments: Mapping[str, object]) -> Any:
         """Have a factory make a new object, and return its proxy."""
@@ -403,8 +406,12 @@ class CallingChannel(Dropping):
         If it counts references, `mention` says so as soon as it has.
         """
         error = self._carry(request, ProxyReferences(self, mention), self._refusal, None)
-        if error is not None:
+        if error is None:
+            return
+        try:
             raise error
+        finally:
+            del error  # see `call`
 
     def _refusal(self, reply: Reply, _references: References, _: None) -> BaseException | None:
         return lift_failure(reply.failure, self._codecs) if isinstance(reply, Failed) else None

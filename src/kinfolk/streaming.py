@@ -116,7 +116,10 @@ class Stream(Iterator[Any]):
                 "is lost: begin anew"
             )
         error, self._error = self._error, None
-        raise StopIteration if error is None else error
+        try:
+            raise StopIteration if error is None else error
+        finally:
+            del error  # or it lives in a circle with its traceback, and keeps the stream
 
     def _fetch(self) -> None:
         if self._mention.generation != self._channel.generation:

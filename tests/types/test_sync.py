@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import multiprocessing
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing import managers
 from pathlib import Path
 from typing import Any, Final
@@ -309,6 +312,22 @@ def test_what_has_a_name_of_its_own_may_have_any(serializer: str) -> None:
         assert manager.Namespace(name="x", ident=7).name == "x"
         assert people.setdefault("nobody") is None
         assert people["nobody"] is None
+
+
+@pytest.mark.parametrize("serializer", ["typed", "pickle"])
+def test_what_a_call_raised_keeps_no_proxy(serializer: str) -> None:
+    """Once it is forgotten, without the collector, which may not come for long."""
+    with Manager(serializer) as manager:
+        people: Any = manager.dict()
+        gc.disable()
+        try:
+            with suppress(KeyError):
+                people.pop("nobody")
+            seen = weakref.ref(people)
+            del people
+            assert seen() is None
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("serializer", ["typed", "pickle"])
