@@ -44,31 +44,33 @@ def reach(gate: Gate, until: float) -> Wire:
         HandshakeFailed: The server speaks another serializer, or is none.
         CallTimeout: It took too long.
     """
-    where = gate.destination.address
-    when = in_time(until, gate.destination.timeout)
     wire = Wire(connect(gate.destination, until))
+    try:
+        _enter(wire, gate, until)
+    except BaseException:
+        wire.close()
+        raise
+    return wire
+
+
+def _enter(wire: Wire, gate: Gate, until: float) -> None:
+    where = gate.destination.address
     try:
         _await_challenge(wire.sock, gate.destination, until)
         wire.sock.settimeout(time_left(until))
         wire.enter(gate.key())
         wire.sock.settimeout(None)
     except HandshakeFailed as error:
-        wire.close()
         pass_on_what_handlers_raise(error)
         raise type(error)(f"{where}: {error}") from None
     except (OSError, EOFError) as error:
-        late = silent(where, wire.sock, when)
-        wire.close()
         if isinstance(error, KinfolkError) or raised_by_handler(error):
             raise
         if isinstance(error, TimeoutError):
-            raise late from None
+            when = in_time(until, gate.destination.timeout)
+            raise silent(where, wire.sock, when) from None
         text = str(error) or "the server closed the connection"
         raise HandshakeFailed(f"{where}: {text} during the handshake") from None
-    except BaseException:
-        wire.close()
-        raise
-    return wire
 
 
 def _await_challenge(sock: socket.socket, destination: Destination, until: float) -> None:
