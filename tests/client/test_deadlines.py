@@ -202,7 +202,6 @@ def test_a_server_that_does_not_answer_is_waited_for_no_longer(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
-@pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
 def test_opening_heeds_a_deadline_too(short: Path) -> None:
     """A server that does not answer is not waited for any longer, and `open` can be tried again."""
     with serve_arena("unix", short) as arena:
@@ -216,6 +215,7 @@ def test_opening_heeds_a_deadline_too(short: Path) -> None:
         arena.open().close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
 def test_the_message_names_the_time_there_was(arena: Served, client: ArenaManager) -> None:
     """Not the time that connecting may take, where the deadline comes sooner."""
     arena.program.signal(signal.SIGSTOP)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pickling import AcquirerProxy
-from support.programs import PATIENCE
+from support.pickling import AcquirerProxy, serve_manager
 from support.serving import KEY
 from support.sharing.manager import SharingManager
 from support.threads import Run
@@ -22,14 +20,8 @@ from kinfolk.pickles.server import PickleServer
 @pytest.fixture(params=["unix", "tcp"])
 def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[PickleServer]:
     """Serve everything that waits in a thread of this process."""
-    address: Any = ("127.0.0.1", 0) if request.param == "tcp" else str(folder / "s")
-    server = SharingManager(address, KEY, "pickle").get_server()
-    assert isinstance(server, PickleServer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.stop()
-    thread.join(PATIENCE)
+    with serve_manager(request.param, folder, SharingManager, KEY) as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import inspect
 import signal
 import socket
 import sys
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from support.deep import call_too_deep
+from support.pickling import serve_manager
 from support.programs import PATIENCE
-from support.serving import KEY
 from support.sharing.manager import SharingManager
 from support.striking import Struck, signals
 from support.threads import Run, until
@@ -59,15 +59,8 @@ kinds = pytest.mark.parametrize("kind", KINDS)
 @pytest.fixture(params=["unix", "tcp"])
 def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[PickleServer]:
     """Serve everything that waits in a thread of this process."""
-    given: Any = ("127.0.0.1", 0) if request.param == "tcp" else str(folder / "s")
-    key = KEY if request.param == "tcp" else None
-    server = SharingManager(given, key, "pickle").get_server()
-    assert isinstance(server, PickleServer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.stop()
-    thread.join(PATIENCE)
+    with serve_manager(request.param, folder, SharingManager) as server:
+        yield server
 
 
 def opened(server: PickleServer) -> SharingManager:
@@ -244,23 +237,10 @@ def test_a_release_that_is_refused_keeps_nothing_alive(server: PickleServer) -> 
 
 def test_a_release_is_made_though_there_is_no_room_for_it(server: PickleServer) -> None:
     """Where a block ends since the program calls itself too deep, the lock is free."""
-
-    def fill() -> None:
-        fill()
-
-    def descend(levels: int) -> None:
-        if levels:
-            descend(levels - 1)
-        else:
-            with lock:
-                fill()
-
     with opened(server) as manager, opened(server) as another:
         lock, theirs = manager.lock(), another.lock()
-        room = sys.getrecursionlimit() - len(inspect.stack(0))
         for left in range(5, 60):
-            with pytest.raises(RecursionError):
-                descend(room - left)
+            call_too_deep(lock, left)
             assert theirs.acquire(timeout=5), left
             theirs.release()
 

@@ -17,6 +17,7 @@ from support.samples.manager import SampleManager
 from support.serving import KEY
 
 from kinfolk.limits import Limits
+from kinfolk.managers import Manager
 from kinfolk.pickles.server import PickleServer
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Pickled",
     "note_process",
     "plain_program",
+    "serve_manager",
     "serve_program",
     "serve_samples",
 ]
@@ -84,14 +86,31 @@ def serve_samples(
         manager: What to serve.
         limits: What there is room for.
     """
+    with serve_manager(kind, folder, manager, **limits) as server:
+        yield Pickled(server, manager)
+
+
+@contextmanager
+def serve_manager(
+    kind: str, folder: Path, manager: type[Manager], key: str | None = None, **limits: Any
+) -> Iterator[PickleServer]:
+    """Serve any manager in a thread of this process.
+
+    Args:
+        kind: "unix" or "tcp".
+        folder: Where to put the socket.
+        manager: What to serve.
+        key: Its key; by default that of a file beside a socket, and over TCP one for tests.
+        limits: What there is room for.
+    """
     address: Any = ("127.0.0.1", 0) if kind == "tcp" else str(folder / "samples.sock")
-    made = manager(address, authkey=KEY if kind == "tcp" else None, serializer="pickle")
+    made = manager(address, authkey=key or (KEY if kind == "tcp" else None), serializer="pickle")
     server = made.get_server(limits=Limits(**limits))
     assert isinstance(server, PickleServer)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Pickled(server, manager)
+        yield server
     finally:
         server.stop()
         thread.join(PATIENCE)

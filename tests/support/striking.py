@@ -22,10 +22,14 @@ def strikes(call: Callable[[], object], kind: type[BaseException] = Struck) -> I
     A step is whatever Python tells a tracer of: calls, lines and returns, of all that the call
     leads to in this thread. Ends with the first call that got through.
     """
+    return _while(lambda point: _is_struck(call, point, kind))
+
+
+def _while(is_hit: Callable[[int], bool]) -> Iterator[int]:
     point = 0
     gc.disable()  # What is raised in the callbacks of the collector reaches nobody.
     try:
-        while _is_struck(call, point, kind):
+        while is_hit(point):
             yield point
             point += 1
     finally:
@@ -61,14 +65,7 @@ def signals(call: Callable[[], object], kind: type[BaseException] = Struck) -> I
     raised in a callback, such as `__del__`, reaches nobody. The standard library catches some
     exceptions where it works itself, so it is struck only by what is no `Exception`.
     """
-    point = 0
-    gc.disable()
-    try:
-        while _is_signalled(call, point, kind):
-            yield point
-            point += 1
-    finally:
-        gc.enable()
+    return _while(lambda point: _is_signalled(call, point, kind))
 
 
 def _is_signalled(call: Callable[[], object], point: int, kind: type[BaseException]) -> bool:

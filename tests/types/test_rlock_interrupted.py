@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from support.deep import call_too_deep
 from support.folders import short_folder
 from support.programs import PATIENCE, Program, stat_of
 from support.threads import until
@@ -71,23 +70,10 @@ def test_a_grant_that_crossed_the_interruption_is_undone(server: Server) -> None
 
 def test_it_is_given_back_though_there_is_no_room_for_the_call(server: Server) -> None:
     """Where a block ends since the program calls itself too deep, the keeper does it."""
-
-    def fill() -> None:
-        fill()
-
-    def descend(levels: int) -> None:
-        if levels:
-            descend(levels - 1)
-        else:
-            with lock:
-                fill()
-
     with LoginManager.open(server.url, authkey=KEY) as manager:
         lock = manager.open_qq_login_lock()
-        room = sys.getrecursionlimit() - len(inspect.stack(0))
         for left in range(5, 60):
-            with pytest.raises(RecursionError):
-                descend(room - left)
+            call_too_deep(lock, left)
             until(lambda: not lock.locked())
 
 
