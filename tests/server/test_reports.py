@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from support.folders import short_folder
 from support.samples import spec
-from support.serving import SampleManager, Served, serve, serve_here
+from support.serving import SampleManager, Served, all_rest, serve, serve_here
 from support.threads import Run, until
 
 from kinfolk.errors import ConnectionLost
@@ -118,11 +118,14 @@ class Slow(dict[str, spec.Page]):
         return 0
 
 
-def test_it_says_which_call_has_a_turn_and_which_wait(folder: Path) -> None:
-    """Each call is named, with the process that made it."""
+@pytest.mark.parametrize("rested", [False, True])
+def test_it_says_which_call_has_a_turn_and_which_wait(folder: Path, rested: bool) -> None:
+    """Each call is named, with the process that made it, whichever thread serves that now."""
     with serve_here("unix", folder) as served, served.open() as one, served.open() as two:
         frontier = next(h.obj for h in served.here._host.hosted if h.target == "frontier")
         pages = frontier._pages = Slow()
+        if rested:
+            all_rest()
         first = Run(lambda: one.frontier().pop())
         pages.inside.wait(30)
         second = Run(lambda: two.frontier().push("a"))

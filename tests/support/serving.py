@@ -7,6 +7,7 @@ import ctypes
 import json
 import logging
 import os
+import re
 import resource
 import socket
 import sys
@@ -20,6 +21,7 @@ import attrs
 from support.programs import PATIENCE, Program
 from support.samples.manager import SampleManager
 from support.samples.spec import Sample
+from support.threads import until
 
 from kinfolk.addresses import TcpAddress, UnixAddress, parse_address
 from kinfolk.client.observer import Observer
@@ -30,7 +32,17 @@ from kinfolk.wire.frames import FrameBuffer, decode_reply, encode
 from kinfolk.wire.handshake import ClientHandshake, Identity
 from kinfolk.wire.messages import Reply, Request
 
-__all__ = ["KEY", "Raw", "SampleManager", "Served", "serve", "serve_here", "with_many_files"]
+__all__ = [
+    "KEY",
+    "Raw",
+    "SampleManager",
+    "Served",
+    "all_rest",
+    "serve",
+    "serve_here",
+    "serving",
+    "with_many_files",
+]
 
 KEY = "a key for tests only"
 _M_ARENA_MAX = -8
@@ -123,6 +135,17 @@ def serve_here(
     finally:
         server.stop()
         thread.join(PATIENCE)
+
+
+def serving() -> int:
+    """Return how many threads serve connections in this process."""
+    names = [thread.name for thread in threading.enumerate()]
+    return sum(re.fullmatch(r"kinfolk-\d+", name) is not None for name in names)
+
+
+def all_rest() -> None:
+    """Wait until no connection to this process has a thread."""
+    until(lambda: not serving())
 
 
 def _address(kind: str, folder: Path) -> tuple[str, str | None]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kinfolk.server.refusing import RefusalLog, Refuser
+from kinfolk.server.resting import Resting
 from kinfolk.signals import PIECE
 from kinfolk.sockets import peer_name
 
@@ -29,6 +30,7 @@ class Acceptor:
         woken: Can be read when there is something new: it is to stop, or there may be room again.
         begin: Serves a connection, given with its address. Raises `RuntimeError` if the system has
             no thread for it.
+        resting: The connections that have no thread at the moment.
         log: Where to say who was refused.
     """
 
@@ -37,11 +39,13 @@ class Acceptor:
         listening: socket.socket,
         woken: socket.socket,
         begin: Callable[[socket.socket, Any], object],
+        resting: Resting,
         log: RefusalLog,
     ) -> None:
         self._listening = listening
         self._woken = woken
         self._begin = begin
+        self._resting = resting
         self._log = log
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -50,7 +54,7 @@ class Acceptor:
             selector.register(self._woken, selectors.EVENT_READ)
             selector.register(self._listening, selectors.EVENT_READ)
             while not stopping():
-                ready = self._select(selector, refuser, refuser.patience)
+                ready = self._select(selector, refuser)
                 if self._listening in ready and not self._accept(refuser):
                     # Asking again at once would get the same answer, over and over.
                     selector.unregister(self._listening)
@@ -58,14 +62,16 @@ class Acceptor:
                     selector.register(self._listening, selectors.EVENT_READ)
 
     def _select(
-        self, selector: selectors.BaseSelector, refuser: Refuser, timeout: float | None
+        self, selector: selectors.BaseSelector, refuser: Refuser, timeout: float = PIECE
     ) -> set[object]:
-        piece = PIECE if timeout is None else min(timeout, PIECE)
-        ready: set[object] = {key.fileobj for key, _ in selector.select(piece)}
+        for patience in (refuser.patience, self._resting.patience):
+            timeout = timeout if patience is None else min(timeout, patience)
+        ready: set[object] = {key.fileobj for key, _ in selector.select(timeout)}
         if self._woken in ready:
             with contextlib.suppress(BlockingIOError):
                 self._woken.recv(4096)
         refuser.hear(ready)
+        self._resting.look_after(selector, ready)
         return ready
 
     def _accept(self, refuser: Refuser) -> bool:

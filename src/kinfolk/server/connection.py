@@ -34,7 +34,15 @@ from kinfolk.server.admission import Admission
 from kinfolk.server.deaths import Deaths
 from kinfolk.server.outbox import Outbox
 from kinfolk.server.refusing import RefusalLog
-from kinfolk.sockets import Credentials, check_user, close_in_children, peer_name, tune
+from kinfolk.sockets import (
+    Credentials,
+    check_user,
+    close_in_children,
+    in_pieces,
+    listen_in_pieces,
+    peer_name,
+    tune,
+)
 from kinfolk.wire.codec import Codecs
 from kinfolk.wire.descriptions import describe_offer
 from kinfolk.wire.failures import lower_failure
@@ -92,7 +100,11 @@ class Caller:
 
 
 class Connection:
-    """Serves one accepted socket, in a thread of its own that calls `run`."""
+    """Serves one accepted socket, in a thread of its own that calls `run`.
+
+    When nothing has come for a while it rests: it needs no thread then, until there is something to
+    read.
+    """
 
     def __init__(self, sock: socket.socket, address: object, service: Service) -> None:
         self._sock = sock
@@ -114,13 +126,18 @@ class Connection:
         self._busy = False
         close_in_children(sock)
 
-    def run(self) -> None:
-        """Serve the connection to its end."""
+    def fileno(self) -> int:
+        """Return the socket's file descriptor."""
+        return self._sock.fileno()
+
+    def run(self) -> bool:
+        """Serve the connection until it rests, and return True, or to its end.
+
+        One that rests goes on when this is called again, in whatever thread.
+        """
+        rests = False
         try:
-            tune(self._sock)
-            peer = self._shake_hands()
-            if peer is not None:
-                self._welcome(peer)
+            rests = self._go_on(self.caller) if self.caller else self._begin()
         except (ProtocolError, LimitExceeded) as error:
             _logger.warning("%s broke the protocol: %s", self._who, error)
         except OSError as error:
@@ -128,7 +145,9 @@ class Connection:
         except Exception as error:
             _logger.error("the connection of %s failed: %s", self._who, raised(error))  # noqa: TRY400 - a message can hold values
         finally:
-            self._close()
+            if not rests:
+                self._close()
+        return rests
 
     # --- Its end, as others see it
 
@@ -169,6 +188,11 @@ class Connection:
             _logger.info("%s %s", self._who, how)
 
     # --- The handshake
+
+    def _begin(self) -> bool:
+        tune(self._sock)
+        peer = self._shake_hands()
+        return peer is not None and self._welcome(peer)
 
     def _shake_hands(self) -> Peer | None:
         service = self._service
@@ -235,14 +259,15 @@ class Connection:
 
     # --- Requests and replies
 
-    def _welcome(self, peer: Peer) -> None:
+    def _welcome(self, peer: Peer) -> bool:
         self._limit = peer.limit
         keep_watch(self._sock, *peer.heartbeat)
         self._outbox = Outbox(self._sock, self._give_up, self._service.limits.unread)
         if self._link is None:
             self._serve_observer()
-        else:
-            self._serve(peer, self._link)
+            return False
+        self._enter(peer, self._link)
+        return self._serve(self._link, self._outbox)
 
     def _serve_observer(self) -> None:
         """Answer one that has no session, and so may ask only what is the server's affair."""
@@ -256,7 +281,7 @@ class Connection:
                     name = type(request).__name__
                     raise ProtocolError(f"{name} is for clients of a manager, and it named none")
 
-    def _serve(self, peer: Peer, link: Link) -> None:
+    def _enter(self, peer: Peer, link: Link) -> None:
         # In a socket that was handed on, or seen from elsewhere, the process is another one's.
         seen = self._credentials
         pid = seen.pid if seen is not None and seen.pid == peer.pid else 0
@@ -264,9 +289,27 @@ class Connection:
         self.caller = Caller(link.session, thread.chain, pid or peer.pid, self._credentials)
         link.session.service.fit(peer.limit)
         _logger.info("%s is connected", self._who)
+        listen_in_pieces(self._sock)
+
+    def _go_on(self, caller: Caller) -> bool:
+        assert self._link is not None
+        assert self._outbox is not None
+        self.caller = attrs.evolve(caller, chain=thread.chain)
+        self._outbox.go_on()
+        return self._serve(self._link, self._outbox)
+
+    def _serve(self, link: Link, outbox: Outbox) -> bool:
+        """Serve requests until none has come for a while, and return True, or to the end."""
         limit = self._service.identity.limit
         buffer = FrameBuffer(limit)
-        while data := self._sock.recv(_READ):
+        while True:
+            try:
+                data = self._sock.recv(_READ)
+            except BlockingIOError:
+                outbox.rest()
+                return True
+            if not data:
+                break
             message = whole_message(data, limit)
             if message is not None:  # as nearly always
                 self._handle(link, message)
@@ -275,6 +318,7 @@ class Connection:
                     self._handle(link, each)
         if not buffer.empty:
             _logger.warning("%s left in the middle of a message", self._who)
+        return False
 
     def _gather(self, buffer: FrameBuffer, data: bytes) -> Iterator[memoryview]:
         """Yield messages that came in pieces, or several at once, until a frame ends with a piece.
@@ -285,12 +329,12 @@ class Connection:
         while not buffer.empty:
             space = buffer.space()
             if space is not None:
-                count = self._sock.recv_into(space)
+                count = in_pieces(self._sock.recv_into, space)
                 if not count:
                     return
                 yield from buffer.filled(count)
             else:
-                data = self._sock.recv(_READ)
+                data = in_pieces(self._sock.recv, _READ)
                 if not data:
                     return
                 yield from buffer.receive(data)

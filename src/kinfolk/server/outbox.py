@@ -34,7 +34,7 @@ class Outbox:
         self._sock = sock
         self._broken = broken
         self._limit = limit
-        self._owner = threading.get_ident()
+        self._owner: int | None = threading.get_ident()
         self._waiting: deque[bytes | bytearray] = deque()
         self._unsent = 0  # bytes that wait
         self._counting = threading.Lock()
@@ -43,6 +43,14 @@ class Outbox:
         self._usable = True
         # The frames that were not sent, by `id`, once it is not usable any more.
         self._lost: set[int] = set()
+
+    def rest(self) -> None:
+        """Note that the connection has no thread of its own for a while."""
+        self._owner = None
+
+    def go_on(self) -> None:
+        """Note that the connection's own thread is this one now."""
+        self._owner = threading.get_ident()
 
     def send(self, frame: bytes | bytearray) -> bool:
         """Send a frame, or leave it to who sends already; return False if nobody can.

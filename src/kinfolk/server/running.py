@@ -14,6 +14,7 @@ from kinfolk.host.timer import timer
 from kinfolk.server.accepting import Acceptor
 from kinfolk.server.listening import Listener
 from kinfolk.server.refusing import RefusalLog
+from kinfolk.server.resting import Resting
 from kinfolk.server.waking import Waker
 
 __all__ = ["RunningServer"]
@@ -22,7 +23,7 @@ _logger = logging.getLogger("kinfolk.server")
 
 
 class RunningServer(ABC):
-    """A server that listens already; each of its connections has a thread of its own.
+    """A server that listens already; each of its connections has a thread, unless it rests.
 
     Args:
         listener: Where it listens.
@@ -33,6 +34,7 @@ class RunningServer(ABC):
         listener.sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
         self._listener = listener
         self._waker = waker
+        self._resting = Resting(waker.wake)
         self._refusals = RefusalLog(_logger)
         # Guards who is there, and is notified when one leaves.
         self._changed = threading.Condition()
@@ -65,7 +67,9 @@ class RunningServer(ABC):
             self._prepare()
         try:
             timer.start()
-            acceptor = Acceptor(self._listener.sock, self._waker.woken, self._begin, self._refusals)
+            acceptor = Acceptor(
+                self._listener.sock, self._waker.woken, self._begin, self._resting, self._refusals
+            )
             acceptor.run(lambda: self._stopping)
         except KeyboardInterrupt:
             _logger.info("interrupted")

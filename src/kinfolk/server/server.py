@@ -122,6 +122,7 @@ class Server(RunningServer):
     def _end(self) -> None:
         self._listener.close()
         self._deaths.close()
+        self._resting.close()
         end_all(self._connections, self._changed, self._grace)
         self._host.close()
 
@@ -154,17 +155,25 @@ class Server(RunningServer):
             self._idling.came()
         self._service.admission.arrive(connection)
         try:
-            self._start_thread(partial(self._run, connection))
+            self._resume(connection)
         except RuntimeError:
             self._service.admission.leave(connection)
             self._forget(connection)
             raise
 
     def _run(self, connection: Connection) -> None:
+        rests = False
         try:
-            connection.run()
+            while connection.run():
+                rests = self._resting.add(connection, partial(self._resume, connection))
+                if rests:
+                    return
         finally:
-            self._forget(connection)
+            if not rests:
+                self._forget(connection)
+
+    def _resume(self, connection: Connection) -> None:
+        self._start_thread(partial(self._run, connection))
 
     def _forget(self, connection: Connection) -> None:
         with self._changed:
