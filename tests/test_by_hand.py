@@ -160,6 +160,30 @@ def test_values_of_unknown_classes_do_not_travel() -> None:
         manager.box()._getvalue()
 
 
+def test_an_object_that_went_back_comes_out_again() -> None:
+    """It is the very object, also when nobody but another object refers to it meanwhile."""
+    manager = local(box={"callable": Box}, narrow_box={"callable": Box, "exposed": ("put",)})
+    box = manager.box()
+    box.put(manager.box("a"))
+    box.put(manager.narrow_box("b"))
+    first, second = box.things()
+    assert first.things() == ["a"]
+    assert second.put("c") == 2
+    assert not hasattr(second, "things")
+
+
+def test_an_object_that_is_offered_in_two_ways_does_not_come_out() -> None:
+    """It is not known in which of them it was given back."""
+    one = Box("a")
+    manager = local(
+        box={"callable": lambda: one}, narrow_box={"callable": lambda: one, "exposed": ("put",)}
+    )
+    outer = manager.box()
+    outer.put(manager.narrow_box())
+    with pytest.raises(ResultError, match="not Box"):
+        outer.things()
+
+
 @pytest.mark.parametrize(
     ("proxytype", "why"),
     [

@@ -60,14 +60,19 @@ class HandProxy(Proxy):
 
     def _getvalue(self) -> Any:
         try:
-            return self._callmethod(GET_VALUE)
+            value = self._callmethod(GET_VALUE)
         except ResultError as error:
             pass_on_what_handlers_raise(error)
-            why = str(error).rpartition(": ")[2]
-            raise NotSupported(
-                f"{self._typeid}: its object cannot be copied, since what travels {why}: "
-                "serializer='pickle' copies any that can be pickled"
-            ) from None
+            raise self._no_copy(str(error).rpartition(": ")[2]) from None
+        if isinstance(value, Proxy):
+            raise self._no_copy("must be of a class that the spec knows")
+        return value
+
+    def _no_copy(self, why: str) -> NotSupported:
+        return NotSupported(
+            f"{self._typeid}: its object cannot be copied, since what travels {why}: "
+            "serializer='pickle' copies any that can be pickled"
+        )
 
     def __deepcopy__(self, memo: object) -> Any:
         return self._getvalue()

@@ -5,7 +5,7 @@ A reference that arrives becomes a proxy of the right class, and a proxy that is
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ from kinfolk.wire.codec.text import describe
 from kinfolk.wire.messages import Target
 from kinfolk.wire.narrowing import narrow, origin_of
 from kinfolk.wire.references import ByHand, Reference
-from kinfolk.wire.shared import SharedType, shared_type
+from kinfolk.wire.shared import shared_type
 
 __all__ = ["ProxyReferences", "proxy_of"]
 
@@ -35,13 +35,13 @@ class ProxyReferences(msgspec.Struct, eq=False):  # made for each call, by C
     def lower(self, value: object, proxy_type: object) -> Reference:
         """Return the reference of a proxy; see `References.lower`."""
         cls: type[Any] = type(value)
-        if not issubclass(cls, origin_of(proxy_type)):
+        mark = shared_type(cls)
+        if mark is None or not issubclass(cls, origin_of(proxy_type)):
             raise TypeError(f"{describe(proxy_type)}, not {cls.__name__}")
         proxy: Any = value
         if not self._is_ours(proxy):
             name = describe(proxy_type)
             raise TypeError(f"{name} of this manager, not of another one ({proxy!r})")
-        mark = cast("SharedType", shared_type(cls))
         return Reference(mark.name, proxy._counted())
 
     def _is_ours(self, proxy: Any) -> bool:

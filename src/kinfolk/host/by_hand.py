@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from multiprocessing import managers
 from typing import Any, ClassVar, Final, cast
 
@@ -61,6 +63,8 @@ class Handmade:
         self._offer = offer
         self._registry = registry
         self._is_shared = is_shared
+        # What has been offered, by `id`, for as long as it lives; None if in several ways.
+        self._offered: dict[int, tuple[weakref.ref[Any], HandType | None]] = {}
 
     @property
     def makers(self) -> Operations:
@@ -77,7 +81,26 @@ class Handmade:
 
     def type_of(self, kept: Kept) -> HandType:
         """Return the type of an object, which says what can be called of it."""
-        return HandType(kept.typeid, exposed_by(self._registry, kept.typeid, kept.obj))
+        hand = HandType(kept.typeid, exposed_by(self._registry, kept.typeid, kept.obj))
+        self._note(kept.obj, hand)
+        return hand
+
+    def known_type(self, obj: object) -> HandType | None:
+        """Return the type as which an object has been offered before, if that was one only.
+
+        So what a client was given may go back here, into a list or a queue, and come out again.
+        """
+        return self._offered.get(id(obj), (None, None))[1]
+
+    def _note(self, obj: object, hand: HandType) -> None:
+        key = id(obj)
+        known = self._offered.get(key)
+        if known is not None:
+            if known[1] != hand:
+                self._offered[key] = known[0], None
+            return
+        with suppress(TypeError):  # no weak reference to it is possible
+            self._offered[key] = weakref.ref(obj, lambda _: self._offered.pop(key, None)), hand
 
     def operations(self, hand: HandType) -> Operations:
         """Return what the members of such objects do."""

@@ -117,13 +117,18 @@ class Objects:
             LimitExceeded: The session refers to too many objects.
         """
         if isinstance(obj, Kept):
-            hand = self._handmade.type_of(obj)
-            return ByHand(hand.typeid, self._mention(obj.obj, hand, holdings), hand.exposed)
+            return self._refer_by_hand(obj.obj, self._handmade.type_of(obj), holdings)
+        hand = self._handmade.known_type(obj)
+        if hand is not None:
+            return self._refer_by_hand(obj, hand, holdings)
         actual = self._proxy_class(obj, declared)
         wanted = narrow(declared, actual)
         mark = shared_type(actual)
         assert mark is not None
         return Reference(mark.name, self._mention(obj, wanted, holdings))
+
+    def _refer_by_hand(self, obj: object, hand: HandType, holdings: Holdings) -> ByHand:
+        return ByHand(hand.typeid, self._mention(obj, hand, holdings), hand.exposed)
 
     def _mention(self, obj: object, wanted: object, holdings: Holdings) -> Target:
         """Count one mention of an object of a known type, and return its name or number."""

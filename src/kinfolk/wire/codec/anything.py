@@ -133,7 +133,7 @@ class Anything(Node):
         name = qualified(cls)
         if self._nodes.known.get(name) is cls:
             return _named(name, self._known_node(cls))
-        raise Mismatch(f"must be of a class that the spec knows, not {class_name(cls)}")
+        return self._lower_unknown
 
     # --- And back
 
@@ -194,6 +194,14 @@ class Anything(Node):
     def _lower_shared(self, value: object, context: Context) -> Ext:
         reference = self._shared.lower(value, context)
         return Ext(_BY_HAND if isinstance(reference, ByHand) else _SHARED, encode(reference))
+
+    def _lower_unknown(self, value: object, context: Context) -> Ext:
+        """Return what stands for an object that may be one of those registered by hand."""
+        try:
+            return self._lower_shared(value, context)
+        except Mismatch:
+            name = class_name(type(value))
+            raise Mismatch(f"must be of a class that the spec knows, not {name}") from None
 
     def _lifting_shared(self, decoder: Decoder[Any]) -> Lift:
         return lambda wire, context: self._shared.lift(_decode(decoder, wire), context)
