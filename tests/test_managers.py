@@ -31,7 +31,7 @@ from kinfolk.errors import (
     RemoteError,
     SpecMismatch,
 )
-from kinfolk.spec import read
+from kinfolk.spec.reader import read
 from kinfolk.wire.table import type_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")

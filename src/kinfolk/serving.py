@@ -9,8 +9,8 @@ from kinfolk.addresses import Address
 from kinfolk.errors import NotSupported
 from kinfolk.host.entries import entries_of
 from kinfolk.limits import Limits
-from kinfolk.server import Server
 from kinfolk.server.process import Serving
+from kinfolk.server.server import Server
 from kinfolk.wire.table import type_of
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from support.threads import Run, until
 
 from kinfolk.declare import Singleton
 from kinfolk.errors import ConnectionLost, KinfolkError, NotRunning, SpecMismatch
-from kinfolk.server import Server
+from kinfolk.server.server import Server
 from kinfolk.wire.descriptions import decode_description, describe_offer
 from kinfolk.wire.frames import encode
 from kinfolk.wire.messages import Call, Describe, Reply, Result, Stop

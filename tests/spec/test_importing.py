@@ -9,7 +9,7 @@ import pytest
 from support.reading import Folder
 
 from kinfolk.errors import SpecError
-from kinfolk.spec import read
+from kinfolk.spec.reader import read
 
 
 def mistake(module: str) -> str:

@@ -122,7 +122,7 @@ def test_classes_of_other_specs(folder: Folder) -> None:
         class Crawl:
             thing = singleton(Thing)
     """
-    from kinfolk.spec import read
+    from kinfolk.spec.reader import read
 
     folder.write("things_spec", THINGS)
     folder.write("app_spec", text)

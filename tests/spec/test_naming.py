@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.reading import Folder
 
-from kinfolk.spec import has_generated, is_generated, output_module
+from kinfolk.spec.naming import has_generated, is_generated, output_module
 
 
 @pytest.mark.parametrize(

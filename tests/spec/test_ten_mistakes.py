@@ -6,7 +6,7 @@ import pytest
 from support.reading import Folder
 
 from kinfolk.errors import Problem, SpecError
-from kinfolk.spec import read
+from kinfolk.spec.reader import read
 
 EXPECTED = [
     (

@@ -334,7 +334,7 @@ def test_a_package_as_spec(folder: Folder) -> None:
             def b(self) -> 'parts.values.Page': ...
     """,
     )
-    from kinfolk.spec import read
+    from kinfolk.spec.reader import read
 
     spec = read("pack.parts.spec")
     assert shown(spec.classes[0]) == {

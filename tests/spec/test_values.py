@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from support.reading import Folder
 
-from kinfolk.spec import read
 from kinfolk.spec.model import Name, Spec
+from kinfolk.spec.reader import read
 
 
 def values(spec: Spec) -> list[str]:

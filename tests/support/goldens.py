@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kinfolk.codegen.files import Change, apply
 from kinfolk.codegen.generate import changes
-from kinfolk.spec import output_module
+from kinfolk.spec.naming import output_module
 
 __all__ = ["MANAGERS", "SPECS", "TESTS", "golden_changes"]
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kinfolk.errors import SpecError
-from kinfolk.spec import read
 from kinfolk.spec.model import (
     Attribute,
     Expression,
@@ -23,6 +22,7 @@ from kinfolk.spec.model import (
     Spec,
     Variable,
 )
+from kinfolk.spec.reader import read
 
 START = "from kinfolk import *\n"
 

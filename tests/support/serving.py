@@ -27,7 +27,7 @@ from kinfolk.addresses import TcpAddress, UnixAddress, parse_address
 from kinfolk.client.observer import Observer
 from kinfolk.declare import offer_of
 from kinfolk.limits import Limits
-from kinfolk.server import Server
+from kinfolk.server.server import Server
 from kinfolk.wire.frames import FrameBuffer, decode_reply, encode
 from kinfolk.wire.handshake import ClientHandshake, Identity
 from kinfolk.wire.messages import Reply, Request

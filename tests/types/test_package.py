@@ -11,7 +11,7 @@ from support.sharing.manager import SharingManager
 
 from kinfolk import types
 from kinfolk.codegen.fingerprint import fingerprint
-from kinfolk.spec import read
+from kinfolk.spec.reader import read
 
 
 def test_importing_it_is_light() -> None:

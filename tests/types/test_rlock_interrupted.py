@@ -14,7 +14,7 @@ from support.programs import PATIENCE, Program, stat_of
 from support.threads import until
 
 from kinfolk.examples.login.manager import LoginManager
-from kinfolk.server import Server
+from kinfolk.server.server import Server
 from kinfolk.unsettled import SHORT_MOMENT
 from kinfolk.wire.frames import DEFAULT_LIMIT
 

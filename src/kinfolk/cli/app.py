@@ -9,13 +9,7 @@ from pathlib import Path
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 import kinfolk
-from kinfolk.cli.call import call
-from kinfolk.cli.generate import check, generate
 from kinfolk.cli.problems import one_line
-from kinfolk.cli.serve import serve
-from kinfolk.cli.shell import shell
-from kinfolk.cli.status import status
-from kinfolk.cli.stop import stop
 from kinfolk.errors import KinfolkError, SpecError
 
 __all__ = ["app", "run"]
@@ -25,13 +19,22 @@ app = App(
     help="Typed objects shared between Python processes that share no parent.",
     version=kinfolk.__version__,
 )
-app.command(generate, usage="Usage: kinfolk generate [SPEC...] [--stubs DIR]")
-app.command(check, usage="Usage: kinfolk check [SPEC...] [--stubs DIR]")
-app.command(serve, usage="Usage: kinfolk serve SPEC[:MANAGER] [OPTIONS]")
-app.command(status, usage="Usage: kinfolk status [SPEC[:MANAGER]|ADDRESS] [--json] [--watch]")
-app.command(stop, usage="Usage: kinfolk stop [SPEC[:MANAGER]|ADDRESS]")
-app.command(call, usage="Usage: kinfolk call EXPRESSION [OPTIONS]")
-app.command(shell, usage="Usage: kinfolk shell [OPTIONS]")
+
+
+def _add(name: str, usage: str, module: str = "") -> None:
+    """Add a command by its name, so that no other one is imported when it runs."""
+    app.command(
+        f"kinfolk.cli.{module or name}:{name}", name, usage=f"Usage: kinfolk {name} {usage}"
+    )
+
+
+_add("generate", "[SPEC...] [--stubs DIR]")
+_add("check", "[SPEC...] [--stubs DIR]", module="generate")
+_add("serve", "SPEC[:MANAGER] [OPTIONS]")
+_add("status", "[SPEC[:MANAGER]|ADDRESS] [--json] [--watch]")
+_add("stop", "[SPEC[:MANAGER]|ADDRESS]")
+_add("call", "EXPRESSION [OPTIONS]")
+_add("shell", "[OPTIONS]")
 app.register_install_completion_command(  # pyright: ignore[reportUnknownMemberType]
     help="Have the shell complete kinfolk's commands and options: bash, zsh or fish."
 )
@@ -44,6 +47,9 @@ def run() -> None:
     """
     # As for `python -m`, whatever way the command was started.
     sys.path.insert(0, str(Path.cwd()))
+    if not sys.argv[1:] or sys.argv[1] in app.help_flags:
+        for name in app:
+            app[name]  # imported, since the list of all says what each does
     try:
         app(print_error=False, exit_on_error=False)
     except SpecError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kinfolk.cli.problems import CommandError, one_line
 from kinfolk.managers import Manager
-from kinfolk.spec import output_module
+from kinfolk.spec.naming import output_module
 from kinfolk.wire.reports import ServerReport
 from kinfolk.wire.table import type_of
 

@@ -27,7 +27,8 @@ from kinfolk.managers import Manager
 from kinfolk.server.files import raise_file_limit
 from kinfolk.server.stopping import stop_on
 from kinfolk.serving import make_server
-from kinfolk.spec import has_generated, output_module, read
+from kinfolk.spec.naming import has_generated, output_module
+from kinfolk.spec.reader import read
 from kinfolk.wire.table import type_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from kinfolk.codegen.files import Change, apply
 from kinfolk.codegen.outputs import plan
 from kinfolk.codegen.render import render
 from kinfolk.errors import GenerateError, Problem, SpecError
-from kinfolk.spec import read
 from kinfolk.spec.model import Spec
+from kinfolk.spec.reader import read
 
 __all__ = ["changes", "generate"]
 

@@ -1,5 +1,1 @@
-"""The server: listening, handshakes, and a thread for each connection that feeds the host."""
-
-from kinfolk.server.server import Server
-
-__all__ = ["Server"]
+"""The server: listening, handshakes, and threads for connections that feed the host."""

@@ -16,7 +16,7 @@ from kinfolk.host.hosting import Host
 from kinfolk.host.waiters import Pending
 from kinfolk.managers import Manager
 from kinfolk.pickles.server import PickleServer
-from kinfolk.server import Server
+from kinfolk.server.server import Server
 
 __all__ = ["CHECKING", "ENGINES", "KEEPING", "SERVED", "WITHDRAWING", "Engine"]
 
