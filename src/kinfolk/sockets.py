@@ -25,6 +25,7 @@ __all__ = [
     "close_in_children",
     "in_pieces",
     "listen_in_pieces",
+    "listen_patiently",
     "peer_credentials",
     "peer_name",
     "tune",
@@ -115,7 +116,14 @@ def listen_in_pieces(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _ONE_PIECE)
 
 
-_ONE_PIECE: Final = struct.pack("ll", int(PIECE), 0)  # struct timeval
+def listen_patiently(sock: socket.socket) -> None:
+    """Have a socket that blocks wait for bytes as long as it takes, as it does at first."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _FOR_EVER)
+
+
+# struct timeval
+_ONE_PIECE: Final = struct.pack("ll", int(PIECE), 0)
+_FOR_EVER: Final = struct.pack("ll", 0, 0)
 
 
 def in_pieces(receive: Callable[[A], T], into: A) -> T:

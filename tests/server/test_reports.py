@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from support.folders import short_folder
 from support.samples import spec
-from support.serving import SampleManager, Served, all_rest, serve, serve_here
+from support.serving import SampleManager, Served, serve, serve_here, serving
 from support.threads import Run, until
 
 from kinfolk.errors import ConnectionLost
@@ -125,7 +125,10 @@ def test_it_says_which_call_has_a_turn_and_which_wait(folder: Path, rested: bool
         frontier = next(h.obj for h in served.here._host.hosted if h.target == "frontier")
         pages = frontier._pages = Slow()
         if rested:
-            all_rest()
+            waiting = Run(one.station().knock)
+            until(lambda: serving() == 1)
+            assert two.station().open_gate() == 1
+            assert waiting.result() is True
         first = Run(lambda: one.frontier().pop())
         pages.inside.wait(30)
         second = Run(lambda: two.frontier().push("a"))

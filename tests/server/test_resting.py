@@ -1,9 +1,10 @@
-"""Idle connections: they cost the server no thread, and nobody notices."""
+"""Connections of clients that only wait: they cost the server no thread, and nobody notices."""
 
 from __future__ import annotations
 
-import selectors
+import re
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +12,12 @@ import msgspec
 import pytest
 from support.folders import short_folder
 from support.programs import Program
-from support.serving import Served, all_rest, serve_here, serving
+from support.serving import Raw, Served, serve_here, serving
 from support.sharing.engines import ENGINES, Engine
 from support.sharing.manager import SharingManager
 from support.threads import Run, until
 
-from kinfolk.errors import ConnectionLost
-from kinfolk.server.resting import Resting
+from kinfolk.server.resting import Rested, Resting
 from kinfolk.wire.frames import encode
 from kinfolk.wire.messages import Call, Result
 
@@ -28,8 +28,7 @@ from support.sharing.manager import SharingManager
 
 sharing = SharingManager.open(sys.argv[1])
 sharing.lock().acquire()
-threading.Thread(target=sharing.rlock().acquire, daemon=True).start()
-sys.stdin.read()
+sharing.rlock().acquire()
 """
 
 
@@ -54,17 +53,52 @@ def engine() -> Iterator[Engine[SharingManager]]:
         yield engine
 
 
+def knock(raw: Raw) -> None:
+    """Make a call that waits for `open_gate`; it has the number 1."""
+    raw.send(Call(1, "station", "knock", 1, msgspec.Raw(b"\x80")))
+
+
+def echo(number: int, size: int = 1) -> Call:
+    """Return a call that is answered at once."""
+    arguments = msgspec.msgpack.encode({"value": b"x" * size})
+    return Call(number, "trouble", "echo", 1, msgspec.Raw(arguments))
+
+
+def is_served(raw: Raw, number: int) -> bool:
+    """Return whether a call is answered, and no other one."""
+    raw.send(echo(number))
+    return raw.receive() == Result(number, msgspec.Raw(msgspec.msgpack.encode(b"x")))
+
+
 # --- Clients
 
 
-def test_an_idle_client_has_no_thread_and_is_served_on(served: Served) -> None:
-    """Over and over, with what it had before."""
-    with served.open() as manager:
-        job = manager.job("one")
-        for _ in range(3):
-            all_rest()
-            assert job.describe() == "one x3"
+def test_a_client_that_waits_has_no_thread_and_is_served_on(served: Served) -> None:
+    """Over and over; and the call that waits is answered at the end."""
+    with served.raw() as raw:
+        knock(raw)
+        for number in (2, 3):
+            until(lambda: not serving())
+            assert is_served(raw, number)
             assert serving() == 1
+        until(lambda: not serving())
+        with served.open() as other:
+            assert other.station().open_gate() == 1
+        reply = raw.receive()
+        assert isinstance(reply, Result)
+        assert reply.call == 1
+        assert is_served(raw, 4)
+
+
+def test_who_does_not_wait_keeps_the_thread(served: Served) -> None:
+    """It is called again by that very thread, which objects may remember."""
+    with served.raw() as waits, served.raw() as idle:
+        assert is_served(idle, 1)
+        knock(waits)
+        until(lambda: serving() == 1)
+        [kept] = {each for each in threading.enumerate() if re.match(r"kinfolk-\d", each.name)}
+        assert is_served(idle, 2)
+        assert kept.is_alive()
 
 
 def test_waiting_calls_cost_no_threads(engine: Engine[SharingManager]) -> None:
@@ -79,7 +113,7 @@ def test_waiting_calls_cost_no_threads(engine: Engine[SharingManager]) -> None:
 
         runs = [Run(take) for _ in range(CROWD)]
         until(lambda: engine.waiting == CROWD)
-        all_rest()
+        until(lambda: serving() <= 1)
         assert engine.waiting == CROWD
         lock.release()
         assert all(run.result() for run in runs)
@@ -95,79 +129,105 @@ def test_what_a_resting_client_has_is_freed_when_it_is_killed(
         with Program("-c", HOLDER, engine.address) as holder:
             until(lambda: engine.waiting)
             assert not lock.acquire(blocking=False)
-            all_rest()
+            until(lambda: serving() == 1)
             holder.kill()
             assert lock.acquire(timeout=10)
             until(lambda: not engine.waiting)
         until(lambda: engine.sessions() == 1)
 
 
-def test_who_ends_while_all_rest_is_told(served: Served) -> None:
+def test_who_rests_is_told_of_the_end(served: Served) -> None:
     """A server that stops ends them too, at once."""
-    with served.open() as manager:
-        job = manager.job("one")
-        all_rest()
+    with served.raw() as raw:
+        knock(raw)
+        until(lambda: not serving())
         served.here.stop()
+        assert raw.is_closed()
         until(lambda: not served.here._connections)
-        with pytest.raises(ConnectionLost):
-            job.describe()
 
 
 def test_who_is_in_the_middle_of_a_message_does_not_rest(served: Served) -> None:
-    """It comes in pieces, with more than the time between them after which others rest."""
-    arguments = msgspec.Raw(msgspec.msgpack.encode({"value": b"x" * 100}))
-    with served.raw() as raw, served.open() as other:
-        frame = encode(Call(1, "trouble", "echo", 1, arguments))
-        for piece in (frame[:3], frame[3:20], frame[20:]):
+    """It comes in pieces, with more than the time between them after which another rests."""
+    frame = encode(echo(2, 100))
+    with served.raw() as raw, served.raw() as other:
+        knock(raw)
+        knock(other)
+        for number, piece in enumerate((frame[:3], frame[3:20]), 2):
             raw.sock.sendall(piece)
-            other.job("one")
+            assert is_served(other, number)
             until(lambda: serving() == 1)
+        raw.sock.sendall(frame[20:])
         reply = raw.receive()
         assert isinstance(reply, Result)
         assert msgspec.msgpack.decode(reply.value) == b"x" * 100
 
 
+def test_what_knows_its_callers_by_their_threads_still_does() -> None:
+    """Who has such a lock keeps the thread, though it waits for something else meanwhile."""
+
+    class Manager(SharingManager):
+        pass
+
+    Manager.register("guard", threading.RLock, exposed=("acquire", "release"))
+    with ENGINES["typed"](Manager) as engine, engine.open() as one, engine.open() as two:
+        guard = one.guard()  # type: ignore[attr-defined]
+        guard.acquire()
+        event = one.event()
+        run = Run(two.lock().acquire)
+        assert run.result()
+        waits = Run(two.lock().acquire)
+        assert event.wait(1.5) is False
+        until(lambda: serving() == 1)
+        guard.release()
+        two.lock().release()
+        assert waits.result()
+
+
 # --- The room
 
 
-def test_who_finds_no_thread_waits_for_one() -> None:
-    """Those that can be read are tried again after a pause, and go on when there is room."""
-    went: list[str] = []
-    room: list[str] = []
+def test_out_of_threads_they_are_served_in_turn(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By one that is spare, or who waits for what another client is to do would wait for ever."""
+    start = threading.Thread.start
+    shortage = threading.Event()
 
-    def resume() -> None:
-        if not room:
+    def start_if_possible(thread: threading.Thread) -> None:
+        if shortage.is_set():
             raise RuntimeError("can't start new thread")
-        went.append(room.pop())
+        start(thread)
 
-    resting = Resting(lambda: None)
-    left, right = socket.socketpair()
-    with selectors.DefaultSelector() as selector, left, right:
-        resting.add(left, resume)
-        resting.add(right, resume)
-        resting.look_after(selector, set())
-        assert resting.patience is None
-        resting.look_after(selector, {left})
-        resting.look_after(selector, {right})
-        assert not selector.get_map()
-        assert not went
-        for place in ("first", "second"):
-            assert resting.patience == 0.5
-            room.append(place)
-            resting.look_after(selector, set())
-        assert went == ["first", "second"]
-        assert resting.patience is None
+    monkeypatch.setattr(threading.Thread, "start", start_if_possible)
+    with served.raw() as one, served.raw() as two:
+        knock(one)
+        knock(two)
+        until(lambda: not serving())
+        shortage.set()
+        for number in range(2, 12):
+            assert is_served(one, number)
+            assert is_served(two, number)
+        assert serving() == 0
+        shortage.clear()
+        assert is_served(one, 12)
+        until(lambda: serving() == 1)
+        assert is_served(two, 12)
+    assert "clients are served in turn: can't start new thread" in caplog.text
 
 
 def test_nobody_rests_in_a_server_that_ends() -> None:
     """Those that did go on, to their end."""
     went: list[str] = []
+
+    def rested(sock: socket.socket, name: str) -> Rested:
+        return Rested(sock, lambda: went.append(name), lambda: went.append("served"))
+
     resting = Resting(lambda: None)
     left, right = socket.socketpair()
-    with selectors.DefaultSelector() as selector, left, right:
-        resting.add(left, lambda: went.append("watched"))
-        resting.look_after(selector, set())
-        resting.add(right, lambda: went.append("new"))
+    with left, right:
+        assert resting.add(rested(left, "resumed"))
         resting.close()
-        assert sorted(went) == ["new", "watched"]
-        assert not resting.add(right, lambda: went.append("again"))
+        assert went == ["resumed"]
+        assert not resting.add(rested(right, "again"))
+        resting.stand_by()
+        assert went == ["resumed"]

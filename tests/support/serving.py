@@ -21,7 +21,6 @@ import attrs
 from support.programs import PATIENCE, Program
 from support.samples.manager import SampleManager
 from support.samples.spec import Sample
-from support.threads import until
 
 from kinfolk.addresses import TcpAddress, UnixAddress, parse_address
 from kinfolk.client.observer import Observer
@@ -37,7 +36,6 @@ __all__ = [
     "Raw",
     "SampleManager",
     "Served",
-    "all_rest",
     "serve",
     "serve_here",
     "serving",
@@ -141,11 +139,6 @@ def serving() -> int:
     """Return how many threads serve connections in this process."""
     names = [thread.name for thread in threading.enumerate()]
     return sum(re.fullmatch(r"kinfolk-\d+", name) is not None for name in names)
-
-
-def all_rest() -> None:
-    """Wait until no connection to this process has a thread."""
-    until(lambda: not serving())
 
 
 def _address(kind: str, folder: Path) -> tuple[str, str | None]:

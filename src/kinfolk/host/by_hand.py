@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from multiprocessing import managers
 from typing import Any, ClassVar, Final, cast
 
@@ -88,19 +87,22 @@ class Handmade:
     def known_type(self, obj: object) -> HandType | None:
         """Return the type as which an object has been offered before, if that was one only.
 
-        So what a client was given may go back here, into a list or a queue, and come out again.
+        So what a client was given may go back here, into a list or a queue, and come out again,
+        unless no weak reference to it is possible.
         """
         return self._offered.get(id(obj), (None, None))[1]
 
     def _note(self, obj: object, hand: HandType) -> None:
         key = id(obj)
         known = self._offered.get(key)
-        if known is not None:
-            if known[1] != hand:
-                self._offered[key] = known[0], None
-            return
-        with suppress(TypeError):  # no weak reference to it is possible
-            self._offered[key] = weakref.ref(obj, lambda _: self._offered.pop(key, None)), hand
+        if known is None:
+            try:
+                found = weakref.ref(obj, lambda _: self._offered.pop(key, None))
+            except TypeError:
+                return
+            known = self._offered.setdefault(key, (found, hand))
+        if known[1] != hand:
+            self._offered[key] = known[0], None
 
     def operations(self, hand: HandType) -> Operations:
         """Return what the members of such objects do."""

@@ -58,10 +58,14 @@ class Hosted:
 
 @attrs.define(eq=False)
 class Holdings:
-    """The references of one session: how many times each object was mentioned to it."""
+    """The references of one session: how many times each object was mentioned to it.
+
+    `handmade` says whether any of them ever was to an object that was registered by hand.
+    """
 
     limit: int
     counts: dict[int, int] = attrs.field(factory=dict[int, int])
+    handmade: bool = False
     closed: bool = False
 
 

@@ -118,7 +118,7 @@ class Objects:
         """
         if isinstance(obj, Kept):
             return self._refer_by_hand(obj.obj, self._handmade.type_of(obj), holdings)
-        hand = self._handmade.known_type(obj)
+        hand = self._handmade.known_type(obj) if declared is object else None
         if hand is not None:
             return self._refer_by_hand(obj, hand, holdings)
         actual = self._proxy_class(obj, declared)
@@ -128,6 +128,7 @@ class Objects:
         return Reference(mark.name, self._mention(obj, wanted, holdings))
 
     def _refer_by_hand(self, obj: object, hand: HandType, holdings: Holdings) -> ByHand:
+        holdings.handmade = True
         return ByHand(hand.typeid, self._mention(obj, hand, holdings), hand.exposed)
 
     def _mention(self, obj: object, wanted: object, holdings: Holdings) -> Target:

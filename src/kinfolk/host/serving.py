@@ -271,6 +271,14 @@ class Service:
         return Result(request.call, NOTHING)
 
     @property
+    def is_bound(self) -> bool:
+        """Whether the session may have what belongs to the very thread that served it.
+
+        Such as a `threading.RLock`, registered by hand, or in a generator that goes on later.
+        """
+        return self._holdings.handmade or bool(self._streams)
+
+    @property
     def holdings(self) -> dict[str, int]:
         """How much the session has."""
         return {"objects": len(self._holdings.counts), "streams": len(self._streams)}

@@ -269,6 +269,11 @@ class Link:
         return len(self._waiting)
 
     @property
+    def only_waits(self) -> bool:
+        """Whether it has a call that waits, and needs no thread of its own meanwhile."""
+        return bool(self._waiting) and not self._service.is_bound
+
+    @property
     def running(self) -> bool:
         """Whether the method of any of its calls runs."""
         return bool(self._running)

@@ -54,7 +54,7 @@ class Acceptor:
             selector.register(self._woken, selectors.EVENT_READ)
             selector.register(self._listening, selectors.EVENT_READ)
             while not stopping():
-                ready = self._select(selector, refuser)
+                ready = self._select(selector, refuser, refuser.patience)
                 if self._listening in ready and not self._accept(refuser):
                     # Asking again at once would get the same answer, over and over.
                     selector.unregister(self._listening)
@@ -62,11 +62,10 @@ class Acceptor:
                     selector.register(self._listening, selectors.EVENT_READ)
 
     def _select(
-        self, selector: selectors.BaseSelector, refuser: Refuser, timeout: float = PIECE
+        self, selector: selectors.BaseSelector, refuser: Refuser, timeout: float | None
     ) -> set[object]:
-        for patience in (refuser.patience, self._resting.patience):
-            timeout = timeout if patience is None else min(timeout, patience)
-        ready: set[object] = {key.fileobj for key, _ in selector.select(timeout)}
+        piece = PIECE if timeout is None else min(timeout, PIECE)
+        ready: set[object] = {key.fileobj for key, _ in selector.select(piece)}
         if self._woken in ready:
             with contextlib.suppress(BlockingIOError):
                 self._woken.recv(4096)

@@ -40,6 +40,7 @@ from kinfolk.sockets import (
     close_in_children,
     in_pieces,
     listen_in_pieces,
+    listen_patiently,
     peer_name,
     tune,
 )
@@ -102,8 +103,8 @@ class Caller:
 class Connection:
     """Serves one accepted socket, in a thread of its own that calls `run`.
 
-    When nothing has come for a while it rests: it needs no thread then, until there is something to
-    read.
+    When it has only waited for a while it rests: it needs no thread then, until there is something
+    to read.
     """
 
     def __init__(self, sock: socket.socket, address: object, service: Service) -> None:
@@ -124,20 +125,23 @@ class Connection:
         # more, `_busy` that one may be under way.
         self._over = False
         self._busy = False
+        # Whether it waits for requests as long as it takes, and so never rests.
+        self._patient = True
         close_in_children(sock)
 
     def fileno(self) -> int:
         """Return the socket's file descriptor."""
         return self._sock.fileno()
 
-    def run(self) -> bool:
+    def run(self, *, briefly: bool = False) -> bool:
         """Serve the connection until it rests, and return True, or to its end.
 
-        One that rests goes on when this is called again, in whatever thread.
+        One that rests goes on when this is called again, in whatever thread; `briefly` is until
+        there is nothing more to read.
         """
         rests = False
         try:
-            rests = self._go_on(self.caller) if self.caller else self._begin()
+            rests = self._go_on(self.caller, briefly=briefly) if self.caller else self._begin()
         except (ProtocolError, LimitExceeded) as error:
             _logger.warning("%s broke the protocol: %s", self._who, error)
         except OSError as error:
@@ -289,25 +293,29 @@ class Connection:
         self.caller = Caller(link.session, thread.chain, pid or peer.pid, self._credentials)
         link.session.service.fit(peer.limit)
         _logger.info("%s is connected", self._who)
-        listen_in_pieces(self._sock)
 
-    def _go_on(self, caller: Caller) -> bool:
+    def _go_on(self, caller: Caller, *, briefly: bool) -> bool:
         assert self._link is not None
         assert self._outbox is not None
         self.caller = attrs.evolve(caller, chain=thread.chain)
         self._outbox.go_on()
-        return self._serve(self._link, self._outbox)
+        return self._serve(self._link, self._outbox, briefly=briefly)
 
-    def _serve(self, link: Link, outbox: Outbox) -> bool:
-        """Serve requests until none has come for a while, and return True, or to the end."""
+    def _serve(self, link: Link, outbox: Outbox, *, briefly: bool = False) -> bool:
+        """Serve requests until it rests, and return True, or to the end."""
         limit = self._service.identity.limit
         buffer = FrameBuffer(limit)
+        flags = socket.MSG_DONTWAIT if briefly else 0
         while True:
             try:
-                data = self._sock.recv(_READ)
+                data = self._sock.recv(_READ, flags)
             except BlockingIOError:
-                outbox.rest()
-                return True
+                if briefly or link.only_waits:
+                    outbox.rest()
+                    return True
+                self._patient = True
+                listen_patiently(self._sock)
+                continue
             if not data:
                 break
             message = whole_message(data, limit)
@@ -316,6 +324,9 @@ class Connection:
             else:
                 for each in self._gather(buffer, data):
                     self._handle(link, each)
+            if self._patient and link.only_waits:
+                self._patient = False
+                listen_in_pieces(self._sock)
         if not buffer.empty:
             _logger.warning("%s left in the middle of a message", self._who)
         return False

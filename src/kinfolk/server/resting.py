@@ -1,8 +1,13 @@
-"""Idle connections: they have no thread, until something comes.
+"""Connections without a thread: those of clients that only wait.
 
-Most clients say nothing most of the time, or wait for a lock. A thread for each would cost the
-server more than all else that it knows of them. So a connection that has been idle for a while
-gives its thread back, and the one thread that accepts connections looks after it.
+A call that waits for a lock, say, is answered by whoever lets the lock go. Until then its client
+says nothing, and a thread for each that waits would cost the server more than all else that it
+knows of them. So such a connection gives its thread back after a while, and the one thread that
+accepts connections looks after it.
+
+Where the system has no thread for one that goes on, a spare one is left: the first that was given
+back. It serves them in turn, each for as long as there is something to read, or those who wait for
+what only they can do would wait for ever.
 """
 
 from __future__ import annotations
@@ -10,15 +15,19 @@ from __future__ import annotations
 import logging
 import selectors
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Final, Protocol, TypeAlias
 
-__all__ = ["Resting", "Resume", "Sleeper"]
+import attrs
+
+__all__ = ["Rested", "Resting", "Sleeper"]
 
 _logger = logging.getLogger("kinfolk.server")
 
-_PAUSE: Final = 0.5
+_WINDOW: Final = 1.0  # seconds
 
 
 class Sleeper(Protocol):
@@ -29,11 +38,28 @@ class Sleeper(Protocol):
         ...
 
 
-Resume: TypeAlias = Callable[[], object]
+@attrs.frozen(eq=False)
+class Rested:
+    """A connection that rests.
+
+    `resume` starts a thread that goes on with it, and raises `RuntimeError` if the system has none.
+    `serve` goes on with it in the calling thread, as long as there is something to read.
+    """
+
+    sleeper: Sleeper
+    resume: Callable[[], object]
+    serve: Callable[[], object]
+
+    def fileno(self) -> int:
+        """Return the socket's file descriptor."""
+        return self.sleeper.fileno()
+
+
+_Those: TypeAlias = set[Rested]
 
 
 class Resting:
-    """The connections that rest.
+    """The connections that rest; any thread may call its methods unless they say otherwise.
 
     Args:
         wake: Wakes the thread that accepts.
@@ -41,26 +67,26 @@ class Resting:
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake
-        self._lock = threading.Lock()
+        # Guards the rest, and is notified when there is something for the spare thread.
+        self._changed = threading.Condition()
         self._closed = False
-        # Each connection is in one of these: not watched yet, watched, and about to go on.
-        self._new: dict[Sleeper, Resume] = {}
-        self._watched: dict[Sleeper, Resume] = {}
-        self._due: dict[Sleeper, Resume] = {}
-        self._lacks_threads = False
+        self._new: _Those = set()
+        self._watched: _Those = set()
+        # Those who go on, and for whom the system had no thread.
+        self._in_turn: deque[Rested] = deque()
+        self._has_spare = False
+        self._said_at = -_WINDOW
 
-    def add(self, sleeper: Sleeper, resume: Resume) -> bool:
+    def add(self, rested: Rested) -> bool:
         """Let a connection rest; return False if it has to go on, since the server ends.
 
-        Args:
-            sleeper: The connection, with which its thread does nothing more.
-            resume: Starts a thread that goes on with it, once there is something to read, its end
-                included. Raises `RuntimeError` if the system has none.
+        Its thread does nothing more with it. It is resumed once there is something to read, its end
+        included.
         """
-        with self._lock:
+        with self._changed:
             if self._closed:
                 return False
-            self._new[sleeper] = resume
+            self._new.add(rested)
         self._wake()
         return True
 
@@ -71,46 +97,58 @@ class Resting:
             selector: Where they are registered.
             ready: What it has selected.
         """
-        with self._lock:
-            for sleeper in self._watched.keys() & ready:
-                selector.unregister(sleeper)
-                self._due[sleeper] = self._watched.pop(sleeper)
-            self._resume()
+        with self._changed:
+            for rested in self._watched & ready:
+                self._watched.discard(rested)
+                selector.unregister(rested)
+                self._resume(rested)
             while self._new:
-                sleeper, resume = self._new.popitem()
+                rested = self._new.pop()
                 try:
-                    selector.register(sleeper, selectors.EVENT_READ)
+                    selector.register(rested, selectors.EVENT_READ)
                 except OSError:  # the system has no room for it, so it cannot rest
-                    self._due[sleeper] = resume
+                    self._resume(rested)
                 else:
-                    self._watched[sleeper] = resume
+                    self._watched.add(rested)
 
-    @property
-    def patience(self) -> float | None:
-        """How many seconds may go by before there is something to do; None for any number."""
-        return _PAUSE if self._due else None
+    def stand_by(self) -> None:
+        """Serve those who found no thread, or wait for such; for a thread that has no other use.
+
+        Returns when nothing is left for it: one that waits is enough.
+        """
+        while (rested := self._next()) is not None:
+            rested.serve()
 
     def close(self) -> None:
-        """Let nobody rest any more, and resume those that do, as far as there are threads."""
-        with self._lock:
+        """Let nobody rest any more, and resume those that do."""
+        with self._changed:
             self._closed = True
-            self._due.update(self._watched)
-            self._due.update(self._new)
-            self._watched.clear()
-            self._new.clear()
-            self._resume()
+            for those in (self._watched, self._new):
+                while those:
+                    self._resume(those.pop())
+            self._changed.notify_all()
 
-    def _resume(self) -> None:
-        """Resume those that are due, as far as there are threads."""
-        while self._due:
-            sleeper = next(iter(self._due))
-            resume = self._due.pop(sleeper)
-            try:
-                resume()
-            except RuntimeError as error:
-                self._due[sleeper] = resume
-                if not self._lacks_threads:
-                    self._lacks_threads = True
-                    _logger.warning("%d clients wait for a thread: %s", len(self._due), error)
-                return
-            self._lacks_threads = False
+    # --- Inside
+
+    def _next(self) -> Rested | None:
+        with self._changed:
+            while not self._in_turn:
+                nobody = not (self._new or self._watched)
+                if self._closed or self._has_spare or nobody:
+                    return None
+                self._has_spare = True
+                threading.current_thread().name = "kinfolk-spare"
+                self._changed.wait()
+                self._has_spare = False
+            return self._in_turn.popleft()
+
+    def _resume(self, rested: Rested) -> None:
+        try:
+            rested.resume()
+        except RuntimeError as error:
+            now = time.monotonic()
+            if now - self._said_at >= _WINDOW:
+                self._said_at = now
+                _logger.warning("clients are served in turn: %s", error)
+            self._in_turn.append(rested)
+            self._changed.notify()

@@ -23,6 +23,7 @@ from kinfolk.server.idling import Idling
 from kinfolk.server.listening import listen
 from kinfolk.server.people import People
 from kinfolk.server.reporting import make_report
+from kinfolk.server.resting import Rested
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.wire.by_hand import Registry
@@ -161,19 +162,31 @@ class Server(RunningServer):
             self._forget(connection)
             raise
 
+    def _resume(self, connection: Connection) -> None:
+        self._start_thread(partial(self._run, connection))
+
     def _run(self, connection: Connection) -> None:
+        self._serve(connection)
+        self._resting.stand_by()
+
+    def _serve(self, connection: Connection, *, briefly: bool = False) -> None:
+        """Serve a connection until it rests, or to its end."""
         rests = False
         try:
-            while connection.run():
-                rests = self._resting.add(connection, partial(self._resume, connection))
+            while connection.run(briefly=briefly):
+                rests = self._resting.add(
+                    Rested(
+                        connection,
+                        partial(self._resume, connection),
+                        partial(self._serve, connection, briefly=True),
+                    )
+                )
                 if rests:
                     return
+                briefly = False
         finally:
             if not rests:
                 self._forget(connection)
-
-    def _resume(self, connection: Connection) -> None:
-        self._start_thread(partial(self._run, connection))
 
     def _forget(self, connection: Connection) -> None:
         with self._changed:
