@@ -383,6 +383,10 @@ def main() -> None:
         seconds = _generate(folder)
         note = "" if seconds < 5 else "  MISSED"
         print(f"{'generating 200 classes of 20 methods':58} {seconds:>8.2f} s {'':18}  < 5 s{note}")
+        seconds = _bench_types.after_a_death(folder)
+        note = "" if seconds < 0.1 else "  MISSED"
+        what = "the lock of a killed process goes to the next"
+        print(f"{what:58} {seconds * 1e3:>7.1f} ms {'':18}  < 100 ms{note}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import current_process
 from multiprocessing.managers import SyncManager as StandardManager
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from _measuring import (
+    ANYWHERE,
     Row,
     cores,
     each,
@@ -189,9 +191,44 @@ def _memory(folder: Path) -> Row:
     return Row(what, ours, theirs, "≤ 1/2", ours <= theirs / 2, "B")
 
 
+# --- Deaths
+
+
+def after_a_death(folder: Path) -> float:
+    """Kill holders of a lock; return the most seconds until one who waits for it has it."""
+    with _manager("kinfolk", folder / "kinfolk-deaths", cores()[-1]) as manager:
+        return max(_handed_on(manager.Lock()) for _ in range(ROUNDS))
+
+
+def _handed_on(lock: Any) -> float:
+    with program(__file__, "hold", ANYWHERE, pickle.dumps(lock).hex()) as holder:
+        assert said(holder) == "held"
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(lambda: lock.acquire() and time.perf_counter())
+            while not found.running():
+                time.sleep(0.01)
+            time.sleep(0.1)
+            start = time.perf_counter()
+            holder.kill()
+            passed = found.result() - start
+    lock.release()
+    return passed
+
+
+def _hold(proxy: str) -> None:
+    """Have a lock until the end."""
+    current_process().authkey = KEY
+    lock = pickle.loads(bytes.fromhex(proxy))
+    lock.acquire()
+    print("held", flush=True)
+    sys.stdin.read()
+
+
 if __name__ == "__main__":
     stay_on(int(sys.argv[2]))
     if sys.argv[1] == "play":
         _play(sys.argv[3], sys.argv[4])
+    elif sys.argv[1] == "hold":
+        _hold(sys.argv[3])
     else:
         _serve(sys.argv[1], from_words(sys.argv[3:]))
