@@ -118,6 +118,7 @@ class Resting:
         """
         while (rested := self._next()) is not None:
             rested.serve()
+            del rested  # while it waits for the next, it keeps none
 
     def close(self) -> None:
         """Let nobody rest any more, and resume those that do."""
