@@ -88,6 +88,7 @@ def test_a_client_that_waits_has_no_thread_and_is_served_on(served: Served) -> N
         assert isinstance(reply, Result)
         assert reply.call == 1
         assert is_served(raw, 4)
+        until(lambda: not any(each.name == "kinfolk-spare" for each in threading.enumerate()))
 
 
 def test_who_does_not_wait_keeps_the_thread(served: Served) -> None:

@@ -5,8 +5,8 @@ says nothing, and a thread for each that waits would cost the server more than a
 knows of them. So such a connection gives its thread back after a while, and the one thread that
 accepts connections looks after it.
 
-Where the system has no thread for one that goes on, a spare one is left: the first that was given
-back. It serves them in turn, each for as long as there is something to read, or those who wait for
+Where the system has no thread for one that goes on, a spare one is left while any rest: the first
+that was given back. It serves them in turn, each for as long as there is something to read, or those who wait for
 what only they can do would wait for ever.
 """
 
@@ -110,6 +110,8 @@ class Resting:
                     self._resume(rested)
                 else:
                     self._watched.add(rested)
+            if self._has_spare and not self._watched:
+                self._changed.notify()  # nobody rests any more, so it is not needed
 
     def stand_by(self) -> None:
         """Serve those who found no thread, or wait for such; for a thread that has no other use.
