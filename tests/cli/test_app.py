@@ -44,7 +44,7 @@ def test_every_command_has_an_example(project: Project, command: str) -> None:
         (["call"], 'Command "call" parameter EXPRESSION requires an argument. Usage: kinfolk call'),
         (
             ["serve"],
-            'Command "serve" parameter --spec requires an argument. Usage: kinfolk serve',
+            'Command "serve" parameter SPEC requires an argument. Usage: kinfolk serve',
         ),
         (["call", "a.b", "--timeout", "soon"], 'Invalid value for --timeout: unable to convert "s'),
     ],

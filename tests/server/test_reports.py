@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from support.folders import short_folder
 from support.samples import spec
-from support.serving import SampleManager, Served, serve, serve_here, serving
+from support.serving import SampleManager, Served, new_threads, serve, serve_here
 from support.threads import Run, until
 
 from kinfolk.errors import ConnectionLost
@@ -121,12 +121,13 @@ class Slow(dict[str, spec.Page]):
 @pytest.mark.parametrize("rested", [False, True])
 def test_it_says_which_call_has_a_turn_and_which_wait(folder: Path, rested: bool) -> None:
     """Each call is named, with the process that made it, whichever thread serves that now."""
+    serving = new_threads()
     with serve_here("unix", folder) as served, served.open() as one, served.open() as two:
         frontier = next(h.obj for h in served.here._host.hosted if h.target == "frontier")
         pages = frontier._pages = Slow()
         if rested:
             waiting = Run(one.station().knock)
-            until(lambda: serving() == 1)
+            until(lambda: len(serving()) == 1)
             assert two.station().open_gate() == 1
             assert waiting.result() is True
         first = Run(lambda: one.frontier().pop())

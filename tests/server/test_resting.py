@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import msgspec
 import pytest
 from support.folders import short_folder
 from support.programs import Program
-from support.serving import Raw, Served, serve_here, serving
+from support.serving import Raw, Served, new_threads, serve_here
 from support.sharing.engines import ENGINES, Engine
 from support.sharing.manager import SharingManager
 from support.threads import Run, until
@@ -75,12 +74,13 @@ def is_served(raw: Raw, number: int) -> bool:
 
 def test_a_client_that_waits_has_no_thread_and_is_served_on(served: Served) -> None:
     """Over and over; and the call that waits is answered at the end."""
+    serving = new_threads()
     with served.raw() as raw:
         knock(raw)
         for number in (2, 3):
             until(lambda: not serving())
             assert is_served(raw, number)
-            assert serving() == 1
+            assert len(serving()) == 1
         until(lambda: not serving())
         with served.open() as other:
             assert other.station().open_gate() == 1
@@ -93,17 +93,19 @@ def test_a_client_that_waits_has_no_thread_and_is_served_on(served: Served) -> N
 
 def test_who_does_not_wait_keeps_the_thread(served: Served) -> None:
     """It is called again by that very thread, which objects may remember."""
+    serving = new_threads()
     with served.raw() as waits, served.raw() as idle:
         assert is_served(idle, 1)
         knock(waits)
-        until(lambda: serving() == 1)
-        [kept] = {each for each in threading.enumerate() if re.match(r"kinfolk-\d", each.name)}
+        until(lambda: len(serving()) == 1)
+        [kept] = serving()
         assert is_served(idle, 2)
         assert kept.is_alive()
 
 
 def test_waiting_calls_cost_no_threads(engine: Engine[SharingManager]) -> None:
     """Each has a connection of its own, since each is made by a thread of its own."""
+    serving = new_threads()
     with engine.open() as manager:
         lock = manager.lock()
         lock.acquire()
@@ -114,7 +116,7 @@ def test_waiting_calls_cost_no_threads(engine: Engine[SharingManager]) -> None:
 
         runs = [Run(take) for _ in range(CROWD)]
         until(lambda: engine.waiting == CROWD)
-        until(lambda: serving() <= 1)
+        until(lambda: len(serving()) <= 1)
         assert engine.waiting == CROWD
         lock.release()
         assert all(run.result() for run in runs)
@@ -124,13 +126,14 @@ def test_what_a_resting_client_has_is_freed_when_it_is_killed(
     engine: Engine[SharingManager],
 ) -> None:
     """And its waiting call leaves the queue."""
+    serving = new_threads()
     with engine.open() as manager:
         lock, rlock = manager.lock(), manager.rlock()
         rlock.acquire()
         with Program("-c", HOLDER, engine.address) as holder:
             until(lambda: engine.waiting)
             assert not lock.acquire(blocking=False)
-            until(lambda: serving() == 1)
+            until(lambda: len(serving()) == 1)
             holder.kill()
             assert lock.acquire(timeout=10)
             until(lambda: not engine.waiting)
@@ -139,6 +142,7 @@ def test_what_a_resting_client_has_is_freed_when_it_is_killed(
 
 def test_who_rests_is_told_of_the_end(served: Served) -> None:
     """A server that stops ends them too, at once."""
+    serving = new_threads()
     with served.raw() as raw:
         knock(raw)
         until(lambda: not serving())
@@ -149,6 +153,7 @@ def test_who_rests_is_told_of_the_end(served: Served) -> None:
 
 def test_who_is_in_the_middle_of_a_message_does_not_rest(served: Served) -> None:
     """It comes in pieces, with more than the time between them after which another rests."""
+    serving = new_threads()
     frame = encode(echo(2, 100))
     with served.raw() as raw, served.raw() as other:
         knock(raw)
@@ -156,7 +161,7 @@ def test_who_is_in_the_middle_of_a_message_does_not_rest(served: Served) -> None
         for number, piece in enumerate((frame[:3], frame[3:20]), 2):
             raw.sock.sendall(piece)
             assert is_served(other, number)
-            until(lambda: serving() == 1)
+            until(lambda: len(serving()) == 1)
         raw.sock.sendall(frame[20:])
         reply = raw.receive()
         assert isinstance(reply, Result)
@@ -165,6 +170,7 @@ def test_who_is_in_the_middle_of_a_message_does_not_rest(served: Served) -> None
 
 def test_what_knows_its_callers_by_their_threads_still_does() -> None:
     """Who has such a lock keeps the thread, though it waits for something else meanwhile."""
+    serving = new_threads()
 
     class Manager(SharingManager):
         pass
@@ -178,7 +184,7 @@ def test_what_knows_its_callers_by_their_threads_still_does() -> None:
         assert run.result()
         waits = Run(two.lock().acquire)
         assert event.wait(1.5) is False
-        until(lambda: serving() == 1)
+        until(lambda: len(serving()) == 1)
         guard.release()
         two.lock().release()
         assert waits.result()
@@ -191,6 +197,7 @@ def test_out_of_threads_they_are_served_in_turn(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By one that is spare, or who waits for what another client is to do would wait for ever."""
+    serving = new_threads()
     start = threading.Thread.start
     shortage = threading.Event()
 
@@ -208,10 +215,10 @@ def test_out_of_threads_they_are_served_in_turn(
         for number in range(2, 12):
             assert is_served(one, number)
             assert is_served(two, number)
-        assert serving() == 0
+        assert not serving()
         shortage.clear()
         assert is_served(one, 12)
-        until(lambda: serving() == 1)
+        until(lambda: len(serving()) == 1)
         assert is_served(two, 12)
     assert "clients are served in turn: can't start new thread" in caplog.text
 

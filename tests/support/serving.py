@@ -12,7 +12,7 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -36,9 +36,9 @@ __all__ = [
     "Raw",
     "SampleManager",
     "Served",
+    "new_threads",
     "serve",
     "serve_here",
-    "serving",
     "with_many_files",
 ]
 
@@ -135,10 +135,18 @@ def serve_here(
         thread.join(PATIENCE)
 
 
-def serving() -> int:
-    """Return how many threads serve connections in this process."""
-    names = [thread.name for thread in threading.enumerate()]
-    return sum(re.fullmatch(r"kinfolk-\d+", name) is not None for name in names)
+def new_threads() -> Callable[[], list[threading.Thread]]:
+    """Return a function that returns those threads of connections that were not there before.
+
+    A server of the whole test session has some of its own.
+    """
+    before = set(threading.enumerate())
+
+    def serving() -> list[threading.Thread]:
+        found = set(threading.enumerate()) - before
+        return [each for each in found if re.fullmatch(r"kinfolk-\d+", each.name)]
+
+    return serving
 
 
 def _address(kind: str, folder: Path) -> tuple[str, str | None]:

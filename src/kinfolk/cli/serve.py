@@ -45,6 +45,7 @@ _limits = Group(
 
 def serve(
     spec: str,
+    /,
     *,
     address: str | None = None,
     authkey_file: Path | None = None,

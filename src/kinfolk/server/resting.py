@@ -6,8 +6,8 @@ knows of them. So such a connection gives its thread back after a while, and the
 accepts connections looks after it.
 
 Where the system has no thread for one that goes on, a spare one is left while any rest: the first
-that was given back. It serves them in turn, each for as long as there is something to read, or those who wait for
-what only they can do would wait for ever.
+that was given back. It serves them in turn, each for as long as there is something to read, or
+those who wait for what only they can do would wait for ever.
 """
 
 from __future__ import annotations
