@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any
@@ -237,6 +239,20 @@ def test_shutdown_of_an_opened_manager_stops_the_server(folder: Path) -> None:
         with pytest.raises(ConnectionClosed):
             manager.frontier().pop()
     assert files(folder) == []
+
+
+@pytest.mark.parametrize("serializer", ["typed", "pickle"])
+def test_after_shutdown_another_server_may_take_the_place(folder: Path, serializer: str) -> None:
+    """It returns when the address is free."""
+    address = str(folder / "s")
+    with ExitStack() as stack:
+        for _ in range(10):
+            server = SampleManager(address, serializer=serializer).get_server()
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(server.stop)
+            SampleManager.open(address, serializer=serializer).shutdown()
 
 
 # --- A child process that serves

@@ -264,7 +264,10 @@ class Manager(Registering):
         self._attach(self._place, key)
 
     def shutdown(self) -> None:  # type: ignore[override]  # theirs is set by start()
-        """Stop the server, started here or not, and close the connection."""
+        """Stop the server, started here or not, for all its clients, and close the connection.
+
+        Returns when the server has given up its address, or has not for 10 seconds.
+        """
         if self._end_child is not None:
             self.close()
             self._end_child()

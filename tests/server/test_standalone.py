@@ -42,6 +42,11 @@ class Counter:
             raise KeyError("the disk is empty")
         if os.environ.get("ENDING"):
             raise SystemExit("bye")
+        if os.environ.get("GATE"):
+            with open(os.environ["GATE"] + ".begun", "a") as file:
+                print("begun", file=file)
+            with open(os.environ["GATE"]) as gate:  # a pipe
+                gate.read()
 
     def add(self) -> tuple[int, int]:
         self.value += 1
@@ -271,6 +276,31 @@ def test_a_killed_server_is_replaced(project: Project) -> None:
     assert project.beside(".sock").exists()
     with project.client() as client:
         assert answer(client)[1] == 1
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_server_outlives_who_started_it_and_was_not_told(
+    project: Project, tmp_path: Path, killed: bool
+) -> None:
+    """Whether that was killed or lost its patience: who comes next finds the server."""
+    gate, begun = tmp_path / "gate", tmp_path / "gate.begun"
+    os.mkfifo(gate)
+    text = CLIENT.replace("timeout=60", "timeout=60" if killed else "timeout=1")
+    with project.program(text, "null", GATE=str(gate)) as starter:
+        until(begun.exists)
+        if killed:
+            starter.kill()
+        else:
+            assert answer(starter)[0] == "CallTimeout"
+            assert starter.wait() == 0
+    with project.client() as client:
+        gate.write_text("")  # waits until somebody reads
+        pid, count = answer(client)
+        assert count == 1
+        assert begun.read_text() == "begun\n"
+        assert "Traceback" not in project.beside(".log").read_text()
+        end(pid)
+        leave(client)
 
 
 def test_a_key_in_the_environment_is_not_for_a_server_that_is_started(project: Project) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum, auto
 from fractions import Fraction
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import (
     Any,
@@ -377,44 +378,50 @@ _WIDENED: dict[Any, tuple[type, ...]] = {
 }
 
 
-def conforms(value: Any, declared: Any) -> bool:
-    """Return whether a value is of a declared type."""
+def conforms(value: Any, declared: Any, *, given: bool = False) -> bool:
+    """Return whether a value is of a declared type; as one that is `given`, or that arrives.
+
+    Any iterable can be given where one is declared, and its items arrive in a list.
+    """
     if declared is Any:
         return True
     if declared is None or declared is type(None):
         return value is None
     origin, arguments = get_origin(declared), get_args(declared)
     if origin in {Union, types.UnionType}:
-        return any(conforms(value, member) for member in arguments)
+        return any(conforms(value, member, given=given) for member in arguments)
     if origin is Literal:
         return any(type(value) is type(each) and value == each for each in arguments)
     if is_typeddict(declared):
         return _conforms_to_options(value)
     if origin is None:
         return _is_of(value, declared)
-    return isinstance(value, origin) and _holds(value, origin, arguments)
+    return isinstance(value, origin) and _holds(value, origin, arguments, given)
 
 
-def _holds(value: Any, origin: Any, arguments: tuple[Any, ...]) -> bool:
+def _holds(value: Any, origin: Any, arguments: tuple[Any, ...], given: bool) -> bool:
     """Return whether what an instance of a generic class holds is of the types declared."""
+    fits = partial(conforms, given=given)
     if origin is Box:
         return (
-            conforms(value._inside, arguments[0])
+            fits(value._inside, arguments[0])
             and isinstance(value.label, str)
             and isinstance(value.opened, int)
         )
     if origin in {Sequence, Collection, Iterable}:
-        # Not a text or a dict, though a checker would take those.
         if isinstance(value, range):
             return arguments[0] in {int, float, complex, Any}
-        if not isinstance(value, list | tuple | deque | set | frozenset):
-            return False
+        # Not a text or a dict, though a checker would take those.
+        known = isinstance(value, list | tuple | deque | set | frozenset)
+        return (known or (given and origin is Iterable)) and all(
+            fits(each, arguments[0]) for each in value
+        )
     if isinstance(value, Mapping):
         key, item = (*arguments, int)[:2]
-        return all(conforms(k, key) and conforms(v, item) for k, v in value.items())
+        return all(fits(k, key) and fits(v, item) for k, v in value.items())
     if origin is tuple and arguments[1:] != (...,):
-        return len(value) == len(arguments) and all(map(conforms, value, arguments))
-    return all(conforms(each, arguments[0]) for each in value)
+        return len(value) == len(arguments) and all(map(fits, value, arguments))
+    return all(fits(each, arguments[0]) for each in value)
 
 
 _FIELDS: dict[type, dict[str, Any]] = {

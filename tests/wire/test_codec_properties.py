@@ -65,7 +65,7 @@ def test_all_that_does_not_conform_is_refused(data: st.DataObject) -> None:
     value = data.draw(other.values)
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     arguments = Arguments([Parameter("page", kind, each.declared)], CODECS)
-    if not conforms(value, each.declared):
+    if not conforms(value, each.declared, given=True):
         with pytest.raises(Mismatch, match=r"^argument 'page' "):
             arguments.encode({"page": value}, NO_REFERENCES)
 

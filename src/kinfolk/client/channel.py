@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kinfolk.addresses import Address
 from kinfolk.calls import CallingChannel, Numbered, VersionChanged
-from kinfolk.client.connection import Connection
+from kinfolk.client.connection import END_TIMEOUT, Connection
 from kinfolk.client.pool import Pool
 from kinfolk.client.reaching import Destination
 from kinfolk.client.sharing import Channels
 from kinfolk.client.versions import Versions
 from kinfolk.counted import counts
-from kinfolk.deadlines import blocks_around, end_of_block, own_deadline, patience
+from kinfolk.deadlines import blocks_around, end_of_block, end_of_wait, own_deadline, patience
 from kinfolk.errors import ConnectionClosed, ConnectionLost, Executed, KinfolkError
 from kinfolk.proxy import Proxy
 from kinfolk.signals import raised_by_handler
@@ -107,8 +107,9 @@ class SocketChannel(CallingChannel):
         return self._pool.linked
 
     def stop(self) -> None:
-        """Stop the server, and close the channel."""
+        """Stop the server, wait until it has given up its address, and close the channel."""
         self.exchange(Stop(NO_CALL))
+        self._pool.wait_for_end(end_of_wait(END_TIMEOUT))
         self.close()
 
     def close(self) -> None:

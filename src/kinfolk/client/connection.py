@@ -20,10 +20,13 @@ from kinfolk.sockets import in_pieces
 from kinfolk.wire.frames import FrameBuffer, decode_reply, whole_message
 from kinfolk.wire.messages import NO_CALL, Reply
 
-__all__ = ["Connection"]
+__all__ = ["END_TIMEOUT", "Connection"]
 
 A = TypeVar("A")
 T = TypeVar("T")
+
+END_TIMEOUT: Final = 10.0
+"""For how many seconds to wait for the end of a server that was told to end."""
 
 _READ: Final = 64 * 2**10
 _ASKED: Final = 60  # times; each takes a microsecond or so

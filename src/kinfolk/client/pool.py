@@ -266,6 +266,11 @@ class Pool:
             elif session is not None and session != self._session:
                 self._untold = session
 
+    def wait_for_end(self, until: float) -> None:
+        """Wait, until a time, for the server to close an idle connection, if there is any."""
+        with contextlib.suppress(IndexError):
+            self._idle.pop().connection.wait_for_end(until)
+
     def check(self) -> None:
         """See that there is a connection, or that the server cannot be reached."""
         self._drop_dead()

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias, TypeVar
 from weakref import WeakSet
 
+from kinfolk.client.connection import END_TIMEOUT
 from kinfolk.client.patience import patiently
 from kinfolk.deadlines import end_of_block, patience
 from kinfolk.errors import (
@@ -141,6 +142,14 @@ class Asking:
         wire, result = self._request(name, args, kwds)
         wire.close()
         return result
+
+    def stop(self) -> None:
+        """Have the server end, and wait until it has given up its address, or for a while."""
+        # It asks nothing; the server ends it when it ends.
+        idle = self._reach(time.monotonic() + self._timeout)
+        self.ask("shutdown")
+        idle.wait_for_end(END_TIMEOUT)
+        idle.close()
 
     def call(
         self, ident: str, label: str, request: tuple[str, Any, Any], declared: object = None

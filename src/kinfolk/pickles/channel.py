@@ -184,8 +184,8 @@ class PickleChannel(CutShort, Dropping):
         return self._asking.call(ident_of(number), label, (called, args, {}))
 
     def stop(self) -> None:
-        """Stop the server, and close the channel."""
-        self._asking.ask("shutdown")
+        """Stop the server, wait until it has given up its address, and close the channel."""
+        self._asking.stop()
         self.close()
 
     def close(self) -> None:

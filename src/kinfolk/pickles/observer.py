@@ -71,14 +71,7 @@ class PickleObserver(Observing):
 
     def wait(self) -> bool:
         """Wait for its end; see `Observing.wait`."""
-        sock = self._wire.sock
-        sock.settimeout(self._timeout)
-        try:
-            return not sock.recv(1)
-        except TimeoutError:
-            return False
-        except OSError:
-            return True
+        return self._wire.wait_for_end(self._timeout)
 
     def close(self) -> None:
         """End the connection; closing twice has no effect."""

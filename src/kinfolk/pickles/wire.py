@@ -22,7 +22,7 @@ from multiprocessing.connection import answer_challenge, deliver_challenge
 from typing import Any, Final, TypeAlias
 
 from kinfolk.errors import AuthenticationFailed, HandshakeFailed
-from kinfolk.signals import pass_on_what_handlers_raise
+from kinfolk.signals import Passing, pass_on_what_handlers_raise
 from kinfolk.sockets import close_in_children, in_pieces
 from kinfolk.wire.greetings import MAGIC
 
@@ -88,6 +88,16 @@ class Wire:
         except EOFError as error:
             pass_on_what_handlers_raise(error)
             raise ConnectionResetError("the connection ended within a message") from None
+
+    def wait_for_end(self, seconds: float) -> bool:
+        """Wait for the peer to close the connection; return whether it has by then."""
+        with Passing(OSError):
+            try:
+                self.sock.settimeout(seconds)
+                return not self.sock.recv(1)
+            except TimeoutError:
+                return False
+        return True
 
     def close(self) -> None:
         """Close the socket; closing twice has no effect."""

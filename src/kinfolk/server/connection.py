@@ -84,6 +84,7 @@ class Service:
     refusals: RefusalLog
     deaths: Deaths
     stop: Callable[[], None]
+    is_stopping: Callable[[], bool]
     report: Callable[[], ServerReport]
 
 
@@ -239,6 +240,8 @@ class Connection:
             with contextlib.suppress(ConnectionClosed):  # it ended this very moment
                 self._link = session.attach()
                 return token
+        if self._service.is_stopping():
+            raise AboutToEnd
         try:
             session = host.session(self._who)
         except ConnectionClosed:

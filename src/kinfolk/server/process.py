@@ -156,14 +156,28 @@ def _serve(
 
 
 def tell_start(writer: Pipe[Any, Any], make: Callable[[], Serving]) -> Serving | None:
-    """Make a server, and say where it listens, or what making it raised; see `read_start`."""
+    """Make a server, and say where it listens, or what making it raised; see `read_start`.
+
+    Whoever was to be told may have ended, or given up. Then the server is there for others, and
+    what making it raised is raised here.
+    """
     try:
         server = make()
     except BaseException as error:
-        writer.send(_raised(error))
+        if not _tell(writer, _raised(error)):
+            raise
         return None
-    writer.send(server.url)
+    _tell(writer, server.url)
     return server
+
+
+def _tell(writer: Pipe[Any, Any], answer: str | _Raised) -> bool:
+    """Tell the other end of a pipe; return False if it is closed."""
+    try:
+        writer.send(answer)
+    except OSError:
+        return False
+    return True
 
 
 def _stop_with_parent(server: Serving) -> None:

@@ -108,6 +108,7 @@ class Server(RunningServer):
             refusals=self._refusals,
             deaths=self._deaths,
             stop=self.stop,
+            is_stopping=lambda: self._stopping,
             report=self.report,
         )
 
