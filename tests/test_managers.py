@@ -242,6 +242,24 @@ def test_shutdown_of_an_opened_manager_stops_the_server(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("serializer", ["typed", "pickle"])
+def test_a_server_that_never_serves_leaves_nothing(folder: Path, serializer: str) -> None:
+    """As with the standard library, nobody need close it."""
+    address = str(folder / "s")
+    code = """
+import os, sys
+from support.samples.manager import SampleManager
+
+server = SampleManager(sys.argv[1], serializer=sys.argv[2]).get_server()
+assert os.path.exists(sys.argv[1])
+print("done")
+"""
+    with Program("-c", code, address, serializer) as program:
+        program.expect("done")
+        assert program.wait() == 0
+    assert files(folder) == []
+
+
+@pytest.mark.parametrize("serializer", ["typed", "pickle"])
 def test_after_shutdown_another_server_may_take_the_place(folder: Path, serializer: str) -> None:
     """It returns when the address is free."""
     address = str(folder / "s")

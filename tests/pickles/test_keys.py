@@ -61,9 +61,10 @@ def test_a_folder_in_its_place_is_told(place: UnixAddress) -> None:
 
 def test_there_is_none_where_a_key_is_given(place: UnixAddress) -> None:
     """An old one goes, which would be the wrong key for everybody."""
-    ServerKey(place, None)
+    old = ServerKey(place, None)
     assert ServerKey(place, b"a key of its own").value == b"a key of its own"
     assert read_key(place) is None
+    old.remove()
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])

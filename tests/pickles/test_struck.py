@@ -252,11 +252,12 @@ def test_a_release_is_made_though_there_is_no_room_for_it(server: PickleServer) 
 def test_no_descriptor_of_a_key_is_left(folder: Path) -> None:
     """Wherever reading it was struck."""
     address = UnixAddress(str(folder / "s"))
-    ServerKey(address, None)
+    kept = ServerKey(address, None)
     key = key_file(address).stat()
     for _ in signals(lambda: read_key(address)):
         # Others come and go: what an earlier test has left, say.
         assert not [path for path in Path("/dev/fd").iterdir() if _is(path, key)]
+    kept.remove()
 
 
 def _is(path: Path, file: os.stat_result) -> bool:

@@ -193,11 +193,9 @@ def test_what_knows_its_callers_by_their_threads_still_does() -> None:
 # --- The room
 
 
-def test_out_of_threads_they_are_served_in_turn(
-    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """By one that is spare, or who waits for what another client is to do would wait for ever."""
-    serving = new_threads()
+@pytest.fixture
+def shortage(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """While this is set, the system has no thread for anybody."""
     start = threading.Thread.start
     shortage = threading.Event()
 
@@ -207,6 +205,14 @@ def test_out_of_threads_they_are_served_in_turn(
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start_if_possible)
+    return shortage
+
+
+def test_out_of_threads_they_are_served_in_turn(
+    served: Served, shortage: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By one that is spare, or who waits for what another client is to do would wait for ever."""
+    serving = new_threads()
     with served.raw() as one, served.raw() as two:
         knock(one)
         knock(two)
@@ -221,6 +227,27 @@ def test_out_of_threads_they_are_served_in_turn(
         until(lambda: len(serving()) == 1)
         assert is_served(two, 12)
     assert "clients are served in turn: can't start new thread" in caplog.text
+
+
+def test_who_found_no_thread_gets_one_when_there_is_one(
+    served: Served, shortage: threading.Event
+) -> None:
+    """Though the spare one waits for the rest of a message."""
+    serving = new_threads()
+    frame = encode(echo(2))
+    with served.raw() as slow, served.raw() as other:
+        knock(slow)
+        knock(other)
+        until(lambda: not serving())
+        shortage.set()
+        slow.sock.sendall(frame[:3])
+        until(lambda: not served.here._resting._has_spare)
+        other.send(echo(2))
+        until(lambda: served.here._resting._in_turn)
+        shortage.clear()
+        assert isinstance(other.receive(), Result)
+        slow.sock.sendall(frame[3:])
+        assert isinstance(slow.receive(), Result)
 
 
 def test_nobody_rests_in_a_server_that_ends() -> None:

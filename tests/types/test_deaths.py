@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from threading import BrokenBarrierError
 
 import msgspec
@@ -16,10 +17,12 @@ from support.sharing.manager import SharingManager
 from support.threads import Run, until
 
 from kinfolk.calls import CallingChannel
+from kinfolk.errors import ConnectionLost
 from kinfolk.references import ProxyReferences
 from kinfolk.types.locks_manager import RLockProxy
 from kinfolk.wire.messages import Call
 
+CROWD = 30
 PROGRAM = """
 import sys
 from support.sharing.manager import SharingManager
@@ -204,3 +207,21 @@ def test_two_thousand_who_wait_cost_no_thread() -> None:
         lock.release()
         # It may pass through the hands of some whose session is just ending.
         until(lambda: lock.acquire(blocking=False))
+
+
+# --- The server ends
+
+
+def test_what_a_process_has_goes_to_nobody_when_the_server_ends(
+    engine: Engine[SharingManager],
+) -> None:
+    """It may be working with it still, and is not told before the others."""
+    with ExitStack() as stack:
+        holder, *others = [stack.enter_context(engine.open()) for _ in range(CROWD)]
+        holder.lock().acquire()
+        runs = [Run(other.lock().acquire) for other in others]
+        until(lambda: engine.waiting == len(others))
+        engine.open().shutdown()
+        for run in runs:
+            with pytest.raises(ConnectionLost):
+                run.result()

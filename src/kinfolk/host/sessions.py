@@ -251,6 +251,7 @@ class Link:
         self._under_way = session.under_way
         self._lock = threading.Lock()
         self._closed = False
+        self._waits_no_more = False
         self.latest = 0
         self._queued: Queue = {}
         # The calls whose method runs, and those of them that have been withdrawn meanwhile.
@@ -369,16 +370,24 @@ class Link:
             self._session.faded(self)
         return recalled
 
+    def wait_no_more(self) -> None:
+        """Withdraw the calls that wait, and let no others wait, since the server ends.
+
+        They are not answered: that it has ended is what their callers hear.
+        """
+        with self._lock:
+            self._waits_no_more = True
+            waiting = self._stop_all_waiting()
+        for pending, _ in waiting.values():
+            pending.withdraw()
+
     def close(self) -> None:
         """Withdraw the calls that wait, and answer no more; closing twice has no effect."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            waiting = dict(self._waiting)
-            for call in waiting:
-                self._stop_waiting(call)
-            self._under_way.difference_update(waiting)
+            waiting = self._stop_all_waiting()
         unbegun = [call for call in tuple(self._queued) if self._unqueue(call)]
         withdrawn: dict[int, Executed] = dict.fromkeys(unbegun, "no")
         for call, (pending, _) in waiting.items():
@@ -472,10 +481,18 @@ class Link:
             self._session.undoable(call, found[0], weight)
         return found
 
+    def _stop_all_waiting(self) -> dict[int, tuple[Pending[Any], Answer]]:
+        """Take all calls out of those that wait, with the lock held; see `_stop_waiting`."""
+        waiting = dict(self._waiting)
+        for call in waiting:
+            self._stop_waiting(call)
+        self._under_way.difference_update(waiting)
+        return waiting
+
     def _wait(self, waiting: Waiting, answer: Answer) -> None:
         number, pending = waiting.call, waiting.pending
         with self._lock:
-            over = number in self._recalled or self._closed
+            over = number in self._recalled or self._closed or self._waits_no_more
             if not over:
                 del self._running[number]
                 self._waiting[number] = pending, answer
@@ -485,7 +502,8 @@ class Link:
                 self._session.undone(number)
             self._ended(number)
             self._under_way.discard(number)
-            self._refuse(number, answer, withdrawn())
+            if not self._waits_no_more:
+                self._refuse(number, answer, withdrawn())
             return
         pending.deliver(functools.partial(self._arrived, waiting, answer))
 

@@ -344,7 +344,7 @@ class Pending(_Grant, Generic[T]):
         finally:
             session.forget(self)
         if self._state is not _State.ARRIVED:
-            raise ConnectionLost("The process that called has ended", executed="no")
+            raise ConnectionLost("the process that called has ended, or the server", executed="no")
         return self.result()
 
     # --- Inside

@@ -12,11 +12,12 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from kinfolk.errors import LimitExceeded
 from kinfolk.host.hosted import Holdings
 from kinfolk.host.owners import Lifetime, Process
+from kinfolk.host.waiters import Pending
 from kinfolk.pickles.names import pid_in, session_in
 from kinfolk.pickles.wire import Wire
 from kinfolk.server.deaths import Deaths
@@ -70,6 +71,7 @@ class Visit(Lifetime):
         self.calls = 0
         self.dismissed: LimitExceeded | None = None
         self._family: object = None
+        self._waits_no_more = False
 
     @property
     def caller(self) -> Client:
@@ -102,6 +104,23 @@ class Visit(Lifetime):
         # Its own thread may be busy for long, and ending may run code of the user's.
         _in_a_thread(self.end)
 
+    def at_end(self, key: Hashable, action: Callable[[], object]) -> bool:
+        """Have something done at the end; see `Lifetime.at_end`; of calls that wait, too."""
+        there = super().at_end(key, action)
+        if there and self._waits_no_more and _is_call(key):
+            self.forget(key)
+            return False
+        return there
+
+    def wait_no_more(self) -> None:
+        """Withdraw the call that waits, and let none wait any more, since the server ends."""
+        # Before it looks for those that wait, as `at_end` looks at it after it has added one.
+        self._waits_no_more = True
+        with self._lock:
+            abandoned = [self._at_end.pop(key) for key in filter(_is_call, tuple(self._at_end))]
+        for abandon in abandoned:
+            abandon()
+
     def finish(self) -> None:
         """Begin no more calls; the one under way is answered."""
         with contextlib.suppress(OSError):
@@ -111,6 +130,11 @@ class Visit(Lifetime):
         """End the handshake; see `Newcomer.dismiss`."""
         self.dismissed = error
         self.finish()
+
+
+def _is_call(key: Hashable) -> bool:
+    """Return whether this is a call that waits, and is to be done with at the end."""
+    return isinstance(key, Pending)
 
 
 def _in_a_thread(action: Callable[[], object]) -> None:

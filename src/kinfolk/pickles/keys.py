@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import weakref
 from pathlib import Path
 from typing import Final
 
@@ -44,15 +45,14 @@ class ServerKey:
     """
 
     def __init__(self, address: Address, given: bytes | None) -> None:
-        self._owner = os.getpid()
-        self._file: Path | None = None
+        self._remove: weakref.finalize[[Path, int], ServerKey] | None = None
         if isinstance(address, UnixAddress):
             path = key_file(address)
             try:
                 path.unlink(missing_ok=True)
                 if given is None:
                     given = _make(path)
-                    self._file = path
+                    self._remove = weakref.finalize(self, _remove, path, os.getpid())
             except OSError as error:
                 raise AddressError(
                     f"the key file {path} cannot be made: {because(error)}"
@@ -62,9 +62,13 @@ class ServerKey:
 
     def remove(self) -> None:
         """Remove the file, before the address is given up; removing twice has no effect."""
-        path, self._file = self._file, None
-        if path is not None and os.getpid() == self._owner:
-            path.unlink(missing_ok=True)
+        if self._remove is not None:
+            self._remove()
+
+
+def _remove(path: Path, owner: int) -> None:
+    if os.getpid() == owner:
+        path.unlink(missing_ok=True)
 
 
 def _make(path: Path) -> bytes:

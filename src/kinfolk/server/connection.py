@@ -156,6 +156,11 @@ class Connection:
 
     # --- Its end, as others see it
 
+    def wait_no_more(self) -> None:
+        """Withdraw the calls that wait, and let no others wait; see `Link.wait_no_more`."""
+        if self._link is not None:
+            self._link.wait_no_more()
+
     def finish(self) -> None:
         """Begin no more requests; the one under way is answered."""
         self._over = True

@@ -77,4 +77,5 @@ def open_log(address: UnixAddress) -> IO[bytes]:
 
 def open_private(path: str, flags: int) -> int:
     """Open a file as one that nobody else can read, and never a link."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    # A pipe that lies there is not waited for.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)

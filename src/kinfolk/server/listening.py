@@ -14,6 +14,7 @@ import ipaddress
 import os
 import socket
 import stat
+import weakref
 from pathlib import Path
 from typing import IO, Final
 
@@ -40,24 +41,27 @@ class Listener:
     """A listening socket, and what is removed with it.
 
     `address` is the one that clients use: the port is the real one also where any was asked for.
+    What nobody closes is given up with it, or when the program ends.
     """
 
     def __init__(self, sock: socket.socket, address: Address, lock: _Lock | None = None) -> None:
         self.sock = sock
         self.address = address
-        self._lock = lock
-        self._owner = os.getpid()
+        self._give_up = weakref.finalize(self, _give_up, sock, address, lock, os.getpid())
         close_in_children(sock)
 
     def close(self) -> None:
         """Stop listening, and remove the files of a Unix socket; closing twice has no effect."""
-        self.sock.close()
-        lock, self._lock = self._lock, None
-        if lock is None or os.getpid() != self._owner:
-            return
-        assert isinstance(self.address, UnixAddress)
-        Path(self.address.path).unlink(missing_ok=True)
-        lock.release()
+        self._give_up()
+
+
+def _give_up(sock: socket.socket, address: Address, lock: _Lock | None, owner: int) -> None:
+    sock.close()
+    if lock is None or os.getpid() != owner:
+        return
+    assert isinstance(address, UnixAddress)
+    Path(address.path).unlink(missing_ok=True)
+    lock.release()
 
 
 def listen(

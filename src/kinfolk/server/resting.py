@@ -98,6 +98,7 @@ class Resting:
             ready: What it has selected.
         """
         with self._changed:
+            self._serve_in_turn_no_more()
             for rested in self._watched & ready:
                 self._watched.discard(rested)
                 selector.unregister(rested)
@@ -144,6 +145,16 @@ class Resting:
                 self._changed.wait()
                 self._has_spare = False
             return self._in_turn.popleft()
+
+    def _serve_in_turn_no_more(self) -> None:
+        """Resume those who found no thread, as far as there are any again."""
+        while self._in_turn:
+            rested = self._in_turn[0]
+            try:
+                rested.resume()
+            except RuntimeError:
+                return
+            self._in_turn.popleft()
 
     def _resume(self, rested: Rested) -> None:
         try:
