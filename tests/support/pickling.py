@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import managers
 from multiprocessing.managers import BaseManager
 from pathlib import Path
@@ -42,6 +43,7 @@ class Pickled:
 
     server: PickleServer
     manager: type[SampleManager]
+    _at_end: ExitStack
 
     @property
     def key(self) -> bytes:
@@ -59,6 +61,7 @@ class Pickled:
             names: What to register.
             registered: The same, each with its proxy type.
         """
+        self._at_end.enter_context(_collected_by_one_thread())
         cls: Any = type("PlainManager", (BaseManager,), {})
         for name in names:
             cls.register(name)
@@ -86,8 +89,23 @@ def serve_samples(
         manager: What to serve.
         limits: What there is room for.
     """
-    with serve_manager(kind, folder, manager, **limits) as server:
-        yield Pickled(server, manager)
+    with serve_manager(kind, folder, manager, **limits) as server, ExitStack() as at_end:
+        yield Pickled(server, manager, at_end)
+
+
+@contextmanager
+def _collected_by_one_thread() -> Iterator[None]:
+    """Leave garbage until the end, when this thread collects it.
+
+    A proxy of the standard library's calls its server when it is collected. The thread that the
+    server runs in would wait for itself.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.enable()
 
 
 @contextmanager
