@@ -32,8 +32,8 @@ from kinfolk.errors import (
     ResultError,
 )
 from kinfolk.pickles.keys import ServerKey, key_file, read_key
+from kinfolk.pickles.reaching import ThreadsWire
 from kinfolk.pickles.server import PickleServer
-from kinfolk.pickles.wire import Wire
 from kinfolk.signals import surely_raised_by_handler
 
 
@@ -275,7 +275,7 @@ def test_a_connection_that_was_never_made_is_dropped_in_silence(
     monkeypatch.setattr(sys, "unraisablehook", told.append)
     one, other = socket.socketpair()
     with one, other:
-        for _ in signals(lambda: Wire(one.dup())):
+        for _ in signals(lambda: ThreadsWire(one.dup())):
             pass
     assert told == []
 

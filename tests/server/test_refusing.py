@@ -24,6 +24,7 @@ from kinfolk.errors import KinfolkError, LimitExceeded
 from kinfolk.server import refusing
 from kinfolk.server.refusing import RefusalLog, Refuser
 from kinfolk.wire.greetings import AboutToEnd
+from kinfolk.wire.handshake import farewell
 
 NO_FILES = "the server has no room for a connection: Too many open files"
 NO_THREADS = "the server has no room for a connection: can't start new thread"
@@ -166,7 +167,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
-        self.refuser = Refuser(self.selector)
+        self.refuser = Refuser(self.selector, farewell)
         self.listening = socket.create_server(("127.0.0.1", 0))
 
     def __enter__(self) -> Self:

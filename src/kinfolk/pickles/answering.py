@@ -39,6 +39,7 @@ class Service:
     clients: Clients
     deaths: Deaths
     limits: Limits
+    admit: Callable[[Visit], object]
     stopping: Callable[[], bool]
     stop: Callable[[], object]
     report: Callable[[], bytes]
@@ -112,6 +113,7 @@ class Answering:
         return found
 
     def _begin_calls(self, name: str) -> None:
+        self._service.admit(self._visit)
         threading.current_thread().name = str(name)
         self._visit.introduce(str(name))
 

@@ -11,16 +11,27 @@ import attrs
 
 from kinfolk.client.reaching import Destination, connect, silent
 from kinfolk.deadlines import in_time, time_left
-from kinfolk.errors import HandshakeFailed, KinfolkError
+from kinfolk.errors import HandshakeFailed, KinfolkError, LimitExceeded
+from kinfolk.pickles.challenges import enter
 from kinfolk.pickles.wire import Wire
 from kinfolk.signals import Passing, pass_on_what_handlers_raise, raised_by_handler
 from kinfolk.wire.greetings import HANDSHAKE_LIMIT, MAGIC, PREAMBLE, PROBE
 
-__all__ = ["Gate", "reach"]
+__all__ = ["Gate", "ThreadsWire", "reach"]
 
 # A server of the standard library's speaks first and at once; one of Kinfolk's own never does.
 _SILENCE: Final = 1.0
 _PROBE: Final = PREAMBLE + b"\0\0\0\1" + PROBE
+
+
+class ThreadsWire(Wire):
+    """One that ends with the thread whose it is."""
+
+    def __del__(self) -> None:
+        # That it was not closed before is no mistake. There is none if a signal handler raised
+        # first of all.
+        if hasattr(self, "sock"):
+            self.sock.close()
 
 
 @attrs.frozen
@@ -42,9 +53,10 @@ def reach(gate: Gate, until: float) -> Wire:
         NotRunning: No server listens there.
         AuthenticationFailed: The two ends do not hold the same key.
         HandshakeFailed: The server speaks another serializer, or is none.
+        LimitExceeded: The server has no room for it.
         CallTimeout: It took too long.
     """
-    wire = Wire(connect(gate.destination, until))
+    wire = ThreadsWire(connect(gate.destination, until))
     try:
         _enter(wire, gate, until)
     except BaseException:
@@ -57,10 +69,9 @@ def _enter(wire: Wire, gate: Gate, until: float) -> None:
     where = gate.destination.address
     try:
         _await_challenge(wire.sock, gate.destination, until)
-        wire.sock.settimeout(time_left(until))
-        wire.enter(gate.key())
+        enter(wire, gate.key(), until)
         wire.sock.settimeout(None)
-    except HandshakeFailed as error:
+    except (HandshakeFailed, LimitExceeded) as error:
         pass_on_what_handlers_raise(error)
         raise type(error)(f"{where}: {error}") from None
     except (OSError, EOFError) as error:

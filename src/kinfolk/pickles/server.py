@@ -20,13 +20,14 @@ import msgspec
 
 from kinfolk.addresses import Address, UnixAddress
 from kinfolk.declare import Factory, Singleton
-from kinfolk.errors import KinfolkError
+from kinfolk.errors import AuthenticationFailed, HandshakeFailed, LimitExceeded
 from kinfolk.host.hosting import Host
 from kinfolk.host.owners import Process
 from kinfolk.host.places import raised
 from kinfolk.limits import Limits
 from kinfolk.pickles.answering import Answering, Service
 from kinfolk.pickles.by_hand import ByHand
+from kinfolk.pickles.challenges import farewell, let_in
 from kinfolk.pickles.clients import Client, Clients, Visit
 from kinfolk.pickles.keys import ServerKey
 from kinfolk.pickles.people import party, people
@@ -35,12 +36,13 @@ from kinfolk.server.admission import Admission
 from kinfolk.server.ending import end_all
 from kinfolk.server.files import spec_file
 from kinfolk.server.listening import listen
+from kinfolk.server.refusing import say_farewell
 from kinfolk.server.reporting import make_report
 from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.sockets import check_user, tune
 from kinfolk.wire.by_hand import Registry
-from kinfolk.wire.greetings import AboutToEnd
+from kinfolk.wire.greetings import AboutToEnd, CutShort, Refusal
 from kinfolk.wire.reports import ServerReport
 from kinfolk.wire.table import ManagerType
 
@@ -103,7 +105,7 @@ class PickleServer(RunningServer):
             undo.callback(waker.close)
             self._deaths = Deaths()
             undo.pop_all()
-        super().__init__(listener, waker)
+        super().__init__(listener, waker, farewell)
         self._limits = limits
         self._grace = grace
         self._admission = Admission(limits)
@@ -123,6 +125,7 @@ class PickleServer(RunningServer):
             clients=Clients(self._deaths, limit, self._let_go),
             deaths=self._deaths,
             limits=limits,
+            admit=self._admit,
             stopping=lambda: self._stopping,
             stop=self.stop,
             report=lambda: msgspec.msgpack.encode(self.report()),
@@ -170,19 +173,17 @@ class PickleServer(RunningServer):
         try:
             self._start_thread(partial(self._run, visit))
         except RuntimeError:
-            self._leave(visit)
+            # Whoever accepted it refuses it, and closes it then.
+            self._admission.leave(visit)
+            with self._changed:
+                self._visits.discard(visit)
             raise
 
     def _run(self, visit: Visit) -> None:
         """Serve a connection to its end."""
         try:
-            self._let_in(visit)
-            Answering(visit, self._service).run()
-        except KinfolkError as error:
-            self._refusals.note(visit.who, visit.dismissed or error)
-        except TimeoutError:
-            reason = f"no handshake within {self._limits.handshake_timeout:g} s"
-            self._refusals.note(visit.who, reason)
+            if self._let_in(visit):
+                Answering(visit, self._service).run()
         except (OSError, EOFError) as error:
             _logger.debug("%s is lost: %s", visit.who, error)
         except Exception as error:
@@ -190,20 +191,50 @@ class PickleServer(RunningServer):
         finally:
             self._leave(visit)
 
-    def _let_in(self, visit: Visit) -> None:
+    def _let_in(self, visit: Visit) -> bool:
+        """Find out who a client is; return False if it was refused."""
+        seconds, sock = self._limits.handshake_timeout, visit.wire.sock
+        refusal: Refusal
+        try:
+            self._shake_hands(visit, time.monotonic() + seconds)
+        except HandshakeFailed as error:
+            refusal = visit.dismissed or error
+        except TimeoutError:
+            refusal = HandshakeFailed(f"no handshake within {seconds:g} s")
+        except (OSError, EOFError):
+            refusal = visit.dismissed or CutShort("it closed the connection during the handshake")
+        else:
+            return True
+        self._refusals.note(visit.who, refusal)
+        # A wrong key was refused in the standard library's own words, as was one's end.
+        if not isinstance(refusal, AuthenticationFailed | CutShort):
+            say_farewell(sock, farewell(refusal), lambda: visit.dismissed)
+        return False
+
+    def _shake_hands(self, visit: Visit, until: float) -> None:
         sock, pid = visit.wire.sock, 0
         tune(sock)
         credentials = check_user(sock)
         if credentials is not None:
             pid = credentials.pid
             visit.process = Process(pid, credentials.uid, pid)
-        sock.settimeout(self._limits.handshake_timeout)
-        visit.wire.let_in(self._key.value)
+        let_in(visit.wire, self._key.value, until)
         sock.settimeout(None)
-        self._admission.welcome(visit)
         if self._stopping:
             raise AboutToEnd
         self._service.clients.attach(visit, pid)
+
+    def _admit(self, visit: Visit) -> None:
+        """Let a client in for its calls; see `Admission.welcome`.
+
+        Until then it counts among those who shake hands, and one that only asks, always: it is
+        answered when the server is full, and is the first to go when too many come.
+        """
+        try:
+            self._admission.welcome(visit)
+        except LimitExceeded as error:
+            self._refusals.note(visit.who, error)
+            raise
 
     def _leave(self, visit: Visit) -> None:
         self._deaths.forget(visit, visit.wire.sock.fileno())

@@ -1,9 +1,9 @@
 """Messages as `multiprocessing.connection` sends them, over a socket of ours.
 
-A message is its length and as many bytes. A connection begins with two challenges, the server's
-first, by which each end proves that it holds the key; no pickle is read before that. After it the
-client sends requests, tuples of an object, a method, arguments and keyword arguments, and each is
-answered by a pair: what kind of answer it is, and the answer.
+A message is its length and as many bytes. A connection begins with challenges (see `challenges`),
+and no pickle is read before those. Then the client sends requests, tuples of an object, a method,
+arguments and keyword arguments, and each is answered by a pair: what kind of answer it is, and the
+answer.
 
     part      offset  bytes  content
     --------  ------  -----  ------------------------------------------------------------
@@ -14,21 +14,16 @@ answered by a pair: what kind of answer it is, and the answer.
 
 from __future__ import annotations
 
-import multiprocessing
 import socket
 import struct
-from collections.abc import Callable
-from multiprocessing.connection import answer_challenge, deliver_challenge
 from typing import Any, Final, TypeAlias
 
-from kinfolk.errors import AuthenticationFailed, HandshakeFailed
+from kinfolk.deadlines import time_left
 from kinfolk.signals import Passing, pass_on_what_handlers_raise
 from kinfolk.sockets import close_in_children, in_pieces
-from kinfolk.wire.greetings import MAGIC
 
-__all__ = ["ERROR", "PROXY", "RETURN", "TRACEBACK", "UNSERIALIZABLE", "Message", "Wire"]
+__all__ = ["ERROR", "PROXY", "RETURN", "TRACEBACK", "UNSERIALIZABLE", "Message", "Wire", "framed"]
 
-_Challenge: TypeAlias = Callable[[Any, bytes], object]
 Message: TypeAlias = tuple[str, Any]
 """What kind of answer it is, one of those below, and the answer."""
 
@@ -58,33 +53,25 @@ class Wire:
 
     def send_bytes(self, data: bytes) -> None:
         """Send a message."""
-        size = len(data)
-        head = _short.pack(size) if size <= _SHORT else _short.pack(-1) + _long.pack(size)
-        if size <= _LONG:
+        if len(data) <= _LONG:
             # In one piece, which is one packet.
-            self.sock.sendall(head + data)
+            self.sock.sendall(framed(data))
         else:
-            self.sock.sendall(head)
+            self.sock.sendall(_head(data))
             self.sock.sendall(data)
 
-    def recv_bytes(self, maxlength: int | None = None) -> bytes:
+    def recv_bytes(self) -> bytes:
         """Return the next message.
 
         Raises:
             EOFError: The peer has closed the connection.
-            OSError: It closed it in the middle of a message, or the message is longer than allowed.
+            OSError: It closed it in the middle of a message.
         """
-        (size,) = _short.unpack(self._take(_short.size))
-        if maxlength is not None and not 0 <= size <= maxlength:
-            if _short.pack(size) == MAGIC[: _short.size]:
-                raise HandshakeFailed(
-                    "the client speaks serializer 'typed', and this server 'pickle'"
-                )
-            raise OSError("bad message length")
+        (size,) = _short.unpack(self.take(_short.size))
         if size == -1:
-            (size,) = _long.unpack(self._take(_long.size))
+            (size,) = _long.unpack(self.take(_long.size))
         try:
-            return self._take(size)
+            return self.take(size)
         except EOFError as error:
             pass_on_what_handlers_raise(error)
             raise ConnectionResetError("the connection ended within a message") from None
@@ -103,15 +90,22 @@ class Wire:
         """Close the socket; closing twice has no effect."""
         self.sock.close()
 
-    def __del__(self) -> None:
-        # With the thread whose it was; that it was not closed before is no mistake. There is none
-        # if a signal handler raised first of all.
-        if hasattr(self, "sock"):
-            self.sock.close()
+    def take(self, size: int, until: float | None = None) -> bytes:
+        """Return so many bytes.
 
-    def _take(self, size: int) -> bytes:
+        Args:
+            size: How many.
+            until: When to give up, by `time.monotonic`; by default never.
+
+        Raises:
+            EOFError: The peer has closed the connection, and nothing came before that.
+            OSError: It closed it after a part.
+            TimeoutError: The time has come.
+        """
         buffer = self._buffer
         while len(buffer) < size:
+            if until is not None:
+                self.sock.settimeout(time_left(until))
             wanted = min(max(_READ, size - len(buffer)), _MOST)
             data = in_pieces(self.sock.recv, wanted)
             if not data:
@@ -123,37 +117,12 @@ class Wire:
         del buffer[:size]
         return taken
 
-    # --- The challenges
 
-    def let_in(self, key: bytes) -> None:
-        """Prove to each other that both ends hold the key, as the server.
+def framed(data: bytes) -> bytes:
+    """Return a message as it is sent."""
+    return _head(data) + data
 
-        Raises:
-            AuthenticationFailed: They do not hold the same.
-            HandshakeFailed: The client speaks something else.
-        """
-        self._prove(
-            key, deliver_challenge, answer_challenge, "the client does not hold the server's key"
-        )
 
-    def enter(self, key: bytes) -> None:
-        """Prove to each other that both ends hold the key, as the client.
-
-        Raises:
-            AuthenticationFailed: They do not hold the same.
-            HandshakeFailed: The server speaks something else.
-        """
-        self._prove(
-            key, answer_challenge, deliver_challenge, "the two ends do not hold the same key"
-        )
-
-    def _prove(self, key: bytes, first: _Challenge, then: _Challenge, refused: str) -> None:
-        try:
-            first(self, key)
-            then(self, key)
-        except multiprocessing.AuthenticationError as error:
-            pass_on_what_handlers_raise(error)
-            raise AuthenticationFailed(refused) from None
-        except (AssertionError, ValueError) as error:
-            pass_on_what_handlers_raise(error)
-            raise HandshakeFailed("the peer does not speak the standard library's wire") from None
+def _head(data: bytes) -> bytes:
+    size = len(data)
+    return _short.pack(size) if size <= _SHORT else _short.pack(-1) + _long.pack(size)

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
+from kinfolk.errors import LimitExceeded
 from kinfolk.server.refusing import RefusalLog, Refuser
 from kinfolk.server.resting import Resting
 from kinfolk.signals import PIECE
@@ -30,6 +31,7 @@ class Acceptor:
         woken: Can be read when there is something new: it is to stop, or there may be room again.
         begin: Serves a connection, given with its address. Raises `RuntimeError` if the system has
             no thread for it.
+        farewell: Returns the bytes that tell a newcomer why there is no room for it.
         resting: The connections that have no thread at the moment.
         log: Where to say who was refused.
     """
@@ -39,18 +41,23 @@ class Acceptor:
         listening: socket.socket,
         woken: socket.socket,
         begin: Callable[[socket.socket, Any], object],
+        farewell: Callable[[LimitExceeded], bytes],
         resting: Resting,
         log: RefusalLog,
     ) -> None:
         self._listening = listening
         self._woken = woken
         self._begin = begin
+        self._farewell = farewell
         self._resting = resting
         self._log = log
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Accept connections until `stopping()`, asked anew whenever it is woken."""
-        with selectors.DefaultSelector() as selector, Refuser(selector) as refuser:
+        with (
+            selectors.DefaultSelector() as selector,
+            Refuser(selector, self._farewell) as refuser,
+        ):
             selector.register(self._woken, selectors.EVENT_READ)
             selector.register(self._listening, selectors.EVENT_READ)
             while not stopping():

@@ -33,7 +33,7 @@ from kinfolk.limits import Limits
 from kinfolk.server.admission import Admission
 from kinfolk.server.deaths import Deaths
 from kinfolk.server.outbox import Outbox
-from kinfolk.server.refusing import RefusalLog
+from kinfolk.server.refusing import RefusalLog, say_farewell
 from kinfolk.sockets import (
     Credentials,
     check_user,
@@ -68,7 +68,6 @@ __all__ = ["Caller", "Connection", "Service"]
 
 _logger = logging.getLogger("kinfolk.server")
 _READ: Final = 64 * 2**10
-_LINGER: Final = 1.0
 
 
 @attrs.frozen
@@ -259,15 +258,7 @@ class Connection:
         return session.token
 
     def _say_farewell(self, data: bytes) -> None:
-        # Closed with something unread, a TCP connection is reset, and the peer may lose what it
-        # was told. So its last words are heard out, for a moment.
-        deadline = time.monotonic() + _LINGER
-        with contextlib.suppress(OSError):
-            self._sock.settimeout(_LINGER)
-            self._sock.sendall(data)
-            self._sock.shutdown(socket.SHUT_WR)
-            while not self._dismissed and self._receive_until(deadline):
-                pass
+        say_farewell(self._sock, data, lambda: self._dismissed)
 
     # --- Requests and replies
 

@@ -18,12 +18,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, Self
 
+from kinfolk.deadlines import time_left
 from kinfolk.errors import LimitExceeded
 from kinfolk.sockets import close_in_children
 from kinfolk.wire.greetings import AboutToEnd
-from kinfolk.wire.handshake import farewell
 
-__all__ = ["RefusalLog", "Refuser"]
+__all__ = ["RefusalLog", "Refuser", "say_farewell"]
 
 _RESERVE: Final = 8
 _LINGER: Final = 1.0
@@ -70,19 +70,43 @@ class RefusalLog:
             self._logger.log(level, "%s was refused: %s", who, text)
 
 
+def say_farewell(sock: socket.socket, data: bytes, dismissed: Callable[[], object]) -> None:
+    """Tell a client that is refused why, and hear it out for a moment.
+
+    Closed with something unread, a TCP connection is reset, and the peer may lose what it was told.
+
+    Args:
+        sock: Its socket.
+        data: What tells it.
+        dismissed: Returns whether others need its place.
+    """
+    deadline = time.monotonic() + _LINGER
+    with contextlib.suppress(OSError):
+        sock.settimeout(_LINGER)
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        while not dismissed():
+            sock.settimeout(time_left(deadline))
+            if not sock.recv(_READ):
+                break
+
+
 class Refuser:
     """Tells newcomers that there is no room, for the one thread that accepts them.
 
-    Each is told at once, and heard until it has left: closed with something unread, a TCP
-    connection is reset, and the peer may lose what it was told. Nobody is heard for longer than a
-    second, and only a few at a time.
+    Each is told at once, and heard until it has left (see `say_farewell`). Nobody is heard for
+    longer than a second, and only a few at a time.
 
     Args:
         selector: Where to register those that are heard; those of its events are for `hear`.
+        farewell: Returns the bytes that tell a newcomer why there is no room for it.
     """
 
-    def __init__(self, selector: selectors.BaseSelector) -> None:
+    def __init__(
+        self, selector: selectors.BaseSelector, farewell: Callable[[LimitExceeded], bytes]
+    ) -> None:
         self._selector = selector
+        self._farewell = farewell
         self._reserve: list[int] = []
         # In the order of their deadlines.
         self._leaving: dict[socket.socket, float] = {}
@@ -109,7 +133,7 @@ class Refuser:
         sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
         close_in_children(sock)
         try:
-            sock.send(farewell(LimitExceeded(reason)))
+            sock.send(self._farewell(LimitExceeded(reason)))
             sock.shutdown(socket.SHUT_WR)
             self._selector.register(sock, selectors.EVENT_READ)
         except OSError:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from kinfolk.errors import LimitExceeded
 from kinfolk.host.timer import timer
 from kinfolk.server.accepting import Acceptor
 from kinfolk.server.listening import Listener
@@ -28,12 +29,16 @@ class RunningServer(ABC):
     Args:
         listener: Where it listens.
         waker: Wakes the thread that accepts.
+        farewell: Returns the bytes that tell a newcomer why there is no room for it.
     """
 
-    def __init__(self, listener: Listener, waker: Waker) -> None:
+    def __init__(
+        self, listener: Listener, waker: Waker, farewell: Callable[[LimitExceeded], bytes]
+    ) -> None:
         listener.sock.setblocking(False)  # noqa: FBT003 - named so by the standard library
         self._listener = listener
         self._waker = waker
+        self._farewell = farewell
         self._resting = Resting(waker.wake)
         self._refusals = RefusalLog(_logger)
         # Guards who is there, and is notified when one leaves.
@@ -68,7 +73,12 @@ class RunningServer(ABC):
         try:
             timer.start()
             acceptor = Acceptor(
-                self._listener.sock, self._waker.woken, self._begin, self._resting, self._refusals
+                self._listener.sock,
+                self._waker.woken,
+                self._begin,
+                self._farewell,
+                self._resting,
+                self._refusals,
             )
             acceptor.run(lambda: self._stopping)
         except KeyboardInterrupt:

@@ -28,7 +28,7 @@ from kinfolk.server.running import RunningServer
 from kinfolk.server.waking import Waker
 from kinfolk.wire.by_hand import Registry
 from kinfolk.wire.greetings import Heartbeat
-from kinfolk.wire.handshake import Identity
+from kinfolk.wire.handshake import Identity, farewell
 from kinfolk.wire.reports import ServerReport
 from kinfolk.wire.table import ManagerType
 
@@ -91,7 +91,7 @@ class Server(RunningServer):
             undo.callback(waker.close)
             self._deaths = Deaths()
             undo.pop_all()
-        super().__init__(listener, waker)
+        super().__init__(listener, waker, farewell)
         self._grace = grace
         self._connections: set[Connection] = set()
         self._idling = Idling(idle, self._stop_if_idle)

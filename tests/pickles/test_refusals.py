@@ -1,0 +1,202 @@
+"""Who is refused over the standard wire learns why in one line, and the log says it too."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.pickling import Pickled, serve_samples
+from support.programs import PATIENCE
+from support.samples.manager import SampleManager
+from support.threads import until
+
+from kinfolk.addresses import parse_address
+from kinfolk.errors import CallTimeout, HandshakeFailed, LimitExceeded
+from kinfolk.pickles.observer import PickleObserver
+
+FULL = r"the server has 1 connections \(limit 1\)"
+NO_THREADS = "the server has no room for a connection: can't start new thread"
+
+
+@contextmanager
+def raw(served: Pickled) -> Iterator[socket.socket]:
+    """Connect as somebody who need not be a client."""
+    address: Any = served.server.address
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with closing(socket.socket(family, socket.SOCK_STREAM)) as sock:
+        sock.settimeout(PATIENCE)
+        sock.connect(address)
+        assert b"#CHALLENGE#" in sock.recv(4096)
+        yield sock
+
+
+def rest(sock: socket.socket) -> bytes:
+    """Return all that comes until the other end closes the connection."""
+    received = bytearray()
+    while data := sock.recv(4096):
+        received += data
+    return bytes(received)
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_a_full_server_says_so(kind: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """To clients of either kind; who only asks is answered all the same."""
+    with serve_samples(kind, folder, connections=1) as served, served.open() as manager:
+        assert manager.frontier().push("u")
+        with served.open() as second, pytest.raises(LimitExceeded, match=FULL):
+            second.frontier().push("v")
+        with pytest.raises(ValueError, match=FULL):
+            served.plain("frontier").frontier().push("v")
+        assert re.search(f"was refused: {FULL}", caplog.text)
+        observer = PickleObserver(parse_address(served.server.url), key=served.key)
+        with closing(observer):
+            assert observer.report().calls == 1
+        job = manager.job("another")
+        assert job.describe() == "another x3"
+
+
+def test_it_takes_the_next_when_one_has_left(folder: Path) -> None:
+    """The one that was refused may try again."""
+    with serve_samples("unix", folder, connections=1) as served, served.open() as second:
+        with served.open() as manager:
+            assert manager.frontier().push("u")
+            with pytest.raises(LimitExceeded, match=FULL):
+                second.frontier().push("v")
+
+        def pushed() -> bool:
+            try:
+                return second.frontier().push("v")
+            except LimitExceeded:
+                return False
+
+        until(pushed)
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_a_server_without_room_says_so(
+    kind: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Also to a client of the standard library's, which shows what it did not expect."""
+    start = threading.Thread.start
+
+    def start_others(thread: threading.Thread) -> None:
+        if re.fullmatch(r"kinfolk-\d+", thread.name):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with serve_samples(kind, folder) as served:
+        monkeypatch.setattr(threading.Thread, "start", start_others)
+        with pytest.raises(LimitExceeded, match=f"{served.server.url}: {NO_THREADS}"):
+            served.open()
+        with pytest.raises(Exception, match=NO_THREADS):
+            served.plain("frontier")
+        assert f"was refused: {NO_THREADS}" in caplog.text
+        monkeypatch.undo()
+        with served.open() as manager:
+            assert manager.frontier().push("u")
+
+
+def test_the_handshake_ends_in_time_however_it_is_stretched(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each byte gives no more time for the next."""
+    with serve_samples("unix", folder, handshake_timeout=0.3) as served, raw(served) as sock:
+        sock.sendall((256).to_bytes(4, "big"))
+        sent = 0
+        while "no handshake within 0.3 s" not in caplog.text:
+            assert sent < 250
+            sock.sendall(b"x")
+            sent += 1
+            time.sleep(0.05)
+        assert rest(sock).endswith(b"#REFUSED#handshake#no handshake within 0.3 s")
+
+
+def test_the_slowest_of_too_many_is_dismissed(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told, and the log names it."""
+    with serve_samples("unix", folder, handshakes=1) as served, raw(served) as slow:
+        with served.open() as manager:
+            assert manager.frontier().push("u")
+        assert b"#REFUSED#limit#2 connections shake hands at the same time" in rest(slow)
+        who = f"process {os.getpid()} of user {os.geteuid()}"
+        until(lambda: f"{who} was refused: 2 connections shake hands" in caplog.text)
+
+
+def test_handshakes_that_come_to_nothing_are_logged(
+    served: Pickled, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is no client is told so, and who leaves is noted."""
+    with raw(served) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert b"does not speak the standard library's wire" in rest(sock)
+    until(lambda: "was refused: the peer does not speak the standard lib" in caplog.text)
+    with raw(served):
+        pass
+    until(lambda: "was refused: it closed the connection during the handshake" in caplog.text)
+
+
+# --- At the client
+
+
+@contextmanager
+def listening(folder: Path, message: bytes) -> Iterator[str]:
+    """Be a server that says something to the first who connects, and goes on byte by byte."""
+    path = str(folder / "odd.sock")
+
+    def answer(listener: socket.socket) -> None:
+        sock, _ = listener.accept()
+        with sock, suppress(BrokenPipeError, ConnectionResetError):
+            sock.sendall(message)
+            while True:
+                sock.sendall(b"x")
+                time.sleep(0.05)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(path)
+        listener.listen()
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        yield f"unix://{path}"
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def opened(url: str) -> SampleManager:
+    """Open it in half a second, or fail."""
+    return SampleManager.open(url, authkey="some key", serializer="pickle", timeout=0.5)
+
+
+def test_a_challenge_that_takes_too_long_is_given_up(folder: Path) -> None:
+    """Also one of which a byte comes now and then."""
+    with (
+        listening(folder, (256).to_bytes(4, "big")) as url,
+        pytest.raises(CallTimeout, match=r"odd\.sock"),
+    ):
+        opened(url)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("limit", LimitExceeded), ("handshake", HandshakeFailed), ("new", HandshakeFailed)],
+)
+def test_a_refusal_is_raised(folder: Path, kind: str, expected: type[Exception]) -> None:
+    """Also one of a kind that only later versions know, in one line and no more."""
+    told = f"#REFUSED#{kind}#the moon is\nwrong".encode()
+    with (
+        listening(folder, len(told).to_bytes(4, "big") + told) as url,
+        pytest.raises(expected, match=r"odd\.sock: the moon is wrong$") as caught,
+    ):
+        opened(url)
+    assert type(caught.value) is expected
