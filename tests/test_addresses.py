@@ -163,17 +163,28 @@ def test_a_folder_open_to_others_is_refused(folder: Path) -> None:
         private_folder()
 
 
-def test_a_link_is_refused(folder: Path) -> None:
+@pytest.mark.parametrize("target", ["..", "nowhere"])
+def test_a_link_is_refused(folder: Path, target: str) -> None:
     """Who made the link could let it point elsewhere tomorrow."""
-    folder.symlink_to(folder.parent)
+    folder.symlink_to(folder.parent / target)
     with pytest.raises(AddressError, match="is a link: remove it, or set KINFOLK_DIR"):
         private_folder()
 
 
 def test_a_file_is_refused(folder: Path) -> None:
-    """A folder that cannot be made says why."""
+    """Whatever it holds is left alone."""
     folder.write_text("")
-    with pytest.raises(AddressError, match="set KINFOLK_DIR to a folder of your own"):
+    with pytest.raises(AddressError, match="is no folder: remove it, or set KINFOLK_DIR to a real"):
+        private_folder()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says why, and what to do instead."""
+    folder.parent.joinpath("file").write_text("")
+    monkeypatch.setenv("KINFOLK_DIR", str(folder.parent / "file" / "folder"))
+    with pytest.raises(AddressError, match=r"cannot be made \(Not a directory\): set KINFOLK_DIR"):
         private_folder()
 
 

@@ -228,6 +228,8 @@ def private_folder() -> Path:
     folder = default_folder()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError as error:  # a file, or a link that leads nowhere
+        pass_on_what_handlers_raise(error)
     except OSError as error:
         pass_on_what_handlers_raise(error)
         raise AddressError(
