@@ -253,6 +253,43 @@ def test_a_network_that_goes_silent_ends_the_connection(
         assert holder.wait() == 0
 
 
+PICKLER = """
+import sys
+from kinfolk.errors import ConnectionLost
+from kinfolk.examples.login.manager import LoginManager
+from kinfolk.pickles import reaching
+from kinfolk.wire.greetings import Heartbeat
+
+reaching.HEARTBEAT = Heartbeat(1, 2)
+manager = LoginManager.open(sys.argv[1], serializer="pickle")
+cookies = manager.dict()
+cookies.set("a", "b")
+print("connected", flush=True)
+sys.stdin.readline()
+try:
+    cookies.get("a")
+except ConnectionLost as error:
+    print(error, flush=True)
+"""
+
+
+def test_a_call_by_pickle_is_lost_too(network: Network) -> None:
+    """The standard wire says nothing of the server's settings, so the client has its own."""
+    spec = "kinfolk.examples.login.spec"
+    here, there = network.within(network.here), network.within(network.there)
+    address = ("--address", "tcp://192.0.2.1:0", "--insecure", "--serializer", "pickle")
+    with Program(
+        "-m", "kinfolk", "serve", spec, *address, within=here, KINFOLK_AUTHKEY=KEY
+    ) as server:
+        url = server.line().partition(" at ")[2]
+        with Program("-c", PICKLER, url, within=there, KINFOLK_AUTHKEY=KEY) as client:
+            client.expect("connected")
+            network.unplug()
+            client.tell("the network is silent")
+            client.expect(f"the connection to {url} is lost: its network is silent")
+            assert client.wait() == 0
+
+
 def test_a_manager_opens_again_after_the_watch_had_ended(folder: Path) -> None:
     """The thread that looks after connections comes back when it is needed."""
     with serve_here("tcp", folder, limits={"heartbeat": 1}) as served:

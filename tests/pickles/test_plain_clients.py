@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import socket
 import threading
@@ -12,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pickling import AcquirerProxy, IteratorProxy, Pickled, plain_program, serve_program
+from support.pickling import (
+    AcquirerProxy,
+    IteratorProxy,
+    Pickled,
+    plain_program,
+    serve_program,
+    serve_samples,
+)
 from support.programs import Program
 from support.samples.spec import Page
 from support.threads import Run, run_all, until
@@ -252,6 +261,51 @@ def test_proxies_of_another_server_are_refused(folder: Path, served: Pickled) ->
     cls.register("stranger", callable=dict)
     with cls(ctx=None) as other, pytest.raises(TypeError, match="proxy of 'stranger' at"):
         trouble.anything(other.stranger())
+
+
+OURS = """
+import sys
+from support.samples.manager import SampleManager
+
+manager = SampleManager.open(sys.argv[1], authkey=sys.argv[2], serializer="pickle")
+jobs, lock = [manager.job("a"), manager.job("b")], manager.lock()
+lock.acquire()
+print("holding", flush=True)
+sys.stdin.read()
+"""
+
+PLAIN = """
+import sys
+from multiprocessing.managers import AcquirerProxy, BaseManager
+
+BaseManager.register("job")
+BaseManager.register("lock", proxytype=AcquirerProxy)
+manager = BaseManager(sys.argv[1], sys.argv[2].encode())
+manager.connect()
+jobs, lock = [manager.job("a"), manager.job("b")], manager.lock()
+lock.acquire()
+print("holding", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("code", [OURS, PLAIN], ids=["ours", "plain"])
+def test_a_killed_client_leaves_nothing(
+    folder: Path, caplog: pytest.LogCaptureFixture, code: str
+) -> None:
+    """Whoever wrote it; and the log has counted what it had."""
+    caplog.set_level(logging.INFO)
+    with serve_samples("unix", folder) as served, served.open() as manager:
+        with Program("-c", code, str(served.server.address), served.key.decode()) as victim:
+            victim.expect("holding")
+            assert served.objects == 2
+            victim.kill()
+        assert manager.lock().acquire()
+        until(lambda: served.objects == 0)
+    who = f"process {victim.pid}"
+    user = f"{who} of user {os.geteuid()}"
+    assert f"{user} left; freed: locks and the like: 1" in caplog.messages
+    assert f"{who} ended; freed: objects: 2" in caplog.messages
 
 
 # --- What is refused

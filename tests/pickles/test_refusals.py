@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import socket
@@ -9,6 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from multiprocessing import managers
+from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from support.threads import until
 from kinfolk.addresses import parse_address
 from kinfolk.errors import CallTimeout, HandshakeFailed, LimitExceeded
 from kinfolk.pickles.observer import PickleObserver
+
+dispatch: Any = vars(managers)["dispatch"]  # of which type checkers do not know
 
 FULL = r"the server has 1 connections \(limit 1\)"
 NO_THREADS = "the server has no room for a connection: can't start new thread"
@@ -51,10 +56,13 @@ def test_a_full_server_says_so(kind: str, folder: Path, caplog: pytest.LogCaptur
     """To clients of either kind; who only asks is answered all the same."""
     with serve_samples(kind, folder, connections=1) as served, served.open() as manager:
         assert manager.frontier().push("u")
-        with served.open() as second, pytest.raises(LimitExceeded, match=FULL):
+        with served.open() as second, pytest.raises(LimitExceeded, match=FULL) as caught:
             second.frontier().push("v")
-        with pytest.raises(ValueError, match=FULL):
+        with pytest.raises(ValueError, match=FULL) as plain:
             served.plain("frontier").frontier().push("v")
+        for error in (caught.value, plain.value):
+            # None of the server's files and lines.
+            assert not hasattr(error, "__notes__")
         assert re.search(f"was refused: {FULL}", caplog.text)
         observer = PickleObserver(parse_address(served.server.url), key=served.key)
         with closing(observer):
@@ -105,6 +113,62 @@ def test_a_server_without_room_says_so(
         monkeypatch.undo()
         with served.open() as manager:
             assert manager.frontier().push("u")
+
+
+def test_what_was_dropped_meanwhile_is_let_go_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As soon as there is room again, and all of it."""
+    start = threading.Thread.start
+    refused: list[str] = []
+
+    def start_others(thread: threading.Thread) -> None:
+        if re.fullmatch(r"kinfolk-\d+", thread.name):
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with serve_samples("unix", folder) as served, served.open() as manager:
+        jobs = [manager.job(str(number)) for number in range(5)]
+        assert served.objects == 5
+        monkeypatch.setattr(threading.Thread, "start", start_others)
+        del jobs
+        until(lambda: len(refused) > 1)
+        assert served.objects == 5
+        monkeypatch.undo()
+        until(lambda: served.objects == 0)
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_a_client_with_too_many_objects_is_refused(
+    kind: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a private socket, where it is seen whose they are; the log says it too."""
+    with serve_samples(kind, folder, objects=2) as served, served.open() as manager:
+        jobs = [manager.job("a"), manager.job("b")]
+        if kind == "tcp":
+            jobs.append(manager.job("c"))
+            return
+        with pytest.raises(LimitExceeded, match=r"refers to 2 objects \(limit 2\)"):
+            manager.job("c")
+        who = f"process {os.getpid()} of user {os.geteuid()}"
+        assert re.search(rf"{who} was refused: .* 2 objects \(limit 2\)", caplog.text)
+
+
+def test_a_request_of_no_such_name_is_logged_in_one_line(
+    served: Pickled, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the name, which nobody knows."""
+    caplog.set_level(logging.INFO)
+    for name in ("boo\nFAKE", ["a secret"]):
+        with (
+            closing(Client(served.server.address, authkey=served.key)) as connection,
+            pytest.raises(AttributeError, match="a server has no member"),
+        ):
+            dispatch(connection, None, name)
+    [one, other] = [text for text in caplog.messages if " raised " in text]
+    assert one.startswith("boo FAKE raised ")
+    assert other.startswith("a request raised ")
 
 
 def test_the_handshake_ends_in_time_however_it_is_stretched(

@@ -16,8 +16,9 @@ from typing import Any, NoReturn
 
 import pytest
 from support.deep import call_too_deep
-from support.pickling import serve_manager
+from support.pickling import serve_manager, serve_samples
 from support.programs import PATIENCE
+from support.samples.spec import Page
 from support.sharing.manager import SharingManager
 from support.striking import Struck, signals
 from support.threads import Run, until
@@ -29,11 +30,13 @@ from kinfolk.errors import (
     HandshakeFailed,
     KinfolkError,
     NotRunning,
+    ObjectGone,
     ResultError,
 )
 from kinfolk.pickles.keys import ServerKey, key_file, read_key
 from kinfolk.pickles.reaching import ThreadsWire
 from kinfolk.pickles.server import PickleServer
+from kinfolk.pickles.steps import Steps
 from kinfolk.signals import surely_raised_by_handler
 
 
@@ -278,6 +281,53 @@ def test_a_connection_that_was_never_made_is_dropped_in_silence(
         for _ in signals(lambda: ThreadsWire(one.dup())):
             pass
     assert told == []
+
+
+@kinds
+def test_a_stream_that_was_cut_short_is_not_at_its_end(
+    folder: Path, kind: type[BaseException]
+) -> None:
+    """Either it goes on where it was, or it says that something is lost."""
+    with serve_samples("unix", folder) as served, served.open() as manager:
+        frontier = manager.frontier()
+        for url in "abc":
+            frontier.push(url)
+        assert len(list(frontier)) == 3  # and what is made once is made
+        stream: Iterator[Page] = iter(())
+        found: list[str] = []
+        lost = 0
+
+        def read() -> None:
+            nonlocal stream
+            found.clear()
+            stream = iter(())
+            stream = iter(frontier)
+            take()
+
+        def take() -> None:
+            found.extend(page.url for page in stream)
+
+        def read_on() -> bool:
+            """Read what is left; return whether nothing is lost."""
+            try:
+                take()
+            except ObjectGone:
+                with pytest.raises(ObjectGone, match="cut short"):
+                    next(stream)
+                return False
+            return True
+
+        for _ in signals(read, kind):
+            if isinstance(stream, Steps):
+                if not read_on():
+                    lost += 1
+                    stream.close()
+                    assert list(stream) == []
+                else:
+                    assert found == ["a", "b", "c"]
+            assert len(frontier) == 3  # connected again
+        assert lost > 10
+        assert found == ["a", "b", "c"]
 
 
 # --- Handlers that make calls themselves

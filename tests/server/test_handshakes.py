@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
@@ -12,10 +13,13 @@ from pathlib import Path
 import pytest
 from support.folders import short_folder
 from support.programs import Program
-from support.serving import Served, serve, serve_here
+from support.serving import Served, new_threads, serve, serve_here
 from support.threads import Run, until
 
 from kinfolk.errors import LimitExceeded
+from kinfolk.wire.frames import encode
+from kinfolk.wire.handshake import OBSERVER
+from kinfolk.wire.messages import Report
 
 
 @pytest.fixture
@@ -183,3 +187,23 @@ def test_a_refused_newcomer_may_try_again(folder: Path) -> None:
         until(lambda: not served.here._service.admission._known)
         with served.open() as manager:
             assert manager.job("a").describe() == "a x3"
+
+
+def test_an_observer_that_does_not_read_makes_room(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It counts among the unknown, and is not heard out when others come."""
+    with serve_here("unix", folder, limits={"handshakes": 1}) as served:
+        new = new_threads()
+        with served.raw(shake_hands=False) as silent:
+            silent.shake_hands(served.key, identity=OBSERVER)
+            flood = encode(Report(1)) * 500
+            silent.sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    silent.sock.send(flood)
+            [thread] = new()
+            with served.open() as manager:
+                assert manager.job("a").describe() == "a x3"
+            until(lambda: thread not in new())
+    assert "was refused: 2 connections shake hands at the same time" in caplog.text

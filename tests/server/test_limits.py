@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from support.folders import short_folder
 from support.samples.manager import SampleManager
+from support.samples.spec import Job
 from support.serving import Raw, Served, serve_here
 from support.threads import Run, until
 
@@ -183,22 +184,44 @@ def test_a_stream_fits_a_client_that_takes_short_answers_only(start: Start) -> N
         assert counts == [1] * 6 + [0]
 
 
-def test_so_many_objects_are_referred_to(start: Start) -> None:
-    """A client that collects more is told both numbers."""
+def test_so_many_objects_are_referred_to(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that collects more is told both numbers, and so is the log, once."""
     with start(objects=2) as served, served.open() as manager:
         jobs = [manager.job("a"), manager.job("b")]
-        with pytest.raises(LimitExceeded, match=r"refers to 2 objects \(limit 2\)"):
-            manager.job("c")
+        for name in "cd":
+            with pytest.raises(LimitExceeded, match=r"refers to 2 objects \(limit 2\)"):
+                manager.job(name)
         assert jobs[0].describe() == "a x3"
+    [line] = [text for text in caplog.messages if "2 objects (limit 2)" in text]
+    assert re.match(rf"calls of process {os.getpid()} .* are refused: ", line)
 
 
-def test_so_many_streams_are_open(start: Start) -> None:
-    """A client that leaves more unread is told both numbers."""
+def test_so_many_streams_are_open(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that leaves more unread is told both numbers, and so is the log."""
     with start(streams=2) as served, served.open() as manager:
         streams = [iter(manager.frontier()) for _ in range(2)]
         with pytest.raises(LimitExceeded, match=r"2 streams open \(limit 2\)"):
             iter(manager.frontier())
         assert list(streams[0]) == []
+    assert re.search(r"are refused: .* 2 streams open \(limit 2\)", caplog.text)
+
+
+def test_what_a_method_raises_is_no_refusal(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has nothing of what it says."""
+
+    def describe(self: Job) -> str:
+        raise LimitExceeded(f"a secret of {self.name}")
+
+    monkeypatch.setattr(Job, "describe", describe)
+    with (
+        start() as served,
+        served.open() as manager,
+        pytest.raises(LimitExceeded, match="a secret"),
+    ):
+        manager.job("a").describe()
+    assert "a secret" not in caplog.text
 
 
 @pytest.mark.parametrize("limit", [4096, 100_000])

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 from types import TracebackType
 
-__all__ = ["is_inside", "raised"]
+__all__ = ["is_inside", "raised", "raised_inside"]
 
 # What happens in these modules is no concern of users.
-_INSIDE = ("kinfolk.host.", "kinfolk.wire.", "kinfolk.pickles.")
+_INSIDE = ("kinfolk.host.", "kinfolk.wire.", "kinfolk.pickles.", "kinfolk.server.")
 
 
 def is_inside(traceback: TracebackType) -> bool:
     """Return whether an entry of a traceback is of a frame of ours."""
     return str(traceback.tb_frame.f_globals.get("__name__")).startswith(_INSIDE)
+
+
+def raised_inside(error: BaseException) -> bool:
+    """Return whether we have raised an exception, and not what the user's code called."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and is_inside(traceback)
 
 
 def raised(error: BaseException) -> str:

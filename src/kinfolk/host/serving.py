@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeGuard, cast
@@ -20,6 +20,7 @@ from kinfolk.host.latest import LATEST, Latest
 from kinfolk.host.objects import Objects
 from kinfolk.host.operations import Operation
 from kinfolk.host.owners import Lifetime, Owner
+from kinfolk.host.places import raised_inside
 from kinfolk.host.references import HostReferences
 from kinfolk.host.refusals import failure_of, log_raised, must_pass
 from kinfolk.host.streams import Stream
@@ -78,9 +79,25 @@ Whoever takes one out decides what becomes of it: it is begun, or was withdrawn.
 
 
 class Service:
-    """Carries out the requests of one session; any number of threads may use it at once."""
+    """Carries out the requests of one session; any number of threads may use it at once.
 
-    def __init__(self, objects: Objects, codecs: Codecs, limits: Limits, session: Lifetime) -> None:
+    Args:
+        objects: What it can call.
+        codecs: The compiler of the manager's types.
+        limits: What it may have at once.
+        session: Whose requests they are.
+        refused: Called with the reason when a call goes beyond a limit.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        codecs: Codecs,
+        limits: Limits,
+        session: Lifetime,
+        refused: Callable[[str], object],
+    ) -> None:
+        self._refused = refused
         self._objects = objects
         self._codecs = codecs
         self._limits = limits
@@ -200,6 +217,8 @@ class Service:
         """Return the reply that tells the caller of an exception."""
         if must_pass(error):
             raise error
+        if isinstance(error, LimitExceeded) and raised_inside(error):
+            self._refused(str(error))
         return Failed(call, failure_of(error, self._codecs))
 
     # --- Streams

@@ -59,6 +59,7 @@ R = TypeVar("R", Call, Next)
 
 _logger = logging.getLogger(__name__)
 
+_REASONS: Final = 10
 _GLANCE: Final = 0.0005  # seconds
 _GLANCES: Final = 2_000
 # Less than clients have to settle a call, so that they hear of one that takes longer.
@@ -93,7 +94,7 @@ class Session(Lifetime):
         self.peer: Final = peer
         self.token: Final = secrets.token_bytes(16)
         self.limits: Final = limits
-        self.service: Final = Service(objects, codecs, limits, self)
+        self.service: Final = Service(objects, codecs, limits, self, self.refused)
         self._links: set[Link] = set()
         self._attaching = threading.Lock()
         # The latest calls that were taken back, and what was found out about them. Some may be
@@ -107,7 +108,7 @@ class Session(Lifetime):
         self._freed_calls = 0
         # The numbers of all that run, or wait for an answer.
         self.under_way: Final[set[int]] = set()
-        self._is_refused = False
+        self._refusals: set[str] = set()
         self._tell = ended
 
     @property
@@ -189,9 +190,11 @@ class Session(Lifetime):
         return executed
 
     def refused(self, why: str) -> None:
-        """Log that calls are refused; once, since there may be thousands."""
+        """Log why calls are refused; once, since there may be thousands."""
         with self._attaching:
-            first, self._is_refused = not self._is_refused, True
+            first = why not in self._refusals and len(self._refusals) < _REASONS
+            if first:
+                self._refusals.add(why)
         if first:
             _logger.warning("calls of %s are refused: %s", self.peer, why)
 

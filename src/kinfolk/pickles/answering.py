@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import attrs
 
-from kinfolk.heartbeat import keep_watch
+from kinfolk.errors import LimitExceeded
+from kinfolk.heartbeat import fell_silent, keep_watch
 from kinfolk.host import turns
 from kinfolk.host.chains import acting_for, thread
 from kinfolk.host.owners import Owner
+from kinfolk.host.places import raised_inside
 from kinfolk.host.refusals import log_raised
 from kinfolk.limits import Limits
 from kinfolk.pickles.by_hand import ByHand
@@ -22,6 +24,7 @@ from kinfolk.pickles.messages import Messages
 from kinfolk.pickles.names import plain_names
 from kinfolk.pickles.things import Things
 from kinfolk.server.deaths import Deaths
+from kinfolk.wire.greetings import one_line
 from kinfolk.wire.table import ManagerType
 
 __all__ = ["Answering", "Service"]
@@ -31,7 +34,12 @@ _logger = logging.getLogger("kinfolk.server")
 
 @attrs.frozen(eq=False)
 class Service:
-    """What all connections of a server share."""
+    """What all connections of a server share.
+
+    `admit` lets one in that makes calls. Until then it counts among those who shake hands, and one
+    that only asks, always: it is answered when the server is full, and is the first to go when too
+    many come.
+    """
 
     offer: ManagerType
     things: Things
@@ -40,6 +48,7 @@ class Service:
     deaths: Deaths
     limits: Limits
     admit: Callable[[Visit], object]
+    refused: Callable[[str, LimitExceeded], object]
     stopping: Callable[[], bool]
     stop: Callable[[], object]
     report: Callable[[], bytes]
@@ -95,14 +104,15 @@ class Answering:
 
     def _answer_request(self) -> str:
         """Answer a request; return which it was, if it was carried out."""
-        received, name, done = self._visit.wire.recv_bytes(), "a request", ""
+        name: object = None
+        received, done = self._visit.wire.recv_bytes(), ""
         try:
             _, name, args, kwds = self._messages.loaded(received)
             data = self._messages.answer(self._asked(name)(*args, **kwds))
-            done = name
+            done = str(name)
         except BaseException as error:
-            log_raised(str(name), error)
-            data = self._messages.error(error)
+            log_raised(one_line(name) if isinstance(name, str) else "a request", error)
+            data = self._error(error)
         self._visit.wire.send_bytes(data)
         return done
 
@@ -165,7 +175,8 @@ class Answering:
                     answer.lost()
                     raise
         except (EOFError, OSError):
-            _logger.info("%s left", visit.who)
+            how = "is lost: its network is silent" if fell_silent(sock) else "left"
+            _logger.info("%s %s", visit.who, how)
         finally:
             chain.serves = None
 
@@ -178,7 +189,12 @@ class Answering:
             hosted = self._things.find(ident, self._client)
             return call(hosted, self._visit, called, args, kwds, self._messages)
         except BaseException as error:
-            return Answer(self._messages.error(error))
+            return Answer(self._error(error))
+
+    def _error(self, error: BaseException) -> bytes:
+        if isinstance(error, LimitExceeded) and raised_inside(error):
+            self._service.refused(self._visit.who, error)
+        return self._messages.error(error)
 
     def _call_by_hand(self, ident: str, called: str, args: Any, kwds: Any) -> bytes:
         obj, exposed, typeids = self._by_hand.find(ident)

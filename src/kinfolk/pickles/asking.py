@@ -19,14 +19,19 @@ from kinfolk.client.patience import patiently
 from kinfolk.deadlines import end_of_block, patience
 from kinfolk.errors import (
     ArgumentError,
+    AuthenticationFailed,
     ConnectionClosed,
     ConnectionLost,
     Executed,
+    HandshakeFailed,
     KinfolkError,
+    LimitExceeded,
+    NotRunning,
     NotSupported,
     RemoteError,
     ResultError,
 )
+from kinfolk.heartbeat import fell_silent
 from kinfolk.keeper import keeper
 from kinfolk.pickles.names import caller_name
 from kinfolk.pickles.reaching import Gate, reach
@@ -35,7 +40,7 @@ from kinfolk.pickles.values import REBUILD, Lower, Pickler, Unpickler, lift_erro
 from kinfolk.pickles.wire import ERROR, PROXY, RETURN, TRACEBACK, UNSERIALIZABLE, Wire
 from kinfolk.signals import Passing, raised_by_handler, surely_raised_by_handler
 
-__all__ = ["Asking", "Received"]
+__all__ = ["Asking", "Received", "had_no_room", "was_not_sent"]
 
 Received: TypeAlias = Callable[[object, tuple[str, ...], Naming], Any]
 """Makes what stands for an object that a result consists of, of the type that is declared for the
@@ -73,6 +78,10 @@ class _Thread(threading.local):
             _shut(self.wires.pop())
         return error
 
+
+# What connecting raises, and what is said before that.
+_UNSENT: Final = HandshakeFailed, LimitExceeded, NotRunning, NotSupported
+_NO_ROOM: Final = HandshakeFailed, LimitExceeded
 
 # What calls begin with; the others are made by the way, and must not wait long.
 _PATIENT: Final = frozenset({"accept_connection", "create"})
@@ -256,7 +265,7 @@ class Asking:
         except (OSError, EOFError) as error:
             if raised_by_handler(error):
                 raise
-            raise self._lost(error, executed) from None
+            raise self._lost(wire, error, executed) from None
 
     def _check(self) -> None:
         if self.closed:
@@ -268,12 +277,11 @@ class Asking:
             )
         keeper.start()  # anew in a forked child
 
-    def _lost(self, error: OSError | EOFError, executed: Executed) -> KinfolkError:
+    def _lost(self, wire: Wire, error: OSError | EOFError, executed: Executed) -> KinfolkError:
         if self.closed:
             return ConnectionClosed(f"{self.address} was closed during the call")
-        return ConnectionLost(
-            f"the connection to {self.address} is lost: {str(error) or 'it ended'}", executed
-        )
+        why = "its network is silent" if fell_silent(wire.sock) else str(error) or "it ended"
+        return ConnectionLost(f"the connection to {self.address} is lost: {why}", executed)
 
     # --- The two halves
 
@@ -327,6 +335,18 @@ class Asking:
                 f"{label} returned what cannot be unpickled here: {type(error).__name__}: {error}"
             ) from None
         return kind, result
+
+
+def was_not_sent(error: BaseException) -> bool:
+    """Return whether an error kept a request from being sent, and is no signal handler's."""
+    if raised_by_handler(error):
+        return False
+    return isinstance(error, _UNSENT) or getattr(error, "executed", None) == "no"
+
+
+def had_no_room(error: BaseException) -> bool:
+    """Return whether the server would not take a request for the moment."""
+    return isinstance(error, _NO_ROOM) and not isinstance(error, AuthenticationFailed)
 
 
 def _is_ordinary(error: BaseException) -> bool:

@@ -21,8 +21,9 @@ from kinfolk.errors import (
     RemoteError,
     ResultError,
 )
+from kinfolk.keeper import keeper
 from kinfolk.pickles.arguments import arranged, as_wire_call
-from kinfolk.pickles.asking import Asking
+from kinfolk.pickles.asking import Asking, had_no_room
 from kinfolk.pickles.cut_short import CutShort
 from kinfolk.pickles.names import GET_VALUE, ITERATOR, ident_of, number_of
 from kinfolk.pickles.reaching import Gate
@@ -32,7 +33,7 @@ from kinfolk.pickles.steps import Steps
 from kinfolk.pickles.values import Reduced, reduced_proxy
 from kinfolk.proxy import Proxy
 from kinfolk.references import proxy_of
-from kinfolk.signals import Passing
+from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Target
 from kinfolk.wire.narrowing import origin_of
@@ -178,10 +179,9 @@ class PickleChannel(CutShort, Dropping):
         target: Any = proxy
         return self._asking.call(ident_of(target._counted()), called, (called, (), {}))
 
-    def step(self, number: int, called: str, *args: object) -> Any:
-        """Make a step of an iterator at the server."""
-        label = f"{ITERATOR}.{called}"
-        return self._asking.call(ident_of(number), label, (called, args, {}))
+    def step(self, number: int, called: str) -> tuple[Any, BaseException | None]:
+        """Make a step of an iterator at the server; see `Stepping.step`."""
+        return self._asking.outcome(ident_of(number), f"{ITERATOR}.{called}", (called, (), {}))
 
     def stop(self) -> None:
         """Stop the server, wait until it has given up its address, and close the channel."""
@@ -215,11 +215,21 @@ class PickleChannel(CutShort, Dropping):
         claimed._mention = mention
 
     def tidy(self) -> None:
-        """Tell the server which references are gone; what fails is left to its end."""
+        """Tell the server which references are gone; later, if it has no room at the moment.
+
+        What fails otherwise is left to its end.
+        """
         dropped = self._dropped
-        with Passing(KinfolkError, OSError, KeyError):
-            while dropped:
-                self._references.release(dropped.popleft())
+        while dropped:
+            number = dropped.popleft()
+            try:
+                self._references.release(number)
+            except (KinfolkError, OSError, KeyError) as error:
+                pass_on_what_handlers_raise(error)
+                if had_no_room(error):
+                    dropped.appendleft(number)
+                    keeper.note(self)
+                    return
 
     def pickled(self, proxy: Proxy) -> Reduced:
         """Return what makes a proxy of the same object in another process; see `Channel.pickled`.

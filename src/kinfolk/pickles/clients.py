@@ -9,6 +9,7 @@ the connection that it came over, which is that of one thread.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -24,6 +25,8 @@ from kinfolk.server.deaths import Deaths
 from kinfolk.sockets import peer_name
 
 __all__ = ["Client", "Clients", "Visit"]
+
+_logger = logging.getLogger("kinfolk.server")
 
 
 class Client(Lifetime):
@@ -47,6 +50,15 @@ class Client(Lifetime):
             count = self.counts.pop(ident, 0) + more
             if count > 0:
                 self.counts[ident] = count
+
+    def end(self) -> bool:
+        """Do what is to be done, and say what that was; see `Lifetime.end`."""
+        freed = len(self.holdings.counts) + len(self.counts)
+        first = super().end()
+        if first and freed:
+            who = f"process {self.pid}" if self.pid else "the clients"
+            _logger.info("%s ended; freed: objects: %d", who, freed)
+        return first
 
     def lost(self) -> None:
         """Note that the process is gone; see `Mourner`."""
@@ -96,6 +108,14 @@ class Visit(Lifetime):
         if self is other or self._family is None or not isinstance(other, Visit):
             return self is other
         return self._family == other._family
+
+    def end(self) -> bool:
+        """Do what is to be done, and say what that was; see `Lifetime.end`."""
+        freed = self.held - self.calling  # of which one thing is nothing that it has
+        first = super().end()
+        if first and freed > 0:
+            _logger.info("%s left; freed: locks and the like: %d", self.who, freed)
+        return first
 
     def lost(self) -> None:
         """End at once: the peer is gone, or has to go; see `Mourner`."""

@@ -12,10 +12,11 @@ import attrs
 from kinfolk.client.reaching import Destination, connect, silent
 from kinfolk.deadlines import in_time, time_left
 from kinfolk.errors import HandshakeFailed, KinfolkError, LimitExceeded
+from kinfolk.heartbeat import keep_watch
 from kinfolk.pickles.challenges import enter
 from kinfolk.pickles.wire import Wire
 from kinfolk.signals import Passing, pass_on_what_handlers_raise, raised_by_handler
-from kinfolk.wire.greetings import HANDSHAKE_LIMIT, MAGIC, PREAMBLE, PROBE
+from kinfolk.wire.greetings import HANDSHAKE_LIMIT, HEARTBEAT, MAGIC, PREAMBLE, PROBE
 
 __all__ = ["Gate", "ThreadsWire", "reach"]
 
@@ -71,6 +72,8 @@ def _enter(wire: Wire, gate: Gate, until: float) -> None:
         _await_challenge(wire.sock, gate.destination, until)
         enter(wire, gate.key(), until)
         wire.sock.settimeout(None)
+        # The server has its own idea of it, of which this wire says nothing.
+        keep_watch(wire.sock, *HEARTBEAT)
     except (HandshakeFailed, LimitExceeded) as error:
         pass_on_what_handlers_raise(error)
         raise type(error)(f"{where}: {error}") from None

@@ -11,7 +11,8 @@ from weakref import WeakValueDictionary
 import attrs
 
 from kinfolk.counted import Mention
-from kinfolk.errors import ObjectGone, RemoteError
+from kinfolk.errors import KinfolkError, ObjectGone, RemoteError
+from kinfolk.pickles.asking import had_no_room
 from kinfolk.pickles.names import ident_of
 from kinfolk.signals import pass_on_what_handlers_raise
 from kinfolk.wire.messages import Target
@@ -90,13 +91,19 @@ class References:
         return self.note(number, typeid, exposed)
 
     def release(self, number: int) -> None:
-        """Have the server count a reference less, if it counts any."""
+        """Have the server count a reference less, if it counts any; again, if it had no room."""
         with self._counting:
             if not self._counts[number]:
                 del self._counts[number]
                 return
             self._counts[number] -= 1
-        self._ask("decref", ident_of(number))
+        try:
+            self._ask("decref", ident_of(number))
+        except KinfolkError as error:
+            if had_no_room(error):
+                with self._counting:
+                    self._counts[number] += 1
+            raise
 
     def held(self) -> list[int]:
         """Return the number of each object as many times as the server counts."""

@@ -20,7 +20,7 @@ import msgspec
 
 from kinfolk.addresses import Address, UnixAddress
 from kinfolk.declare import Factory, Singleton
-from kinfolk.errors import AuthenticationFailed, HandshakeFailed, LimitExceeded
+from kinfolk.errors import AuthenticationFailed, HandshakeFailed
 from kinfolk.host.hosting import Host
 from kinfolk.host.owners import Process
 from kinfolk.host.places import raised
@@ -125,7 +125,8 @@ class PickleServer(RunningServer):
             clients=Clients(self._deaths, limit, self._let_go),
             deaths=self._deaths,
             limits=limits,
-            admit=self._admit,
+            admit=self._admission.welcome,
+            refused=self._refusals.note,
             stopping=lambda: self._stopping,
             stop=self.stop,
             report=lambda: msgspec.msgpack.encode(self.report()),
@@ -223,18 +224,6 @@ class PickleServer(RunningServer):
         if self._stopping:
             raise AboutToEnd
         self._service.clients.attach(visit, pid)
-
-    def _admit(self, visit: Visit) -> None:
-        """Let a client in for its calls; see `Admission.welcome`.
-
-        Until then it counts among those who shake hands, and one that only asks, always: it is
-        answered when the server is full, and is the first to go when too many come.
-        """
-        try:
-            self._admission.welcome(visit)
-        except LimitExceeded as error:
-            self._refusals.note(visit.who, error)
-            raise
 
     def _leave(self, visit: Visit) -> None:
         self._deaths.forget(visit, visit.wire.sock.fileno())

@@ -179,8 +179,10 @@ class Connection:
     def dismiss(self, error: LimitExceeded) -> None:
         """End the handshake; see `Newcomer.dismiss`."""
         self._dismissed = error
+        # An observer that is being answered may never read; all others are told why first.
+        how = socket.SHUT_RD if self._outbox is None else socket.SHUT_RDWR
         with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RD)
+            self._sock.shutdown(how)
 
     def _close(self) -> None:
         pid = self._credentials.pid if self._credentials else 0
@@ -277,12 +279,18 @@ class Connection:
         # It counts among those who shake hands: let in when the server is full, and the first to
         # go when too many come.
         buffer = FrameBuffer(self._service.identity.limit)
-        while data := self._sock.recv(_READ):
-            for message in self._gather(buffer, data):
-                request = decode_request(message)
-                if not self._is_ours(request):
-                    name = type(request).__name__
-                    raise ProtocolError(f"{name} is for clients of a manager, and it named none")
+        try:
+            while not self._dismissed and (data := self._sock.recv(_READ)):
+                for message in self._gather(buffer, data):
+                    self._tell_observer(decode_request(message))
+        finally:
+            if self._dismissed:
+                self._service.refusals.note(self._who, self._dismissed)
+
+    def _tell_observer(self, request: Request) -> None:
+        if not self._is_ours(request):
+            name = type(request).__name__
+            raise ProtocolError(f"{name} is for clients of a manager, and it named none")
 
     def _enter(self, peer: Peer, link: Link) -> None:
         # In a socket that was handed on, or seen from elsewhere, the process is another one's.

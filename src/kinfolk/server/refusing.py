@@ -21,7 +21,7 @@ from typing import Final, Self
 from kinfolk.deadlines import time_left
 from kinfolk.errors import LimitExceeded
 from kinfolk.sockets import close_in_children
-from kinfolk.wire.greetings import AboutToEnd
+from kinfolk.wire.greetings import AboutToEnd, one_line
 
 __all__ = ["RefusalLog", "Refuser", "say_farewell"]
 
@@ -50,7 +50,7 @@ class RefusalLog:
 
     def note(self, who: str, reason: object) -> None:
         """Log it, or count it if enough has been said in this second."""
-        text, unsaid = str(reason), 0
+        text, unsaid = one_line(str(reason)), 0
         with self._lock:
             now = self._clock()
             if now - self._begun >= _WINDOW:

@@ -48,6 +48,7 @@ __all__ = [
     "Refusal",
     "Refused",
     "Welcome",
+    "one_line",
 ]
 
 VERSION: Final = 1
@@ -159,18 +160,18 @@ class Refused(msgspec.Struct, array_like=True, frozen=True, tag=5):
             kind = "limit"
         elif isinstance(error, AuthenticationFailed):
             kind = "authentication"
-        return cls(kind, _one_line(str(error)))
+        return cls(kind, one_line(str(error)))
 
     def error(self) -> Refusal:
         """Return what the client raises."""
         # It has no kind of its own: earlier clients would not know that.
         if self.kind == "handshake" and self.reason == _ABOUT_TO_END:
             return AboutToEnd()
-        return _ERRORS[self.kind](_one_line(self.reason))
+        return _ERRORS[self.kind](one_line(self.reason))
 
 
-def _one_line(reason: str) -> str:
-    # Parts of it can be a peer's own words, at either end.
+def one_line(reason: str) -> str:
+    """Return a text, parts of which can be a peer's words, as one line that a message holds."""
     return "".join(c if c.isprintable() else " " for c in reason[:_REASON])
 
 
