@@ -51,6 +51,23 @@ def rest(sock: socket.socket) -> bytes:
     return bytes(received)
 
 
+@contextmanager
+def without_threads() -> Iterator[list[str]]:
+    """Have the system refuse threads for connections, and collect their names."""
+    start = threading.Thread.start
+    refused: list[str] = []
+
+    def start_others(thread: threading.Thread) -> None:
+        if re.fullmatch(r"kinfolk-\d+", thread.name):
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start_others)
+        yield refused
+
+
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
 def test_a_full_server_says_so(kind: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """To clients of either kind; who only asks is answered all the same."""
@@ -90,52 +107,29 @@ def test_it_takes_the_next_when_one_has_left(folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
 def test_a_server_without_room_says_so(
-    kind: str,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    kind: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Also to a client of the standard library's, which shows what it did not expect."""
-    start = threading.Thread.start
-
-    def start_others(thread: threading.Thread) -> None:
-        if re.fullmatch(r"kinfolk-\d+", thread.name):
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
     with serve_samples(kind, folder) as served:
-        monkeypatch.setattr(threading.Thread, "start", start_others)
-        with pytest.raises(LimitExceeded, match=f"{served.server.url}: {NO_THREADS}"):
-            served.open()
-        with pytest.raises(Exception, match=NO_THREADS):
-            served.plain("frontier")
+        with without_threads():
+            with pytest.raises(LimitExceeded, match=f"{served.server.url}: {NO_THREADS}"):
+                served.open()
+            with pytest.raises(Exception, match=NO_THREADS):
+                served.plain("frontier")
         assert f"was refused: {NO_THREADS}" in caplog.text
-        monkeypatch.undo()
         with served.open() as manager:
             assert manager.frontier().push("u")
 
 
-def test_what_was_dropped_meanwhile_is_let_go_later(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_was_dropped_meanwhile_is_let_go_later(folder: Path) -> None:
     """As soon as there is room again, and all of it."""
-    start = threading.Thread.start
-    refused: list[str] = []
-
-    def start_others(thread: threading.Thread) -> None:
-        if re.fullmatch(r"kinfolk-\d+", thread.name):
-            refused.append(thread.name)
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
     with serve_samples("unix", folder) as served, served.open() as manager:
         jobs = [manager.job(str(number)) for number in range(5)]
         assert served.objects == 5
-        monkeypatch.setattr(threading.Thread, "start", start_others)
-        del jobs
-        until(lambda: len(refused) > 1)
+        with without_threads() as refused:
+            del jobs
+            until(lambda: len(refused) > 1)
         assert served.objects == 5
-        monkeypatch.undo()
         until(lambda: served.objects == 0)
 
 
