@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import attrs
@@ -18,7 +19,7 @@ from support.folders import short_folder
 from support.programs import PATIENCE, Program
 from support.samples.manager import SampleManager
 from support.serving import KEY, serve, serve_here
-from support.striking import strikes
+from support.striking import Struck, strikes
 from support.threads import Run, until
 
 from kinfolk import heartbeat
@@ -135,13 +136,40 @@ def test_an_interruption_keeps_nobody_from_being_looked_after(
         Run(lambda: keep_watch(pair[1], 1, 1)).result()
 
 
+def is_watched(sock: socket.socket) -> bool:
+    """Return whether a connection is looked after."""
+    return any(found() is sock for found, _, _ in heartbeat._watch._watched)
+
+
 @linux_only
 def test_what_is_closed_is_forgotten(pair: tuple[socket.socket, socket.socket]) -> None:
     """Nothing is kept of connections that ended, nor a thread for them."""
     keep_watch(pair[0], 1, 1)
-    until(lambda: pair[0] in heartbeat._watch._sockets)
+    until(lambda: is_watched(pair[0]))
     pair[0].close()
-    until(lambda: pair[0] not in heartbeat._watch._sockets)
+    until(lambda: not is_watched(pair[0]))
+
+
+@linux_only
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_dies_is_forgotten_whatever_strikes() -> None:
+    """A signal handler that raises at that moment leaves no thread that finds no rest."""
+    dying = [socket.socket() for _ in range(50)]
+    for sock in dying:
+        keep_watch(sock, 1, 1)
+    until(lambda: all(map(is_watched, dying)))
+    del sock
+
+    def strike(_frame: FrameType, event: str, _arg: object) -> None:
+        if event == "call":
+            raise Struck
+
+    while dying:
+        os.close(dying[-1].detach())
+        sys.setprofile(strike)
+        del dying[-1]
+        sys.setprofile(None)
+    until(lambda: not heartbeat._watch._runs)
 
 
 # --- A network that goes silent

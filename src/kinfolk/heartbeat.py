@@ -22,8 +22,8 @@ import sys
 import threading
 import time
 from queue import Empty, SimpleQueue
-from typing import Final
-from weakref import WeakKeyDictionary, WeakSet, ref
+from typing import Final, TypeAlias
+from weakref import WeakSet, ref
 
 from kinfolk.signals import Passing, leave_signals_to_others
 
@@ -82,6 +82,9 @@ if sys.platform == "linux":
         milliseconds: int = info[_LAST_ANSWER]
         return (repeated > 0 or probes > 1) and milliseconds >= seconds * 1000
 
+    # A connection; how many seconds of silence are a missed beat; how many may be missed in a row.
+    _Watched: TypeAlias = tuple[ref[socket.socket], int, int]
+
     class _Watch:
         """A thread that looks after connections, for as long as there are any."""
 
@@ -92,8 +95,10 @@ if sys.platform == "linux":
             """Begin without connections, as a forked child has to: they are its parent's."""
             self._claiming = threading.Lock()
             self._runs = False
-            self._new: SimpleQueue[tuple[ref[socket.socket], int, int]] = SimpleQueue()
-            self._sockets: WeakKeyDictionary[socket.socket, tuple[int, int]] = WeakKeyDictionary()
+            self._new: SimpleQueue[_Watched] = SimpleQueue()
+            # No dictionary of weak keys: a signal handler may raise where one forgets a key, and
+            # leave it there for ever.
+            self._watched: list[_Watched] = []
 
         def add(self, sock: socket.socket, interval: int, misses: int) -> None:
             """Look after a connection until it is closed."""
@@ -120,7 +125,7 @@ if sys.platform == "linux":
             return first
 
         def _is_over(self) -> bool:
-            if self._sockets:
+            if self._watched:
                 return False
             # In this order, and `add` the other way round: one of the two sees the other.
             self._runs = False
@@ -128,30 +133,28 @@ if sys.platform == "linux":
 
         def _wait(self) -> None:
             """Wait for a beat, and take what is new."""
-            beats = [interval for interval, _ in self._sockets.values()]
-            end = time.monotonic() + min(beats, default=0)
+            end = time.monotonic() + min((interval for _, interval, _ in self._watched), default=0)
             with contextlib.suppress(Empty):
                 while True:
-                    left = max(0.0, end - time.monotonic())
-                    end = min(end, time.monotonic() + self._take(*self._new.get(timeout=left)))
-
-        def _take(self, found: ref[socket.socket], interval: int, misses: int) -> int:
-            # A function of its own, which keeps no socket alive while this waits.
-            sock = found()
-            if sock is not None:
-                self._sockets[sock] = interval, misses
-            return interval
+                    new = self._new.get(timeout=max(0.0, end - time.monotonic()))
+                    self._watched.append(new)
+                    end = min(end, time.monotonic() + new[1])
 
         def _look(self) -> None:
             """End the connections that are silent, and forget those that are closed."""
-            for sock, (interval, misses) in list(self._sockets.items()):
-                if sock.fileno() < 0:
-                    del self._sockets[sock]
-                elif _is_silent(sock, interval * misses):
-                    del self._sockets[sock]
-                    _silent.add(sock)
-                    with contextlib.suppress(OSError):
-                        sock.shutdown(socket.SHUT_RDWR)
+            self._watched = [each for each in self._watched if self._goes_on(*each)]
+
+        def _goes_on(self, found: ref[socket.socket], interval: int, misses: int) -> bool:
+            """Look at one; return whether to do so again. Keeps none alive while this waits."""
+            sock = found()
+            if sock is None or sock.fileno() < 0:
+                return False
+            if not _is_silent(sock, interval * misses):
+                return True
+            _silent.add(sock)
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            return False
 
     _watch: Final = _Watch()
     os.register_at_fork(after_in_child=_watch.start_afresh)
