@@ -16,14 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.channels import kinfolks_own
 from support.pickling import Pickled, serve_samples
 from support.programs import PATIENCE
 from support.samples.manager import SampleManager
 from support.threads import until
 
 from kinfolk.addresses import parse_address
-from kinfolk.errors import CallTimeout, HandshakeFailed, LimitExceeded
+from kinfolk.errors import CallTimeout, HandshakeFailed, KinfolkError, LimitExceeded
 from kinfolk.pickles.observer import PickleObserver
+from kinfolk.pickles.reaching import Gate, reach
+from kinfolk.pickles.wire import Wire
 
 dispatch: Any = vars(managers)["dispatch"]  # of which type checkers do not know
 
@@ -131,6 +134,30 @@ def test_what_was_dropped_meanwhile_is_let_go_later(folder: Path) -> None:
             until(lambda: len(refused) > 1)
         assert served.objects == 5
         until(lambda: served.objects == 0)
+
+
+@pytest.mark.parametrize(
+    "error", [CallTimeout("too slow", executed="no"), HandshakeFailed("cut"), LimitExceeded("full")]
+)
+def test_what_was_not_let_go_in_time_is_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: KinfolkError
+) -> None:
+    """Whatever kept the server from hearing of it, once and not for each object."""
+    tries: list[object] = []
+
+    @kinfolks_own
+    def fail(gate: Gate, until: float) -> Wire:
+        tries.append(gate)
+        if len(tries) < 3:
+            raise error
+        return reach(gate, until)
+
+    with serve_samples("unix", folder) as served, served.open() as manager:
+        jobs = [manager.job(str(number)) for number in range(5)]
+        monkeypatch.setattr("kinfolk.pickles.asking.reach", fail)
+        del jobs
+        until(lambda: served.objects == 0)
+        assert len(tries) == 2 + 5
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])

@@ -20,6 +20,7 @@ from kinfolk.deadlines import end_of_block, patience
 from kinfolk.errors import (
     ArgumentError,
     AuthenticationFailed,
+    CallTimeout,
     ConnectionClosed,
     ConnectionLost,
     Executed,
@@ -81,7 +82,7 @@ class _Thread(threading.local):
 
 # What connecting raises, and what is said before that.
 _UNSENT: Final = HandshakeFailed, LimitExceeded, NotRunning, NotSupported
-_NO_ROOM: Final = HandshakeFailed, LimitExceeded
+_NOT_NOW: Final = CallTimeout, HandshakeFailed, LimitExceeded
 
 # What calls begin with; the others are made by the way, and must not wait long.
 _PATIENT: Final = frozenset({"accept_connection", "create"})
@@ -345,8 +346,8 @@ def was_not_sent(error: BaseException) -> bool:
 
 
 def had_no_room(error: BaseException) -> bool:
-    """Return whether the server would not take a request for the moment."""
-    return isinstance(error, _NO_ROOM) and not isinstance(error, AuthenticationFailed)
+    """Return whether the server would not take a request for the moment, or was too slow."""
+    return isinstance(error, _NOT_NOW) and not isinstance(error, AuthenticationFailed)
 
 
 def _is_ordinary(error: BaseException) -> bool:
