@@ -20,10 +20,11 @@ from support.channels import kinfolks_own
 from support.pickling import Pickled, serve_samples
 from support.programs import PATIENCE
 from support.samples.manager import SampleManager
-from support.threads import until
+from support.threads import Run, until
 
 from kinfolk.addresses import parse_address
 from kinfolk.errors import CallTimeout, HandshakeFailed, KinfolkError, LimitExceeded
+from kinfolk.pickles.asking import Asking
 from kinfolk.pickles.observer import PickleObserver
 from kinfolk.pickles.reaching import Gate, reach
 from kinfolk.pickles.wire import Wire
@@ -158,6 +159,33 @@ def test_what_was_not_let_go_in_time_is_later(
         del jobs
         until(lambda: served.objects == 0)
         assert len(tries) == 2 + 5
+
+
+def test_what_is_being_let_go_as_a_manager_closes_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who closes it waits for the thread that tells the server."""
+    telling, go_on = threading.Event(), threading.Event()
+    ask = Asking.ask
+
+    @kinfolks_own
+    def ask_when_told(asking: Asking, name: str, /, *args: Any, **kwds: Any) -> Any:
+        if threading.current_thread().name == "kinfolk-keeper":
+            telling.set()
+            go_on.wait(PATIENCE)
+        return ask(asking, name, *args, **kwds)
+
+    monkeypatch.setattr(Asking, "ask", ask_when_told)
+    with serve_samples("unix", folder) as served, served.open() as manager:
+        job = manager.job("a")
+        assert job.describe() == "a x3"
+        del job
+        assert telling.wait(PATIENCE)
+        closing = Run(manager.close)
+        closing.wait(0.2)  # if it does not wait, it has closed it by then
+        go_on.set()
+        closing.result()
+        until(lambda: served.objects == 0)
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])

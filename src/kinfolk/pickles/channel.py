@@ -7,6 +7,9 @@ same names.
 from __future__ import annotations
 
 import secrets
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from multiprocessing.context import get_spawning_popen
 from typing import Any, Final, cast
@@ -42,6 +45,8 @@ from kinfolk.wire.table import ManagerType
 
 __all__ = ["PickleChannel", "shared_channel"]
 
+_GLANCE: Final = 0.01  # seconds
+
 
 class PickleChannel(CutShort, Dropping):
     """A channel to the server at an address; connected once it is made.
@@ -72,6 +77,9 @@ class PickleChannel(CutShort, Dropping):
         self._offer = offer
         self._rebuild = rebuild
         self._unknown = unknown
+        self._timeout = timeout
+        # The threads that tell the server what is gone.
+        self._tidying: list[int] = []
         self.token: Final = secrets.token_bytes(8)
         self._asking = Asking(
             gate, timeout, lower=self._lowered, rebuilt=self._rebuilt, received=self._received
@@ -84,6 +92,7 @@ class PickleChannel(CutShort, Dropping):
         """Begin without connections, in a forked child: what it inherited is the parent's."""
         self._asking.start_afresh()
         self._references.start_afresh()
+        self._tidying = []
         self._start_generation()
 
     # --- What proxies and managers ask for
@@ -197,7 +206,14 @@ class PickleChannel(CutShort, Dropping):
             return
         self._dropped.extend(self._references.held())
         self.tidy()
+        self._wait_for_keeper()
         self._asking.close()
+
+    def _wait_for_keeper(self) -> None:
+        """Let the keeper say what it is about to, or nobody will; no longer than connecting."""
+        end, me = time.monotonic() + self._timeout, threading.get_ident()
+        while any(each != me for each in self._tidying) and time.monotonic() < end:
+            time.sleep(_GLANCE)
 
     # --- References
 
@@ -219,7 +235,14 @@ class PickleChannel(CutShort, Dropping):
 
         What fails otherwise is left to its end.
         """
-        dropped = self._dropped
+        tidying, me = self._tidying, threading.get_ident()
+        tidying.append(me)
+        try:
+            self._let_go(self._dropped)
+        finally:
+            tidying.remove(me)
+
+    def _let_go(self, dropped: deque[int]) -> None:
         while dropped:
             number = dropped.popleft()
             try:
