@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, cast
 from kinfolk.errors import ArgumentError, NoSuchMember, NotSupported, ResultError
 from kinfolk.proxy import Proxy
 from kinfolk.signals import pass_on_what_handlers_raise
-from kinfolk.wire.by_hand import GET_VALUE, HandType, Registry
+from kinfolk.wire.by_hand import GET_VALUE, HandType, Registry, not_registered
 from kinfolk.wire.members import GIVING_BACK
 from kinfolk.wire.shared import SharedType
 
@@ -105,10 +105,7 @@ def class_by_hand(registry: Registry, hand: HandType) -> type[Proxy]:
         NotSupported: It is not registered here, or its proxytype cannot be carried.
     """
     if hand.typeid not in registry:
-        raise NotSupported(
-            f"the server returned a {hand.typeid!r}, which this manager does not know: "
-            f"register({hand.typeid!r}, create_method=False) first"
-        )
+        raise not_registered(hand.typeid)
     check_proxytype(registry, hand.typeid)
     return _class(registry[hand.typeid][-1], hand)
 

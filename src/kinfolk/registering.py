@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.managers import BaseManager
 from typing import Any, ClassVar
 
-from kinfolk.wire.by_hand import Registry, registry_of
+from kinfolk.wire.by_hand import Names, Registry, registry_of
 from kinfolk.wire.table import ManagerType
 
 __all__ = ["Registering"]
@@ -23,6 +23,7 @@ class Registering(BaseManager):
     _reserved: ClassVar[frozenset[str]]
     _untyped: ClassVar[frozenset[str]] = frozenset()
     _typed: bool
+    _registry = Names()
 
     @classmethod
     def register(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.by_hand import BoxProxy, HandManager, SubManager, note
+from support.samples.manager import SampleManager
 from support.threads import run_all, until
 
 from kinfolk.errors import ArgumentError, NotRunning, NotSupported, ObjectGone
@@ -163,7 +164,7 @@ def test_a_name_may_be_registered_again(folder: Path) -> None:
     cls.register("box", dict)
     with cls() as manager:
         assert manager.box(a=1).copy() == {"a": 1}
-    assert HandManager._registry["box"][0] is not dict  # type: ignore[attr-defined]
+    assert HandManager._registry["box"][0] is not dict
 
 
 def test_what_the_server_does_not_know_is_refused(folder: Path) -> None:
@@ -175,6 +176,21 @@ def test_what_the_server_does_not_know_is_refused(folder: Path) -> None:
         more.connect()
         with pytest.raises(ObjectGone, match="has no entry 'more'"):
             more.more()
+
+
+@pytest.mark.parametrize("base", [Manager, SampleManager], ids=["without a spec", "beside one"])
+def test_what_the_client_does_not_know_is_refused(folder: Path, base: type[Manager]) -> None:
+    """Also where it is a proxy of the standard library's that is told of it."""
+    served = HandManager if base is Manager else SubManager
+    cls: Any = type("Fewer", (base,), {})
+    cls.register("deep_box")
+    with served(serializer="pickle") as manager:
+        fewer = cls(manager.address, vars(manager)["_authkey"], "pickle")
+        fewer.connect()
+        deep = fewer.deep_box("a")
+        with pytest.raises(NotSupported, match=r"register\('part_box', create_method=False\) fir"):
+            deep.part(1)
+        assert deep.put("b") == 2
 
 
 # --- Without a spec

@@ -14,7 +14,6 @@ from typing import Any
 from kinfolk.addresses import Address, UnixAddress, parse_address
 from kinfolk.client.reaching import Destination
 from kinfolk.deadlines import CONNECTING
-from kinfolk.errors import NotSupported
 from kinfolk.keys import key_of_environment
 from kinfolk.pickles.channel import PickleChannel, shared_channel
 from kinfolk.pickles.keys import read_key
@@ -128,14 +127,13 @@ def _proxy_by_hand(
     token: Naming,
     exposed: tuple[str, ...],
 ) -> object:
-    """Return a proxy of an object that was registered by hand."""
-    if token.typeid not in manager._registry:
-        raise NotSupported(
-            f"the server returned a {token.typeid!r}, which this manager does not know: "
-            f"register({token.typeid!r}, create_method=False) first"
-        )
-    token.address = gate.destination.address.raw
+    """Return a proxy of an object that was registered by hand.
+
+    Raises:
+        NotSupported: It is not registered here.
+    """
     make: Any = manager._registry[token.typeid][-1]
+    token.address = gate.destination.address.raw
     return make(token, "pickle", manager=own(), authkey=gate.key(), exposed=exposed)
 
 

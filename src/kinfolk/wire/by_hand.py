@@ -7,11 +7,22 @@ object of their own, `BY_HAND`, and all that is given to them or comes back is o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import attrs
 
-__all__ = ["BY_HAND", "GET_VALUE", "OF_ALL", "HandType", "Registry", "registry_of"]
+from kinfolk.errors import NotSupported
+
+__all__ = [
+    "BY_HAND",
+    "GET_VALUE",
+    "OF_ALL",
+    "HandType",
+    "Names",
+    "Registry",
+    "not_registered",
+    "registry_of",
+]
 
 BY_HAND: Final = "*"
 """The target of calls that make such objects; no entry of a spec can have the name."""
@@ -24,6 +35,25 @@ OF_ALL: Final = frozenset({"__repr__", "__str__", GET_VALUE})
 
 Registry: TypeAlias = Mapping[str, tuple[Any, Any, Any, Any]]
 """What was registered by hand, as `BaseManager` keeps it."""
+
+
+class Names(dict[str, tuple[Any, Any, Any, Any]]):
+    """The same, by name; it says of others what to do, also to the standard library's proxies."""
+
+    def copy(self) -> Names:
+        """Return another, of the same."""
+        return Names(self)
+
+    def __missing__(self, typeid: str) -> NoReturn:
+        raise not_registered(typeid)
+
+
+def not_registered(typeid: str) -> NotSupported:
+    """Return what is raised where a server returns an object of a name that is not registered."""
+    return NotSupported(
+        f"the server returned a {typeid!r}, which this manager does not know: "
+        f"register({typeid!r}, create_method=False) first"
+    )
 
 
 def registry_of(manager: Any) -> Registry:
