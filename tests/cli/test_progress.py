@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -170,3 +171,12 @@ def test_a_simple_terminal_gets_nothing_of_it(home: Path) -> None:
         assert running.process.wait(PATIENCE) == 1
         shown = running.terminal.read_until("\n")
     assert shown.startswith("missing_spec.py:1: ")
+
+
+def test_without_stderr_a_command_works_all_the_same(home: Path) -> None:
+    """There is nothing to show it on."""
+    for command in (["generate", "one_spec.py"], ["check", "one_spec.py"]):
+        quoted = shlex.join([sys.executable, "-m", "kinfolk", *command])
+        done = subprocess.run(["/bin/sh", "-c", f"{quoted} 2>&-"], cwd=home, check=False)
+        assert done.returncode == 0
+    assert (home / "one_manager.py").exists()

@@ -6,7 +6,7 @@ import itertools
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.control import Control
@@ -34,7 +34,7 @@ def progress(doing: str, total: int) -> Generator[Callable[[str], None], None, N
     """
     console = Console(stderr=True)
     # rich takes a pipe for a terminal where FORCE_COLOR asks for colours.
-    shown = sys.stderr.isatty() and not console.is_dumb_terminal
+    shown = _is_terminal(sys.stderr) and not console.is_dumb_terminal
     numbers = itertools.count(1)
 
     def begin(name: str) -> None:
@@ -48,3 +48,8 @@ def progress(doing: str, total: int) -> Generator[Callable[[str], None], None, N
     finally:
         if shown:
             console.control(_ERASE)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    # Python has none where the descriptor was closed.
+    return stream is not None and stream.isatty()
