@@ -21,6 +21,7 @@ import struct
 import sys
 import threading
 import time
+from _thread import start_new_thread
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 from weakref import WeakSet, ref
@@ -106,9 +107,10 @@ if sys.platform == "linux":
             # written in Python, as a condition is.
             self._new.put((ref(sock), interval, misses))
             if not self._runs:
-                thread = threading.Thread(target=self._run, name="kinfolk-heartbeat", daemon=True)
+                # Not as a `Thread`, which waits until it runs: what a signal handler raises in that
+                # comes out as a RuntimeError.
                 with contextlib.suppress(RuntimeError):  # no more threads: the next one tries again
-                    thread.start()
+                    start_new_thread(self._run, ())
 
         def _run(self) -> None:
             leave_signals_to_others()
