@@ -109,7 +109,7 @@ if sys.platform == "linux":
             if not self._runs:
                 # Not as a `Thread`, which waits until it runs: what a signal handler raises in that
                 # comes out as a RuntimeError.
-                with contextlib.suppress(RuntimeError):  # no more threads: the next one tries again
+                with Passing(RuntimeError):  # no more threads: the next one tries again
                     start_new_thread(self._run, ())
 
         def _run(self) -> None:
