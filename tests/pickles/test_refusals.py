@@ -20,7 +20,7 @@ from support.channels import kinfolks_own
 from support.pickling import Pickled, serve_samples
 from support.programs import PATIENCE
 from support.samples.manager import SampleManager
-from support.threads import Run, until
+from support.threads import Run, until, without_threads
 
 from kinfolk.addresses import parse_address
 from kinfolk.errors import CallTimeout, HandshakeFailed, KinfolkError, LimitExceeded
@@ -53,23 +53,6 @@ def rest(sock: socket.socket) -> bytes:
     while data := sock.recv(4096):
         received += data
     return bytes(received)
-
-
-@contextmanager
-def without_threads() -> Iterator[list[str]]:
-    """Have the system refuse threads for connections, and collect their names."""
-    start = threading.Thread.start
-    refused: list[str] = []
-
-    def start_others(thread: threading.Thread) -> None:
-        if re.fullmatch(r"kinfolk-\d+", thread.name):
-            refused.append(thread.name)
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threading.Thread, "start", start_others)
-        yield refused
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])

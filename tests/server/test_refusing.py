@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import selectors
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -18,7 +16,7 @@ import pytest
 from support.folders import short_folder
 from support.programs import PATIENCE, stat_of
 from support.serving import Raw, Served, serve, serve_here
-from support.threads import until
+from support.threads import until, without_threads
 
 from kinfolk.errors import KinfolkError, LimitExceeded
 from kinfolk.server import refusing
@@ -135,26 +133,16 @@ def test_a_server_out_of_threads_refuses_and_recovers(kind: str, folder: Path) -
 
 
 def test_the_one_without_a_thread_is_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The connection that there is no thread for is told and closed, and the next one is served."""
-    start = threading.Thread.start
-    shortage = threading.Event()
-
-    def start_if_possible(thread: threading.Thread) -> None:
-        if shortage.is_set() and re.fullmatch(r"kinfolk-\d+", thread.name):
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", start_if_possible)
     with serve_here("unix", folder) as served, served.open() as manager:
-        shortage.set()
-        with pytest.raises(LimitExceeded, match=NO_THREADS):
-            served.open()
-        who = f"process {os.getpid()} of user {os.geteuid()}"
-        assert f"{who} was refused: {NO_THREADS}" in caplog.messages
-        assert manager.job("old").describe() == "old x3"
-        shortage.clear()
+        with without_threads():
+            with pytest.raises(LimitExceeded, match=NO_THREADS):
+                served.open()
+            who = f"process {os.getpid()} of user {os.geteuid()}"
+            assert f"{who} was refused: {NO_THREADS}" in caplog.messages
+            assert manager.job("old").describe() == "old x3"
         with served.open() as newcomer:
             assert newcomer.job("new").describe() == "new x3"
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-__all__ = ["Run", "run_all", "until"]
+import pytest
+
+__all__ = ["Run", "run_all", "until", "without_threads"]
 
 T = TypeVar("T")
 
@@ -58,3 +62,20 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end, "the condition has not come true"
         time.sleep(0.001)
+
+
+@contextmanager
+def without_threads() -> Iterator[list[str]]:
+    """Have the system refuse threads for connections, and collect their names."""
+    start = threading.Thread.start
+    refused: list[str] = []
+
+    def start_others(thread: threading.Thread) -> None:
+        if re.fullmatch(r"kinfolk-\d+", thread.name):
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start_others)
+        yield refused

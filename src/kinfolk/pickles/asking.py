@@ -111,7 +111,7 @@ class Asking:
         self.gate = gate
         self.closed = False
         self._reached = False  # Whether it ever was; then it may come back.
-        self._timeout = patience("timeout", timeout)
+        self.timeout = patience("timeout", timeout)
         self._lower = lower
         self._rebuilt = rebuilt
         self._received = received
@@ -156,7 +156,7 @@ class Asking:
     def stop(self) -> None:
         """Have the server end, and wait until it has given up its address, or for a while."""
         # It asks nothing; the server ends it when it ends.
-        idle = self._reach(time.monotonic() + self._timeout)
+        idle = self._reach(time.monotonic() + self.timeout)
         self.ask("shutdown")
         idle.wait_for_end(END_TIMEOUT)
         idle.close()
@@ -241,9 +241,9 @@ class Asking:
         label = str(args[0]) if name == "create" else name
         data = self._dumped((None, name, args, kwds), label)
         if self._reached and name in _PATIENT:
-            wire = patiently(self._reach, self._timeout)
+            wire = patiently(self._reach, self.timeout)
         else:
-            wire = self._reach(time.monotonic() + self._timeout)
+            wire = self._reach(time.monotonic() + self.timeout)
         try:
             return wire, self._result(self._answer(wire, data), label)
         except BaseException:

@@ -77,7 +77,6 @@ class PickleChannel(CutShort, Dropping):
         self._offer = offer
         self._rebuild = rebuild
         self._unknown = unknown
-        self._timeout = timeout
         # The threads that tell the server what is gone.
         self._tidying: list[int] = []
         self.token: Final = secrets.token_bytes(8)
@@ -211,7 +210,7 @@ class PickleChannel(CutShort, Dropping):
 
     def _wait_for_keeper(self) -> None:
         """Let the keeper say what it is about to, or nobody will; no longer than connecting."""
-        end, me = time.monotonic() + self._timeout, threading.get_ident()
+        end, me = time.monotonic() + self._asking.timeout, threading.get_ident()
         while any(each != me for each in self._tidying) and time.monotonic() < end:
             time.sleep(_GLANCE)
 
