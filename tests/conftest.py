@@ -9,7 +9,7 @@ from support.folders import own_settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the chaos run longer, and be replayed."""
+    """Let the chaos and the storm run longer, and the chaos be replayed."""
     group = parser.getgroup("chaos")
     group.addoption(
         "--chaos-seconds",
@@ -18,6 +18,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how long the chaos lasts, over both transports together",
     )
     group.addoption("--chaos-seed", type=int, help="replay the plan of this seed")
+    group.addoption(
+        "--storm-rounds",
+        type=int,
+        default=400,
+        help="how often each client does all that a storm interrupts; 400 make about 2,300"
+        " interruptions, by each of two clients, over each transport",
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")

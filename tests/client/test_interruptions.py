@@ -7,30 +7,33 @@ import random
 from collections import Counter
 from typing import Any
 
+import pytest
 from support.arena.serving import Served
 from support.threads import until
 
-ROUNDS = 1200  # of all acts, by each client
 CLIENTS = 2
 
 
-def test_thousands_of_interruptions_leave_the_books_in_order(arena: Served) -> None:
+def test_thousands_of_interruptions_leave_the_books_in_order(
+    request: pytest.FixtureRequest, arena: Served
+) -> None:
     """No reply is taken for another's, nothing runs twice, and nobody has what nobody took."""
+    rounds: int = request.config.getoption("--storm-rounds")
     seed = random.randrange(1, 1000)
     print(f"seed {seed}")
-    clients = [arena.client("storm", seed + number, ROUNDS) for number in range(CLIENTS)]
+    clients = [arena.client("storm", seed + number, rounds) for number in range(CLIENTS)]
     with clients[0], clients[1], arena.open() as manager:
         books: list[dict[str, Any]] = [json.loads(client.line(patience=250)) for client in clients]
         noted = Counter(manager.ledger().notes())
         for book in books:
             assert not book["wrong"], "\n\n".join(book["wrong"])
-            assert book["interruptions"] > ROUNDS
-            assert book["giving_back"] > ROUNDS / 20
+            assert book["interruptions"] > rounds
+            assert book["giving_back"] > rounds / 20
             for known in "returned", "ran", "did_not_run":
-                assert len(book[known]) > ROUNDS / 100, known
+                assert len(book[known]) > rounds / 100, known
             print({name: len(book[name]) for name in ("returned", "ran", "did_not_run")})
             print(book["connections"], book["idle"])
-            assert book["connections"] - book["idle"] <= ROUNDS / 100
+            assert book["connections"] - book["idle"] <= rounds / 100
             assert all(noted[number] == 1 for number in book["returned"] + book["ran"])
             assert all(noted[number] == 0 for number in book["did_not_run"])
         assert max(noted.values()) == 1

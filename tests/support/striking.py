@@ -81,7 +81,7 @@ def _is_signalled(call: Callable[[], object], point: int, kind: type[BaseExcepti
             return
         left -= 1
         if left == -1:
-            where[:] = [event, *traceback.format_stack(frame)[-4:]]
+            where[:] = [event, *traceback.format_stack(frame, limit=4)]
             raise kind("struck")
 
     def overhear(unraisable: Any) -> None:

@@ -120,7 +120,7 @@ class Storm:
         self.ran: list[int] = []
         self.did_not_run: list[int] = []
         self.wrong: list[str] = []
-        self._history: deque[str] = deque(maxlen=5)
+        self._history: deque[tuple[str, traceback.TracebackException | None]] = deque(maxlen=5)
         self.interruptions = 0
         # Those that struck while a lock was being given back.
         self.giving_back = 0
@@ -141,11 +141,13 @@ class Storm:
                     self.interruptions += 1
                     self._note(act.__name__, error)
                 else:
-                    self._history.append(act.__name__)
+                    self._history.append((act.__name__, None))
 
     def _note(self, what: str, error: BaseException) -> None:
         """Note what was cut short, and where: it may be seen only later what came of it."""
-        self._history.append(f"{what}: {''.join(traceback.format_exception(error))}")
+        # Put into words only if something is wrong, which takes longer than all the rest.
+        where = traceback.TracebackException.from_exception(error, lookup_lines=False)
+        self._history.append((what, where))
 
     def _next(self) -> int:
         self._number += 1
@@ -242,7 +244,9 @@ class Storm:
             self._manager.lock().release()
         except RuntimeError:
             return
-        before = "\n".join(self._history)
+        before = "\n".join(
+            f"{what}: {''.join(where.format()) if where else ''}" for what, where in self._history
+        )
         self.wrong.append(f"a lock is held that was given back, or never taken, after\n{before}")
 
     def make(self) -> None:
