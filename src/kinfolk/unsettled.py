@@ -31,6 +31,7 @@ from kinfolk.errors import (
 )
 from kinfolk.keeper import keeper
 from kinfolk.signals import pass_on_what_handlers_raise, raised_by_handler
+from kinfolk.wording import in_words
 
 if TYPE_CHECKING:
     from kinfolk.wire.members import Member
@@ -236,14 +237,6 @@ def _attempt(channel: Settling, debt: Debt) -> Executed:
     return "yes"
 
 
-def _text(error: BaseException) -> str:
-    name = type(error).__name__
-    try:
-        return f"{name}: {error}"[:_SHORT]
-    except Exception:
-        return name
-
-
 def _without_what_cannot_travel(arguments: Mapping[str, object]) -> dict[str, object]:
     """Return arguments with less of an exception: no traceback, and the beginning of its text."""
 
@@ -253,7 +246,7 @@ def _without_what_cannot_travel(arguments: Mapping[str, object]) -> dict[str, ob
         if type(value) is tuple:
             return tuple(map(shorter, cast("tuple[object, ...]", value)))
         if isinstance(value, BaseException) and type(value) is not RuntimeError:
-            return RuntimeError(_text(value))
+            return RuntimeError(in_words(value)[:_SHORT])
         return value
 
     return {name: shorter(value) for name, value in arguments.items()}

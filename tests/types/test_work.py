@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty
@@ -22,6 +23,20 @@ from kinfolk.types.work_manager import WorkQueueProxy
 
 class Broken(Exception):
     """What a worker raises, of which the server knows nothing."""
+
+
+class Torn(Exception):
+    """What pickle cannot put together again."""
+
+    def __init__(self, first: int, _second: int) -> None:
+        super().__init__(first)
+
+
+class Mute(Exception):
+    """What has no text."""
+
+    def __str__(self) -> str:
+        raise LookupError("text")
 
 
 def fail(queue: Any, error: Exception) -> int:
@@ -80,6 +95,28 @@ def test_an_item_whose_block_raises_comes_back_to_the_front(sharing: SharingMana
     with queue.take() as item:
         assert item == 1
     queue.join()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(lambda: Torn(1, 2), lambda: ValueError(Torn(1, 2)), lambda: RuntimeError(Torn(1, 2))),
+        *(lambda: ExceptionGroup("both", [Torn(1, 2), Mute()]), Mute, lambda: KeyError(Mute())),
+        *(Empty, lambda: OSError(2, "no file", "a")),
+    ],
+)
+def test_whatever_a_block_raises_comes_out_of_it(
+    sharing: SharingManager, make: Callable[[], Exception]
+) -> None:
+    """Also what cannot travel; and the item goes back, with the reason."""
+    queue, error = sharing.new_work_queue(1), make()
+    queue.put(1)
+    with pytest.raises(type(error)) as raised, queue.take():
+        raise error
+    assert raised.value is error
+    assert queue.lent() == []
+    (failure,) = queue.failed()
+    assert type(error).__name__ in failure.reason
 
 
 def test_the_end_of_a_session_gives_back_what_was_lent_to_it(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import pickle
+import sys
 from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Any, Final
@@ -10,9 +13,11 @@ import msgspec
 
 from kinfolk.errors import ArgumentError
 from kinfolk.pickles.names import GET, SET
+from kinfolk.signals import surely_raised_by_handler
 from kinfolk.wire.codec import Mismatch
 from kinfolk.wire.members import Member
 from kinfolk.wire.unset import UNSET
+from kinfolk.wording import in_words
 
 __all__ = ["arranged", "as_wire_call"]
 
@@ -68,15 +73,43 @@ def _block(
     if name not in exposed and _BLOCK[name] in exposed:
         return _BLOCK[name], (), {}
     args, kwds = arranged(member, arguments)
-    return name, tuple(map(_sendable, args)), kwds
+    sent = list(map(_sendable, args))
+    for each in sent:
+        if isinstance(each, BaseException):
+            sent = [type(each) if isinstance(part, type) else part for part in sent]
+    return name, tuple(sent), kwds
 
 
 def _sendable(value: Any) -> Any:
     """Return what stands for a part of an exception: a block is left whatever was raised in it."""
     if isinstance(value, TracebackType):
         return None
-    if isinstance(value, BaseException) and type(value).__module__ != "builtins":
-        return RuntimeError(f"{type(value).__qualname__}: {value}")
-    if isinstance(value, type) and value.__module__ != "builtins":
-        return RuntimeError
+    if isinstance(value, BaseException):
+        return value if _is_pythons_own(value) else RuntimeError(in_words(value))
     return value
+
+
+def _is_pythons_own(error: BaseException) -> bool:
+    """Return whether an exception is of Python itself, and so is all that it holds.
+
+    The server may know nothing else, or make something else of it.
+    """
+    if type(error).__module__ != "builtins":
+        return False
+    try:
+        _OfPython(io.BytesIO(pickle.dumps(error))).load()
+    except Exception as refused:
+        if surely_raised_by_handler(refused):
+            raise
+        return False
+    return True
+
+
+class _OfPython(pickle.Unpickler):
+    """Reads what mentions only what Python has."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Refuse all else."""
+        if module.partition(".")[0] not in sys.stdlib_module_names:
+            raise pickle.UnpicklingError(f"{module}.{name} is not Python's")
+        return super().find_class(module, name)

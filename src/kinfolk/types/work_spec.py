@@ -20,6 +20,7 @@ from kinfolk.host.granting import Grant, Granting
 from kinfolk.host.owners import Lifetime
 from kinfolk.host.waiters import Waiters, deferred
 from kinfolk.types.values import Failure
+from kinfolk.wording import in_words
 
 __all__ = ["Loan", "WorkQueue"]
 
@@ -241,5 +242,4 @@ class Loan(Generic[T]):
 def _reason(exc_type: type[BaseException], exc_value: BaseException | None) -> str:
     if isinstance(exc_value, RemoteError):  # which stands for another, and names it
         return str(exc_value)
-    text = str(exc_value)
-    return f"{exc_type.__name__}: {text}" if text else exc_type.__name__
+    return exc_type.__name__ if exc_value is None else in_words(exc_value)
