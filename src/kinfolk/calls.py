@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar, cast
 import msgspec
 
 from kinfolk.by_hand import check_proxytype, class_by_hand
-from kinfolk.callers import caller as current
+from kinfolk.callers import caller_token
 from kinfolk.counted import Dropping, Mention, count
 from kinfolk.deadlines import blocks_around, deadline, own_deadline, seen_only
 from kinfolk.errors import (
@@ -202,7 +202,7 @@ class CallingChannel(Dropping):
     def fetch(self, member: Member, stream: int) -> tuple[list[Any], bool, BaseException | None]:
         """Ask a stream for items; return them, whether there may be more, and what ended it."""
         count = max(member.ahead, 1)
-        request = Next(next(self._numbers), stream, count, current.token)
+        request = Next(next(self._numbers), stream, count, caller_token())
         return self._carry(request, ProxyReferences(self), self._fetched, member)
 
     def _carry(
@@ -311,7 +311,7 @@ class CallingChannel(Dropping):
             data = member.arguments.encode(arguments, references)
         except Mismatch as mismatch:
             raise ArgumentError(f"{member.label}: {mismatch}") from None
-        token = current.token if caller is None else caller
+        token = caller_token() if caller is None else caller
         return Call(next(self._numbers), target, member.name, token, msgspec.Raw(data))
 
     def _checked(self, check: Callable[[Differences], T], without: T) -> T:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from multiprocessing.managers import BaseProxy
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
 
-from kinfolk.callers import caller
+from kinfolk.callers import caller, caller_token
 from kinfolk.counted import Mention, count
 from kinfolk.deadlines import moments_more
 from kinfolk.errors import (
@@ -142,12 +142,14 @@ class Proxy(BaseProxy):
         # Displays, since a signal handler could run where anything is called.
         given: dict[str, object] = {**arguments} if arguments else {}
         attempts: list[int] = []
+        token = caller.token
         try:
+            token = caller_token()
             with moments_more():
                 target, member = self._counted(), self._members[name]
                 value, raised = attempt(channel, target, member, given, attempts)
         except BaseException as error:
-            debt: Debt = (self, name, given, attempts, caller.token, [])
+            debt: Debt = (self, name, given, attempts, token, [])
             unsettled.note(debt)
             if isinstance(error, _NEVER) and not raised_by_handler(error):
                 unsettled.drop(debt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable
@@ -69,6 +70,24 @@ def test_any_thread_of_the_session_may_release_a_lock(sharing: SharingManager) -
     assert not lock.locked()
     with pytest.raises(RuntimeError):
         lock.release()
+
+
+@pytest.mark.parametrize("engine", KEEPING, indirect=True)
+def test_tasks_of_one_thread_exclude_each_other(sharing: SharingManager) -> None:
+    """An `RLock` belongs to the task that acquired it, whatever its thread does meanwhile."""
+    lock = sharing.rlock()
+
+    async def other() -> bool:
+        with pytest.raises(RuntimeError, match="does not have"):
+            lock.release()
+        return lock.acquire(blocking=False)
+
+    async def enter() -> list[bool]:
+        with lock, lock:
+            return await asyncio.gather(other(), other())
+
+    assert asyncio.run(enter()) == [False, False]
+    assert not lock.locked()
 
 
 @pytest.mark.parametrize("engine", KEEPING, indirect=True)

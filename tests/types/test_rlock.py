@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -46,6 +47,23 @@ def test_the_owner_may_acquire_again() -> None:
         lock.release()
         assert Run(lambda: lock.acquire(blocking=False)).result() is False
     assert Run(lambda: lock.acquire(blocking=False)).result() is True
+
+
+def test_tasks_of_one_thread_are_told_apart() -> None:
+    """Each is a caller of its own, so another one does not get in, nor out in its place."""
+    lock = RLock()
+
+    async def other() -> bool:
+        with pytest.raises(RuntimeError, match="does not have"):
+            lock.release()
+        return lock.acquire(blocking=False)
+
+    async def enter() -> bool:
+        with lock, lock:
+            return await asyncio.create_task(other())
+
+    assert asyncio.run(enter()) is False
+    assert not lock.locked()
 
 
 def test_releasing_what_one_does_not_have_raises() -> None:

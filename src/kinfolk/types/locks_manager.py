@@ -84,9 +84,9 @@ class LockProxy(_Proxy):
 class RLockProxy(_Proxy):
     """A re-entrant lock between threads of any number of processes.
 
-    It belongs to the thread or task that acquired it, which may acquire it again and must release
-    it as many times. Those who wait get it in the order in which they came. If the process
-    that has it ends, however it ends, the lock is free.
+    It belongs to the thread that acquired it, or to the task of asyncio, which may acquire it again
+    and must release it as many times. Those who wait get it in the order in which they came. If the
+    process that has it ends, however it ends, the lock is free.
     """
 
     _shared = _SharedType("kinfolk.types.locks_spec.RLock")

@@ -40,9 +40,9 @@ class Lock(Mutex):
 class RLock(Mutex):
     """A re-entrant lock between threads of any number of processes.
 
-    It belongs to the thread or task that acquired it, which may acquire it again and must release
-    it as many times. Those who wait get it in the order in which they came. If the process
-    that has it ends, however it ends, the lock is free.
+    It belongs to the thread that acquired it, or to the task of asyncio, which may acquire it again
+    and must release it as many times. Those who wait get it in the order in which they came. If the
+    process that has it ends, however it ends, the lock is free.
     """
 
     def __init__(self) -> None:

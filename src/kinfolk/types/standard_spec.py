@@ -21,7 +21,7 @@ class CodedValue(types.Value[T]):
     """A `Value` that is made with a type code, as there, which says nothing of its values.
 
     Args:
-        typecode: Of the module `array`, or of `ctypes`.
+        typecode: Of the module `array`; or, where values are pickled, of `ctypes`.
         value: The first value.
         lock: Whether calls exclude each other, which they do in any case.
     """

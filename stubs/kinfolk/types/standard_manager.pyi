@@ -24,7 +24,7 @@ class CodedValueProxy(ValueProxy[_T], Generic[_T]):
     """A `Value` that is made with a type code, as there, which says nothing of its values.
 
     Args:
-        typecode: Of the module `array`, or of `ctypes`.
+        typecode: Of the module `array`; or, where values are pickled, of `ctypes`.
         value: The first value.
         lock: Whether calls exclude each other, which they do in any case.
     """
@@ -74,9 +74,9 @@ class StandardManager(_Manager):
     def RLock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
-        It belongs to the thread or task that acquired it, which may acquire it again and must release
-        it as many times. Those who wait get it in the order in which they came. If the process
-        that has it ends, however it ends, the lock is free.
+        It belongs to the thread that acquired it, or to the task of asyncio, which may acquire it again
+        and must release it as many times. Those who wait get it in the order in which they came. If the
+        process that has it ends, however it ends, the lock is free.
         """
 
     def Semaphore(self, value: int = 1) -> kinfolk.types.locks_manager.SemaphoreProxy:
@@ -126,7 +126,7 @@ class StandardManager(_Manager):
         """A `Value` that is made with a type code, as there, which says nothing of its values.
 
         Args:
-            typecode: Of the module `array`, or of `ctypes`.
+            typecode: Of the module `array`; or, where values are pickled, of `ctypes`.
             value: The first value.
             lock: Whether calls exclude each other, which they do in any case.
         """

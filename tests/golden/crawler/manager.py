@@ -156,9 +156,9 @@ class CrawlManager(_Manager):
     def login_lock(self) -> kinfolk.types.locks_manager.RLockProxy:
         """A re-entrant lock between threads of any number of processes.
 
-        It belongs to the thread or task that acquired it, which may acquire it again and must release
-        it as many times. Those who wait get it in the order in which they came. If the process
-        that has it ends, however it ends, the lock is free.
+        It belongs to the thread that acquired it, or to the task of asyncio, which may acquire it again
+        and must release it as many times. Those who wait get it in the order in which they came. If the
+        process that has it ends, however it ends, the lock is free.
         """
         return self._singleton("login_lock")
 
