@@ -544,3 +544,12 @@ def test_proxies_and_managers_say_what_they_are(folder: Path) -> None:
 def test_the_sample_of_these_tests_is_generated_from_its_spec() -> None:
     """If not, run `kinfolk generate support.samples.spec --stubs tests` in this repository."""
     assert type_of(SampleManager).table.fingerprint == fingerprint(read("support.samples.spec"))
+
+
+@pytest.mark.parametrize("serializer", ["typed", "pickle"])
+def test_a_connected_manager_stays_in_its_process(serializer: str) -> None:
+    """What is to be done instead is said, where a child of `spawn` is given one."""
+    with SampleManager(serializer=serializer) as manager:
+        spawn = multiprocessing.get_context("spawn")
+        with pytest.raises(NotSupported, match="pass proxies on, or open it there"):
+            spawn.Process(target=print, args=(manager,)).start()

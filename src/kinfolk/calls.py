@@ -326,6 +326,11 @@ class CallingChannel(Dropping):
                 raise
             return without if found is None else check(found)
 
+    def was_lost_by(self, error: BaseException) -> bool:
+        """Return whether an error told of the end of a session; see `Settling.was_lost_by`."""
+        _ = error
+        return False
+
     def overlooked(self, error: BaseException) -> None:
         """Note that no caller hears of an error; see `Settling.overlooked`."""
 

@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from multiprocessing.context import BaseContext
 from multiprocessing.util import Finalize
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, SupportsIndex, TypeVar
 
 from kinfolk.addresses import (
     Address,
@@ -323,6 +323,13 @@ class Manager(Registering):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._place or 'no address yet'}>"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        if self._channel is None:
+            return super().__reduce_ex__(protocol)
+        raise NotSupported(
+            f"{self!r} is connected and stays in this process: pass proxies on, or open it there"
+        )
 
     # --- For the generated methods
 

@@ -23,7 +23,7 @@ from kinfolk.errors import (
 )
 from kinfolk.keeper import keeper
 from kinfolk.signals import pass_on_what_handlers_raise, raised_by_handler
-from kinfolk.unsettled import Debt, Settling, attempt
+from kinfolk.unsettled import Debt, Settling, attempt, is_over_with_its_session, show_both
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
 
@@ -151,13 +151,19 @@ class Proxy(BaseProxy):
         except BaseException as error:
             debt: Debt = (self, name, given, attempts, token, [])
             unsettled.note(debt)
-            if isinstance(error, _NEVER) and not raised_by_handler(error):
+            never = isinstance(error, _NEVER) and not raised_by_handler(error)
+            if not never:
+                keeper.note(channel)  # it has a stack of its own, should this one be full
+            over = is_over_with_its_session(channel, error, arguments)
+            if never:
                 unsettled.drop(debt)
-                raise
-            keeper.note(channel)  # it has a stack of its own, should this one be full
-            unsettled.pay(channel, debt, error)
+            else:
+                unsettled.pay(channel, debt, error)
+            if over:
+                return None
+            show_both(error, arguments)
             raise
-        if raised is None:
+        if raised is None or is_over_with_its_session(channel, raised, arguments):
             return value
         try:
             raise raised

@@ -37,7 +37,15 @@ if TYPE_CHECKING:
     from kinfolk.wire.members import Member
     from kinfolk.wire.messages import Target
 
-__all__ = ["SHORT_MOMENT", "Debt", "Settling", "Unsettled", "attempt"]
+__all__ = [
+    "SHORT_MOMENT",
+    "Debt",
+    "Settling",
+    "Unsettled",
+    "attempt",
+    "is_over_with_its_session",
+    "show_both",
+]
 
 SHORT_MOMENT: Final = 0.25
 """How many seconds to try to settle a call that was just cut short."""
@@ -86,6 +94,10 @@ class Settling(Protocol):
             attempts: Gets the number of the call, before it is sent.
             caller: For whom; by default for this thread.
         """
+        ...
+
+    def was_lost_by(self, error: BaseException) -> bool:
+        """Return whether an error told of the end of the session that there was then."""
         ...
 
     def overlooked(self, error: BaseException) -> None:
@@ -222,6 +234,47 @@ def attempt(
             raise
         arguments.update(shorter)
     return channel.attempt(target, member, arguments, attempts, caller)
+
+
+def is_over_with_its_session(
+    channel: Settling, error: BaseException, arguments: Mapping[str, object] | None
+) -> bool:
+    """Return whether an `__exit__` fails since nothing is left that it could give back.
+
+    Its block ends by what told of the end of the session, and what the session had is free since.
+    That is what the caller has to hear of.
+
+    Args:
+        channel: What the call went over.
+        error: Why it fails.
+        arguments: Those of the call; None without any.
+    """
+    if not isinstance(error, Exception) or raised_by_handler(error):
+        return False
+    seen = set[int]()
+    before = _raised_in_block(arguments)
+    while before is not None and id(before) not in seen:
+        if channel.was_lost_by(before):
+            return True
+        seen.add(id(before))
+        before = before.__cause__ or before.__context__
+    return False
+
+
+def show_both(error: BaseException, arguments: Mapping[str, object] | None) -> None:
+    """Let a traceback of what `__exit__` raises show what its block ends by, too.
+
+    What Kinfolk raises hides what came before it, which mostly is of no interest.
+    """
+    before = _raised_in_block(arguments)
+    if before is None or not isinstance(error, KinfolkError) or raised_by_handler(error):
+        return
+    error.__context__, error.__suppress_context__ = before, False
+
+
+def _raised_in_block(arguments: Mapping[str, object] | None) -> BaseException | None:
+    values = arguments.values() if arguments else ()
+    return next((each for each in values if isinstance(each, BaseException)), None)
 
 
 def _attempt(channel: Settling, debt: Debt) -> Executed:

@@ -6,6 +6,8 @@ import os
 import socket
 import threading
 import time
+import traceback
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,55 @@ def test_a_lock_of_a_lost_session_is_not_held(short: Path) -> None:
         with pytest.raises(RuntimeError):
             manager.lock().release()
         assert other.lock().acquire(blocking=False)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_block_that_ends_by_the_loss_of_its_session_says_just_that(
+    short: Path, comes_back: bool
+) -> None:
+    """There is nothing left to give back, and that `__exit__` cannot is of no interest."""
+    with ExitStack() as stack:
+        first = stack.enter_context(serve_arena("unix", short))
+        manager = stack.enter_context(first.open(timeout=60 if comes_back else 0.2))
+
+        def work() -> None:
+            with manager.lock():
+                first.program.kill()
+                if comes_back:
+                    stack.enter_context(serve_arena("unix", short, first.url))
+                manager.ledger().note(1)
+
+        with pytest.raises(ConnectionLost) as raised:
+            work()
+        assert "ledger" in str(raised.traceback[1].statement)
+
+
+def test_a_block_that_ends_by_the_loss_of_an_older_session_gives_its_lock_back(
+    short: Path,
+) -> None:
+    """What is known of an earlier one says nothing of what this one has."""
+    first, manager = left_alone(short)
+    with pytest.raises(ConnectionLost) as lost:
+        manager.ledger().note(1)
+    with serve_arena("unix", short, first.url) as second, manager, second.open() as other:
+        with pytest.raises(LookupError), manager.lock():
+            raise LookupError from lost.value
+        assert other.lock().acquire(blocking=False)
+
+
+def test_what_ends_a_block_is_shown_beside_what_its_exit_raises(short: Path) -> None:
+    """The server is gone, and the block has failed by something else."""
+    with serve_arena("unix", short) as first:
+        manager = first.open()
+
+        def work() -> None:
+            with manager.lock():
+                first.program.kill()
+                raise LookupError("mine")
+
+        with pytest.raises(ConnectionLost) as raised:
+            work()
+    assert "LookupError: mine" in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])

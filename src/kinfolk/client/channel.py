@@ -165,6 +165,10 @@ class SocketChannel(CallingChannel):
         """Send what has no reply."""
         self._pool.tell(bytes(encode(message)))
 
+    def was_lost_by(self, error: BaseException) -> bool:
+        """Return whether an error told of the end of a session; see `Settling.was_lost_by`."""
+        return self._pool.was_lost_by(error)
+
     def overlooked(self, error: BaseException) -> None:
         """Note that no caller hears of an error; see `Settling.overlooked`."""
         self._pool.overlooked(error)

@@ -266,6 +266,12 @@ class Pool:
             elif session is not None and session != self._session:
                 self._untold = session
 
+    def was_lost_by(self, error: BaseException) -> bool:
+        """Return whether an error told of the end of the session that there was then."""
+        # Others may be of classes to whose instances there are no weak references.
+        session = self._lost.get(error) if isinstance(error, ConnectionLost) else None
+        return session is not None and (session != self._session or not self._connections)
+
     def wait_for_end(self, until: float) -> None:
         """Wait, until a time, for the server to close an idle connection, if there is any."""
         with contextlib.suppress(IndexError):

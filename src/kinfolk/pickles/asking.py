@@ -134,15 +134,9 @@ class Asking:
         for wire in list(self._wires):
             _shut(wire)
 
-    def was_lost_by(self, error: BaseException | None) -> bool:
+    def was_lost_by(self, error: BaseException) -> bool:
         """Return whether this thread lost its connection, and all it had, when this was raised."""
-        seen = set[int]()
-        while error is not None and id(error) not in seen:
-            if vars(error).get(_LOST, "") == self._thread.session:
-                return True
-            seen.add(id(error))
-            error = error.__context__
-        return False
+        return bool(vars(error).get(_LOST, "") == self._thread.session)
 
     # --- Asking
 

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, cast
 
 from kinfolk.errors import KinfolkError, NotSupported
 from kinfolk.pickles.asking import Asking
-from kinfolk.signals import pass_on_what_handlers_raise, raised_by_handler
+from kinfolk.signals import raised_by_handler
 from kinfolk.unsettled import Debt, Settling, Unsettled
 from kinfolk.wire.members import Member
 from kinfolk.wire.messages import Target
@@ -42,6 +42,10 @@ class CutShort(ABC):
         """Whether the session may still be there; see `Settling.linked`."""
         return not self._asking.closed
 
+    def was_lost_by(self, error: BaseException) -> bool:
+        """Return whether an error told that this thread lost all it had; see `Settling`."""
+        return self._asking.was_lost_by(error)
+
     def overlooked(self, error: BaseException) -> None:  # noqa: B027 - there is none
         """Note nothing: each connection is a session of its own, and its loss is told once."""
 
@@ -64,21 +68,7 @@ class CutShort(ABC):
         caller: int | None = None,
     ) -> tuple[Any, BaseException | None]:
         """Make a call that gives something back; see `Settling.attempt`."""
-        try:
-            value, error = self.outcome(target, member, arguments)
-        except Exception as refused:
-            pass_on_what_handlers_raise(refused)
-            if not self._freed_before(arguments):
-                raise
-            return None, None
-        if isinstance(error, Exception) and self._freed_before(arguments):
-            return None, None
-        return value, error
-
-    def _freed_before(self, arguments: Mapping[str, object]) -> bool:
-        """Return whether a block ends by what has ended its connection, which freed everything."""
-        raised = (each for each in arguments.values() if isinstance(each, BaseException))
-        return self._asking.was_lost_by(next(raised, None))
+        return self.outcome(target, member, arguments)
 
     def withdraw(self, number: int) -> NoReturn:
         """Refuse: the wire has no numbers for calls."""
