@@ -82,11 +82,11 @@ def test_tasks_of_one_thread_exclude_each_other(sharing: SharingManager) -> None
             lock.release()
         return lock.acquire(blocking=False)
 
-    async def enter() -> tuple[bool, bool]:
+    async def enter() -> list[bool]:
         with lock, lock:
-            return await asyncio.gather(other(), other())
+            return list(await asyncio.gather(other(), other()))
 
-    assert asyncio.run(enter()) == (False, False)
+    assert asyncio.run(enter()) == [False, False]
     assert not lock.locked()
 
 
