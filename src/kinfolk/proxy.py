@@ -23,7 +23,14 @@ from kinfolk.errors import (
 )
 from kinfolk.keeper import keeper
 from kinfolk.signals import pass_on_what_handlers_raise, raised_by_handler
-from kinfolk.unsettled import Debt, Settling, attempt, is_over_with_its_session, show_both
+from kinfolk.unsettled import (
+    Debt,
+    Settling,
+    attempt,
+    is_over_with_its_session,
+    raised_in_block,
+    show_both,
+)
 from kinfolk.wire.shared import SharedType
 from kinfolk.wire.unset import UNSET
 
@@ -142,7 +149,7 @@ class Proxy(BaseProxy):
         # Displays, since a signal handler could run where anything is called.
         given: dict[str, object] = {**arguments} if arguments else {}
         attempts: list[int] = []
-        token = caller.token
+        token = caller.token  # until that of the task, if there is one, is known
         try:
             token = caller_token()
             with moments_more():
@@ -154,16 +161,20 @@ class Proxy(BaseProxy):
             never = isinstance(error, _NEVER) and not raised_by_handler(error)
             if not never:
                 keeper.note(channel)  # it has a stack of its own, should this one be full
-            over = is_over_with_its_session(channel, error, arguments)
+            block = raised_in_block(name, arguments)
+            # Asked before, since to pay may end the connection that this is about.
+            over = is_over_with_its_session(channel, error, block)
             if never:
                 unsettled.drop(debt)
             else:
                 unsettled.pay(channel, debt, error)
             if over:
                 return None
-            show_both(error, arguments)
+            show_both(error, block)
             raise
-        if raised is None or is_over_with_its_session(channel, raised, arguments):
+        if raised is None or is_over_with_its_session(
+            channel, raised, raised_in_block(name, arguments)
+        ):
             return value
         try:
             raise raised

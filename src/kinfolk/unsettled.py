@@ -44,6 +44,7 @@ __all__ = [
     "Unsettled",
     "attempt",
     "is_over_with_its_session",
+    "raised_in_block",
     "show_both",
 ]
 
@@ -236,8 +237,14 @@ def attempt(
     return channel.attempt(target, member, arguments, attempts, caller)
 
 
+def raised_in_block(member: str, arguments: Mapping[str, object] | None) -> BaseException | None:
+    """Return what a block ends by, if what is called with these arguments is its `__exit__`."""
+    values = arguments.values() if arguments and member == "__exit__" else ()
+    return next((each for each in values if isinstance(each, BaseException)), None)
+
+
 def is_over_with_its_session(
-    channel: Settling, error: BaseException, arguments: Mapping[str, object] | None
+    channel: Settling, error: BaseException, block: BaseException | None
 ) -> bool:
     """Return whether an `__exit__` fails since nothing is left that it could give back.
 
@@ -247,34 +254,26 @@ def is_over_with_its_session(
     Args:
         channel: What the call went over.
         error: Why it fails.
-        arguments: Those of the call; None without any.
+        block: What the block ends by; None if by nothing, or where there is none.
     """
     if not isinstance(error, Exception) or raised_by_handler(error):
         return False
     seen = set[int]()
-    before = _raised_in_block(arguments)
-    while before is not None and id(before) not in seen:
-        if channel.was_lost_by(before):
+    while block is not None and id(block) not in seen:
+        if channel.was_lost_by(block):
             return True
-        seen.add(id(before))
-        before = before.__cause__ or before.__context__
+        seen.add(id(block))
+        block = block.__cause__ or block.__context__
     return False
 
 
-def show_both(error: BaseException, arguments: Mapping[str, object] | None) -> None:
+def show_both(error: BaseException, block: BaseException | None) -> None:
     """Let a traceback of what `__exit__` raises show what its block ends by, too.
 
     What Kinfolk raises hides what came before it, which mostly is of no interest.
     """
-    before = _raised_in_block(arguments)
-    if before is None or not isinstance(error, KinfolkError) or raised_by_handler(error):
-        return
-    error.__context__, error.__suppress_context__ = before, False
-
-
-def _raised_in_block(arguments: Mapping[str, object] | None) -> BaseException | None:
-    values = arguments.values() if arguments else ()
-    return next((each for each in values if isinstance(each, BaseException)), None)
+    if block is not None and isinstance(error, KinfolkError) and not raised_by_handler(error):
+        error.__context__, error.__suppress_context__ = block, False
 
 
 def _attempt(channel: Settling, debt: Debt) -> Executed:

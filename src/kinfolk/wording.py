@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from kinfolk.signals import surely_raised_by_handler
 
-__all__ = ["in_words"]
+__all__ = ["in_words", "text_of"]
 
 
 def in_words(error: BaseException) -> str:
     """Return the class and the text of an exception, as the last line of a traceback has them."""
-    name = type(error).__name__
+    name, text = type(error).__name__, text_of(error)
+    return f"{name}: {text}" if text else name
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of an exception, whatever its class makes of that."""
     try:
-        text = str(error)
+        return str(error)
     except Exception as failed:
         if surely_raised_by_handler(failed):
             raise
-        text = "<its text cannot be had>"
-    return f"{name}: {text}" if text else name
+        return "<its text cannot be had>"

@@ -28,7 +28,7 @@ from kinfolk.errors import (
     NotRunning,
     ObjectGone,
 )
-from kinfolk.unsettled import Unsettled
+from kinfolk.unsettled import Unsettled, raised_in_block
 from kinfolk.wire.versions import Differences
 
 
@@ -174,6 +174,13 @@ def test_a_block_that_ends_by_the_loss_of_an_older_session_gives_its_lock_back(
         with pytest.raises(LookupError), manager.lock():
             raise LookupError from lost.value
         assert other.lock().acquire(blocking=False)
+
+
+def test_only_an_exit_is_told_what_its_block_ends_by() -> None:
+    """A `release` may be given an exception too, which says nothing of how it was called."""
+    lost = ConnectionLost("lost", "no")
+    assert raised_in_block("__exit__", {"exc_value": lost, "traceback": None}) is lost
+    assert raised_in_block("release", {"reason": lost}) is None
 
 
 def test_what_ends_a_block_is_shown_beside_what_its_exit_raises(short: Path) -> None:

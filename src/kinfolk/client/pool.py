@@ -258,8 +258,7 @@ class Pool:
 
     def overlooked(self, error: BaseException) -> None:
         """Note that nobody hears of this after all; the next call says so, if the session ended."""
-        # Others may be of classes to whose instances there are no weak references.
-        session = self._lost.get(error) if isinstance(error, ConnectionLost) else None
+        session = self._session_lost_by(error)
         with self._lock:
             if session == self._told == self._session:
                 self._told = b""
@@ -268,9 +267,12 @@ class Pool:
 
     def was_lost_by(self, error: BaseException) -> bool:
         """Return whether an error told of the end of the session that there was then."""
-        # Others may be of classes to whose instances there are no weak references.
-        session = self._lost.get(error) if isinstance(error, ConnectionLost) else None
+        session = self._session_lost_by(error)
         return session is not None and (session != self._session or not self._connections)
+
+    def _session_lost_by(self, error: BaseException) -> bytes | None:
+        # Others may be of classes to whose instances there are no weak references.
+        return self._lost.get(error) if isinstance(error, ConnectionLost) else None
 
     def wait_for_end(self, until: float) -> None:
         """Wait, until a time, for the server to close an idle connection, if there is any."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import sys
 from collections.abc import Collection, Mapping
@@ -13,6 +12,7 @@ import msgspec
 
 from kinfolk.errors import ArgumentError
 from kinfolk.pickles.names import GET, SET
+from kinfolk.pickles.values import Unpickler
 from kinfolk.signals import surely_raised_by_handler
 from kinfolk.wire.codec import Mismatch
 from kinfolk.wire.members import Member
@@ -73,11 +73,11 @@ def _block(
     if name not in exposed and _BLOCK[name] in exposed:
         return _BLOCK[name], (), {}
     args, kwds = arranged(member, arguments)
-    sent = list(map(_sendable, args))
-    for each in sent:
-        if isinstance(each, BaseException):
-            sent = [type(each) if isinstance(part, type) else part for part in sent]
-    return name, tuple(sent), kwds
+    sent = tuple(map(_sendable, args))
+    raised = next((each for each in sent if isinstance(each, BaseException)), None)
+    if raised is not None:
+        sent = tuple(type(raised) if isinstance(each, type) else each for each in sent)
+    return name, sent, kwds
 
 
 def _sendable(value: Any) -> Any:
@@ -86,6 +86,8 @@ def _sendable(value: Any) -> Any:
         return None
     if isinstance(value, BaseException):
         return value if _is_pythons_own(value) else RuntimeError(in_words(value))
+    if isinstance(value, type) and value.__module__ != "builtins":
+        return RuntimeError
     return value
 
 
@@ -97,7 +99,7 @@ def _is_pythons_own(error: BaseException) -> bool:
     if type(error).__module__ != "builtins":
         return False
     try:
-        _OfPython(io.BytesIO(pickle.dumps(error))).load()
+        _OfPython(pickle.dumps(error), {}).load()
     except Exception as refused:
         if surely_raised_by_handler(refused):
             raise
@@ -105,7 +107,7 @@ def _is_pythons_own(error: BaseException) -> bool:
     return True
 
 
-class _OfPython(pickle.Unpickler):
+class _OfPython(Unpickler):
     """Reads what mentions only what Python has."""
 
     def find_class(self, module: str, name: str) -> Any:

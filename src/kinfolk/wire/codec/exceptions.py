@@ -19,6 +19,7 @@ from kinfolk.errors import RemoteError
 from kinfolk.wire.codec.mismatch import Mismatch
 from kinfolk.wire.codec.node import Context, Keys, Node, encode
 from kinfolk.wire.messages import NOTHING, Failure
+from kinfolk.wording import text_of
 
 __all__ = ["ExceptionClass", "Raised", "error_name", "known_errors", "lift_error", "lower_error"]
 
@@ -60,7 +61,7 @@ def lower_error(
         pack: Encodes a value of type `Any`; raises `Mismatch` for one that cannot travel.
         traceback: Where it was raised, as text.
     """
-    name, message = _sendable(error_name(type(error))), _text(error)
+    name, message = _sendable(error_name(type(error))), _sendable(text_of(error))
     notes = [note for note in _notes(error) if isinstance(note, str)]
     # Whatever is odd about an exception, it must not get in the way of telling that there was one.
     with contextlib.suppress(Exception):
@@ -90,13 +91,6 @@ def _arguments(error: BaseException) -> list[Any]:
 
 def _sendable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return _sendable(str(error))
-    except Exception:
-        return "<its text cannot be had>"
 
 
 def _notes(error: BaseException) -> list[Any]:
